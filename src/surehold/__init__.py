@@ -1,0 +1,1 @@
+"""Surehold: the transactional core of an online store."""
