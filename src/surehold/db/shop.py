@@ -1,0 +1,80 @@
+"""Business settings that a shop owner changes: each with its type, default and bounds.
+
+They live in the database and are read with the work that needs them, so that every process
+follows a change at once. What was never changed has the default that is written here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from surehold.db import sql
+from surehold.db.database import Connection, Transaction
+from surehold.kernel.errors import DomainError, Fault, InvalidInput, Kind
+from surehold.kernel.ids import new_id
+
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=60 * 24 * 30)]
+Rate = Annotated[str, msgspec.Meta(pattern=r"^0(\.\d{1,6})?$")]
+Amounts = dict[str, Annotated[int, msgspec.Meta(ge=0)]]
+
+
+class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings of one store. Rates are decimal fractions written as text, never floats."""
+
+    hold_card_minutes: Minutes = 15
+    hold_redirect_minutes: Minutes = 30
+    hold_transfer_minutes: Minutes = 60 * 24 * 3
+    hold_api_minutes: Minutes = 15
+    extensions_max: Annotated[int, msgspec.Meta(ge=0, le=20)] = 3
+    grace_minutes: Minutes = 10
+    unpaid_cancel_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 60)] = 24
+    quote_minutes: Minutes = 30
+    shortfall_policy: Literal["refund", "hold"] = "refund"
+    shortfall_hold_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 48
+    tax_rate: Rate = "0.20"
+    is_tax_included: bool = True
+    shipping_standard: Amounts = msgspec.field(default_factory=lambda: {"USD": 590, "EUR": 490})
+    shipping_free_from: Amounts = msgspec.field(
+        default_factory=lambda: {"USD": 15_000, "EUR": 15_000}
+    )
+    transfer_account_name: Annotated[str, msgspec.Meta(max_length=140)] = "Northline Ltd"
+    transfer_iban: Annotated[str, msgspec.Meta(max_length=42)] = "DE89 3704 0044 0532 0130 00"
+    transfer_bank: Annotated[str, msgspec.Meta(max_length=140)] = "Demo Bank"
+
+
+class UnknownSetting(DomainError):
+    """There is no setting of this name."""
+
+    kind = Kind.NOT_FOUND
+    code = "unknown_setting"
+    title = "No such setting"
+
+
+DEFAULTS: Final = ShopSettings()
+
+
+async def load(connection: Connection) -> ShopSettings:
+    """The settings in force."""
+    rows = await connection.all(sql.SETTINGS)
+    if not rows:
+        return DEFAULTS
+    return msgspec.convert({row.key: row.value for row in rows}, ShopSettings)
+
+
+async def change(tx: Transaction, *, key: str, value: Any, actor: str) -> ShopSettings:
+    """Store one setting and write down who changed it; returns the settings in force.
+
+    Raises:
+        UnknownSetting: No setting has this name.
+        InvalidInput: The value has the wrong type or lies outside its bounds.
+    """
+    if key not in ShopSettings.__struct_fields__:
+        raise UnknownSetting(f"There is no setting {key!r}.", key=key)
+    try:
+        msgspec.convert({key: value}, ShopSettings)
+    except msgspec.ValidationError as error:
+        raise InvalidInput((Fault(f"/{key}", "invalid_setting", str(error)),)) from None
+    await tx.run(sql.SAVE_SETTING, key, value, actor, new_id())
+    return await load(tx)

@@ -1,0 +1,104 @@
+"""Statements of what every room stands on: settings, idempotency keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from surehold.db.statement import command, query
+
+
+class SettingRow(msgspec.Struct, frozen=True):
+    """One stored setting; ``value`` is whatever JSON was stored."""
+
+    key: str
+    value: Any
+
+
+SETTINGS: Final = query(
+    """
+    /* db.settings */
+    SELECT key, value
+      FROM settings
+    """,
+    SettingRow,
+)
+
+SAVE_SETTING: Final = command(
+    """
+    /* db.save_setting */
+    WITH before AS (
+        SELECT value FROM settings WHERE key = $1 FOR UPDATE
+    ), saved AS (
+        INSERT INTO settings (key, value, updated_by, updated_at)
+        VALUES ($1, $2, $3, store_now())
+        ON CONFLICT (key) DO UPDATE
+           SET value = excluded.value,
+               updated_by = excluded.updated_by,
+               updated_at = excluded.updated_at
+    )
+    INSERT INTO setting_changes (id, key, before, after, changed_by, changed_at)
+    VALUES ($4, $1, (SELECT value FROM before), $2, $3, store_now())
+    """
+)
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """One idempotency key and what became of its first use."""
+
+    scope: str
+    key: str
+    request_hash: bytes
+    state: str
+    subject_id: UUID
+    status: int | None
+    response: bytes | None
+    expires_at: datetime
+
+
+FIND_KEYS: Final = query(
+    """
+    /* db.find_keys */
+    SELECT scope, key, request_hash, state, subject_id, status, response, expires_at
+      FROM idempotency_keys
+     WHERE scope = $1
+       AND key = ANY($2::text[])
+    """,
+    KeyRow,
+)
+
+INSERT_KEYS: Final = command(
+    """
+    /* db.insert_keys */
+    INSERT INTO idempotency_keys
+           (scope, key, request_hash, state, subject_id, status, response, created_at, expires_at)
+    SELECT $1, key, request_hash, state, subject_id, status, response, $8::timestamptz,
+           $8::timestamptz + $9::interval
+      FROM unnest($2::text[], $3::bytea[], $4::text[], $5::uuid[], $6::smallint[], $7::bytea[])
+           AS new (key, request_hash, state, subject_id, status, response)
+    """
+)
+
+# The first to finish stores the answer; everybody answers what was stored.
+FINISH_KEY: Final = command(
+    """
+    /* db.finish_key */
+    UPDATE idempotency_keys
+       SET state = 'done', status = $3, response = $4
+     WHERE scope = $1
+       AND key = $2
+       AND state = 'placed'
+    """
+)
+
+PRUNE_KEYS: Final = command(
+    """
+    /* db.prune_keys */
+    DELETE FROM idempotency_keys
+     WHERE created_at < store_now() - interval '24 hours'
+       AND expires_at <= store_now()
+    """
+)
