@@ -1,0 +1,4 @@
+"""How many: stock levels, reservations, allocations.
+
+available = on hand - allocated - reserved.
+"""

@@ -1,0 +1,363 @@
+"""What others may read of stock, and the shelf: products listed with what is left of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from surehold.catalog.model import CategoryCount, ProductSummary
+from surehold.db import Connection
+from surehold.inventory import sql
+from surehold.inventory.model import Reservation
+from surehold.kernel.errors import Fault, InvalidInput
+from surehold.kernel.ids import VariantId
+from surehold.kernel.money import MAX_MINOR
+from surehold.kernel.page import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, encode_cursor
+
+Level: TypeAlias = sql.LevelRow
+Movement: TypeAlias = sql.MovementRow
+Location: TypeAlias = sql.LocationRow
+
+#: Longer than any search that a person types, and far below what PostgreSQL can take in.
+MAX_SEARCH: Final = 200
+MAX_SLUG: Final = 200
+
+NEWEST: Final = "newest"
+RELEVANCE: Final = "relevance"
+#: What a listing may be sorted by, as callers write it, and as the statements are called.
+SORTS: Final = {
+    NEWEST: "newest",
+    "price": "price_up",
+    "-price": "price_down",
+    "name": "name",
+    RELEVANCE: "relevance",
+}
+
+
+async def available(
+    connection: Connection, variant_ids: Iterable[VariantId]
+) -> dict[VariantId, int]:
+    """How many units of each variant could be promised now, back-orders included.
+
+    Every variant that was asked for has an entry: 0 where no stock is kept.
+    """
+    wanted = list(variant_ids)
+    found = dict.fromkeys(wanted, 0)
+    for row in await connection.all(sql.AVAILABLE, wanted):
+        found[row.variant_id] = row.available
+    return found
+
+
+async def list_levels(
+    connection: Connection,
+    *,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    is_low_only: bool = False,
+) -> Page[Level]:
+    """Stock levels by stock code and location.
+
+    Raises:
+        InvalidInput: The cursor or the limit is not one.
+    """
+    _check_limit(limit)
+    after = _decode(cursor, (_read_text, _read_text))
+    rows = await connection.all(sql.LIST_LEVELS, *after, is_low_only, limit + 1)
+    return _page(rows, limit, lambda row: (row.sku, row.location))
+
+
+async def list_low(
+    connection: Connection, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[Level]:
+    """Stock levels at or under their threshold, by stock code and location.
+
+    Raises:
+        InvalidInput: The cursor or the limit is not one.
+    """
+    return await list_levels(connection, cursor=cursor, limit=limit, is_low_only=True)
+
+
+async def list_levels_of(
+    connection: Connection, *, variant_ids: Iterable[VariantId]
+) -> dict[VariantId, tuple[Level, ...]]:
+    """Every stock level of these variants, best location first; none where no stock is kept."""
+    found: dict[VariantId, tuple[Level, ...]] = {}
+    for row in await connection.all(sql.LIST_LEVELS_OF, list(variant_ids)):
+        found[row.variant_id] = (*found.get(row.variant_id, ()), row)
+    return found
+
+
+async def list_movements(
+    connection: Connection,
+    *,
+    variant_id: VariantId | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[Movement]:
+    """What changed on the shelves, newest first; of one variant or of all.
+
+    Raises:
+        InvalidInput: The cursor or the limit is not one.
+    """
+    _check_limit(limit)
+    (before,) = _decode(cursor, (UUID,))
+    rows = await connection.all(sql.LIST_MOVEMENTS, variant_id, before, limit + 1)
+    return _page(rows, limit, lambda row: (str(row.id),))
+
+
+async def soonest_hold_end(connection: Connection, *, variant_id: VariantId) -> datetime | None:
+    """When the next hold on a variant ends, so that units may come free; or ``None``."""
+    return (await connection.one(sql.SOONEST_HOLD_END, variant_id)).ends_at
+
+
+async def list_locations(connection: Connection) -> tuple[Location, ...]:
+    """Where stock is kept, in the order in which it is taken."""
+    return tuple(await connection.all(sql.LIST_LOCATIONS))
+
+
+async def list_shelf(
+    connection: Connection,
+    *,
+    currency: str,
+    search: str | None = None,
+    category: str | None = None,
+    in_stock: bool = False,
+    vendor: str | None = None,
+    min_price_minor: int | None = None,
+    max_price_minor: int | None = None,
+    sort: str = NEWEST,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[ProductSummary]:
+    """The products that are for sale in a currency, with what is available of each.
+
+    ``category`` (a slug) includes its children, ``vendor`` is a slug, a price filter asks for one
+    variant within it. ``search`` finds every word, the last one also when it is unfinished;
+    quotes, OR and - mean what they mean to search engines. Sorting by relevance needs a search,
+    else it is the newest first.
+
+    Raises:
+        InvalidInput: Lists what is wrong with the filters, the sort, the cursor or the limit.
+    """
+    faults = _sort_faults(sort) + _limit_faults(limit)
+    filters = _filters(
+        currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, faults
+    )
+    order = SORTS[sort]
+    if filters.search is None:
+        order = SORTS[NEWEST] if sort == RELEVANCE else order
+        statement = sql.LIST_SHELF[order]
+    else:
+        statement = sql.SEARCH_SHELF[order]
+    name, key, product_id = _decode(cursor, (_read_text, _KEY_READERS[order], UUID))
+    if name not in {None, order}:
+        raise InvalidInput((_INVALID_CURSOR,))
+    rows = await connection.all(
+        statement, *msgspec.structs.astuple(filters), key, product_id, limit + 1
+    )
+    page = _page(rows, limit, lambda row: (order, row.key, str(row.id)))
+    return Page(tuple(_summary(row) for row in page.items), page.next_cursor)
+
+
+async def count_shelf(
+    connection: Connection,
+    *,
+    currency: str,
+    search: str | None = None,
+    category: str | None = None,
+    in_stock: bool = False,
+    vendor: str | None = None,
+    min_price_minor: int | None = None,
+    max_price_minor: int | None = None,
+) -> int:
+    """How many products ``list_shelf`` finds on all its pages.
+
+    Raises:
+        InvalidInput: Lists what is wrong with the filters.
+    """
+    filters = _filters(
+        currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, []
+    )
+    statement = sql.COUNT_SHELF[filters.verb]
+    return (await connection.one(statement, *msgspec.structs.astuple(filters))).count
+
+
+async def count_shelf_categories(
+    connection: Connection,
+    *,
+    currency: str,
+    search: str | None = None,
+    in_stock: bool = False,
+    vendor: str | None = None,
+    min_price_minor: int | None = None,
+    max_price_minor: int | None = None,
+) -> tuple[CategoryCount, ...]:
+    """How many products each category would show under these filters, in the store's order.
+
+    A product counts once in each of its categories and in every category above. Categories with
+    nothing to show are listed with 0.
+
+    Raises:
+        InvalidInput: Lists what is wrong with the filters.
+    """
+    filters = _filters(
+        currency, search, None, vendor, in_stock, min_price_minor, max_price_minor, []
+    )
+    statement = sql.COUNT_SHELF_CATEGORIES[filters.verb]
+    return tuple(await connection.all(statement, *msgspec.structs.astuple(filters)))
+
+
+class _Filters(msgspec.Struct, frozen=True):
+    """The parameters $1 to $7 of every statement of the shelf."""
+
+    currency: str
+    search: str | None
+    category: str | None
+    vendor: str | None
+    in_stock: bool
+    min_price_minor: int | None
+    max_price_minor: int | None
+
+    @property
+    def verb(self) -> str:
+        return "list" if self.search is None else "search"
+
+
+def _filters(  # noqa: PLR0917 - private, and called with the names themselves
+    currency: str,
+    search: str | None,
+    category: str | None,
+    vendor: str | None,
+    in_stock: bool,  # noqa: FBT001
+    min_price_minor: int | None,
+    max_price_minor: int | None,
+    faults: list[Fault],
+) -> _Filters:
+    """Check what came from outside; raises every fault, the given ones included."""
+    if search is not None and len(search) > MAX_SEARCH:
+        faults.append(Fault("/search", "too_long", f"At most {MAX_SEARCH} characters."))
+    texts = {"currency": currency, "search": search, "category": category, "vendor": vendor}
+    for name, text in texts.items():
+        if text is not None and not _is_storable(text):
+            faults.append(Fault(f"/{name}", "invalid_text", "It has characters that no text has."))
+    for name, slug in (("category", category), ("vendor", vendor)):
+        if slug is not None and len(slug) > MAX_SLUG:
+            faults.append(Fault(f"/{name}", "too_long", f"At most {MAX_SLUG} characters."))
+    for name, price in (("min_price", min_price_minor), ("max_price", max_price_minor)):
+        if price is not None and not 0 <= price <= MAX_MINOR:
+            faults.append(Fault(f"/{name}", "out_of_range", f"From 0 to {MAX_MINOR}."))
+    if faults:
+        raise InvalidInput(tuple(faults))
+    words = search.strip() if search is not None else None
+    return _Filters(
+        currency, words or None, category, vendor, in_stock, min_price_minor, max_price_minor
+    )
+
+
+def _sort_faults(sort: str) -> list[Fault]:
+    if sort in SORTS:
+        return []
+    return [Fault("/sort", "unknown_sort", f"One of {', '.join(SORTS)}.")]
+
+
+def _limit_faults(limit: int) -> list[Fault]:
+    if 1 <= limit <= MAX_LIMIT:
+        return []
+    return [Fault("/limit", "out_of_range", f"From 1 to {MAX_LIMIT}.")]
+
+
+def _check_limit(limit: int) -> None:
+    faults = _limit_faults(limit)
+    if faults:
+        raise InvalidInput(tuple(faults))
+
+
+_INVALID_CURSOR: Final = Fault(
+    "/cursor", "invalid_cursor", "It was not made by this list in this order; start again."
+)
+
+
+def _decode(cursor: str | None, readers: tuple[Callable[[str], Any], ...]) -> tuple[Any, ...]:
+    """The keys in a cursor, each as its column's type; all ``None`` without a cursor."""
+    if cursor is None:
+        return (None,) * len(readers)
+    keys = decode_cursor(cursor, count=len(readers))
+    if keys is None:
+        raise InvalidInput((_INVALID_CURSOR,))
+    try:
+        return tuple(read(key) for read, key in zip(readers, keys, strict=True))
+    except ValueError:
+        raise InvalidInput((_INVALID_CURSOR,)) from None
+
+
+def _read_text(key: str) -> str:
+    if not _is_storable(key):
+        raise ValueError("not a text that PostgreSQL can hold")
+    return key
+
+
+def _read_count(key: str) -> int:
+    value = int(key)
+    if not 0 <= value <= MAX_MINOR:
+        raise ValueError("out of range")
+    return value
+
+
+def _read_rank(key: str) -> int:
+    value = int(key)
+    if not 0 <= value < 1 << 31:
+        raise ValueError("out of range")
+    return value
+
+
+def _read_instant(key: str) -> datetime:
+    instant = datetime.fromisoformat(key)
+    if instant.tzinfo is None:
+        raise ValueError("an instant names its zone")
+    return instant
+
+
+_KEY_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "newest": _read_instant,
+    "price_up": _read_count,
+    "price_down": _read_count,
+    "name": _read_text,
+    "relevance": _read_rank,
+}
+
+
+def _is_storable(text: str) -> bool:
+    """Whether PostgreSQL can hold the text: no NUL, no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def _page(rows: Sequence[Any], limit: int, keys: Callable[[Any], tuple[str, ...]]) -> Page[Any]:
+    """A page of rows of which one more than the limit was read, to know whether more follow."""
+    if len(rows) <= limit:
+        return Page(tuple(rows))
+    return Page(tuple(rows[:limit]), encode_cursor(*keys(rows[limit - 1])))
+
+
+def _summary(row: sql.ShelfRow) -> ProductSummary:
+    fields = ProductSummary.__struct_fields__
+    return ProductSummary(*(getattr(row, field) for field in fields))
+
+
+async def list_reservations(
+    connection: Connection, *, holder_ids: Sequence[UUID]
+) -> tuple[Reservation, ...]:
+    """Every reservation of these holders, whatever its state, oldest first."""
+    return tuple(await connection.all(sql.LIST_RESERVATIONS, list(holder_ids)))
+
+
+async def list_holders_due(connection: Connection, *, limit: int) -> tuple[UUID, ...]:
+    """Who holds something whose time is over: orders, and callers of the API."""
+    return tuple(row.holder_id for row in await connection.all(sql.LIST_HOLDERS_DUE, limit))
