@@ -1,0 +1,1 @@
+"""Who is this: what a caller may show to prove it."""

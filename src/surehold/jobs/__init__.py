@@ -1,0 +1,1 @@
+"""Work that is not done in a request: the outbox, the queue, the worker."""

@@ -1,0 +1,1 @@
+"""What was promised: orders, their lines, and the history of their status."""

@@ -1,0 +1,166 @@
+"""Statements of the orders room. Orders are locked in id order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from surehold.db import command, query
+from surehold.kernel.ids import OrderId
+from surehold.orders.model import Order, OrderEvent, OrderLine
+
+_COLUMNS: Final = """id, number, cart_id, email, currency, subtotal_minor, discount_minor,
+           shipping_minor, shipping_tax_minor, tax_minor, total_minor, is_tax_included,
+           paid_minor, refunded_minor, shipping_method, shipping_address, billing_address,
+           provider, status, payment_status, fulfillment_status, placed_at, canceled_at,
+           cancel_reason, archived_at, extensions_used, version, changed_by, change_reason,
+           updated_at"""
+
+LOCK_ORDERS: Final = query(
+    f"""
+    /* orders.lock_orders */
+    SELECT {_COLUMNS}
+      FROM orders
+     WHERE id = ANY($1::uuid[])
+     ORDER BY id
+       FOR NO KEY UPDATE
+    """,
+    Order,
+)
+
+FIND_ORDER: Final = query(
+    f"""
+    /* orders.find_order */
+    SELECT {_COLUMNS}
+      FROM orders
+     WHERE id = $1
+    """,
+    Order,
+)
+
+FIND_ORDER_BY_NUMBER: Final = query(
+    f"""
+    /* orders.find_order_by_number */
+    SELECT {_COLUMNS}
+      FROM orders
+     WHERE number = $1
+    """,
+    Order,
+)
+
+LIST_LINES: Final = query(
+    """
+    /* orders.list_lines */
+    SELECT id, order_id, position, product_id, variant_id, vendor_id, sku, name, options, image,
+           quantity, unit_price_minor, discount_minor, total_minor, tax_rate::text AS tax_rate,
+           net_minor, tax_minor, gross_minor
+      FROM order_lines
+     WHERE order_id = ANY($1::uuid[])
+     ORDER BY order_id, position
+    """,
+    OrderLine,
+)
+
+LIST_EVENTS: Final = query(
+    """
+    /* orders.list_events */
+    SELECT order_id, seq, from_status, to_status, actor, reason, happened_at
+      FROM order_events
+     WHERE order_id = $1
+     ORDER BY seq
+    """,
+    OrderEvent,
+)
+
+INSERT_ORDERS: Final = command(
+    """
+    /* orders.insert_orders */
+    INSERT INTO orders
+           (id, number, cart_id, email, currency, subtotal_minor, discount_minor, shipping_minor,
+            shipping_tax_minor, tax_minor, total_minor, is_tax_included, shipping_method,
+            shipping_address, billing_address, provider, status, payment_status, placed_at,
+            changed_by, change_reason, updated_at)
+    SELECT id, number, cart_id, email, currency, subtotal_minor, discount_minor, shipping_minor,
+           shipping_tax_minor, tax_minor, total_minor, is_tax_included, shipping_method,
+           shipping_address, billing_address, provider, status, payment_status, $19,
+           changed_by, change_reason, $19
+      FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[],
+                  $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+                  $12::boolean[], $13::text[], $14::jsonb[], $15::jsonb[], $16::text[],
+                  $17::text[], $18::text[], $20::text[], $21::text[])
+           AS new (id, number, cart_id, email, currency, subtotal_minor, discount_minor,
+                   shipping_minor, shipping_tax_minor, tax_minor, total_minor, is_tax_included,
+                   shipping_method, shipping_address, billing_address, provider, status,
+                   payment_status, changed_by, change_reason)
+    """
+)
+
+INSERT_LINES: Final = command(
+    """
+    /* orders.insert_lines */
+    INSERT INTO order_lines
+           (id, order_id, position, product_id, variant_id, vendor_id, sku, name, options, image,
+            quantity, unit_price_minor, discount_minor, total_minor, tax_rate, net_minor,
+            tax_minor, gross_minor)
+    SELECT id, order_id, position, product_id, variant_id, vendor_id, sku, name,
+           options::jsonb, image, quantity, unit_price_minor,
+           discount_minor, total_minor, tax_rate::numeric, net_minor, tax_minor, gross_minor
+      FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::uuid[], $6::uuid[],
+                  $7::text[], $8::text[], $9::text[], $10::text[], $11::int[], $12::bigint[],
+                  $13::bigint[], $14::bigint[], $15::text[], $16::bigint[], $17::bigint[],
+                  $18::bigint[])
+           AS new (id, order_id, position, product_id, variant_id, vendor_id, sku, name, options,
+                   image, quantity, unit_price_minor, discount_minor, total_minor, tax_rate,
+                   net_minor, tax_minor, gross_minor)
+    """
+)
+
+# The version rises with every change of status, so that the history trigger knows a command
+# from a change by hand. The guard refuses to write over a version that was not read.
+UPDATE_ORDERS: Final = command(
+    """
+    /* orders.update_orders */
+    UPDATE orders
+       SET status = changed.status,
+           payment_status = changed.payment_status,
+           paid_minor = changed.paid_minor,
+           refunded_minor = changed.refunded_minor,
+           canceled_at = changed.canceled_at,
+           cancel_reason = changed.cancel_reason,
+           extensions_used = changed.extensions_used,
+           provider = changed.provider,
+           version = changed.version,
+           changed_by = changed.changed_by,
+           change_reason = changed.change_reason,
+           updated_at = $14
+      FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+                  $7::timestamptz[], $8::text[], $9::int[], $10::text[], $11::int[], $12::text[],
+                  $13::text[])
+           AS changed (id, read_version, status, payment_status, paid_minor, refunded_minor,
+                       canceled_at, cancel_reason, extensions_used, provider, version, changed_by,
+                       change_reason)
+     WHERE orders.id = changed.id
+       AND orders.version = changed.read_version
+    """
+)
+
+
+class OrderIdRow(msgspec.Struct, frozen=True):
+    """One order's id."""
+
+    id: OrderId
+
+
+LIST_UNPAID: Final = query(
+    """
+    /* orders.list_unpaid */
+    SELECT id
+      FROM orders
+     WHERE status IN ('pending_payment', 'payment_failed')
+       AND placed_at <= store_now() - $1::interval
+     ORDER BY placed_at
+     LIMIT $2
+    """,
+    OrderIdRow,
+)

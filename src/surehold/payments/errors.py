@@ -1,0 +1,62 @@
+"""The payments room's failures.
+
+DomainError
+├── PaymentNotFound          404
+├── ProviderUnknown          422
+├── CurrencyNotSupported     422
+├── PaymentInProgress        409
+├── WebhookProofInvalid      422, answered 400 on the webhook route
+└── PaymentNotConfirmable    409
+"""
+
+from __future__ import annotations
+
+from surehold.kernel.errors import DomainError, Kind
+
+
+class PaymentNotFound(DomainError):
+    """No such payment, or not one that the caller may see."""
+
+    kind = Kind.NOT_FOUND
+    code = "payment_not_found"
+    title = "No such payment"
+
+
+class ProviderUnknown(DomainError):
+    """This store does not take payments this way. Facts: ``provider``, ``available``."""
+
+    kind = Kind.INVALID
+    code = "provider_unknown"
+    title = "No such payment method"
+
+
+class CurrencyNotSupported(DomainError):
+    """This provider does not take this currency. Facts: ``provider``, ``currency``."""
+
+    kind = Kind.INVALID
+    code = "currency_not_supported"
+    title = "This payment method does not take this currency"
+
+
+class PaymentInProgress(DomainError):
+    """An earlier payment of this order is not decided yet; paying again could charge twice."""
+
+    kind = Kind.CONFLICT
+    code = "payment_in_progress"
+    title = "A payment is under way"
+
+
+class WebhookProofInvalid(DomainError):
+    """The message carries no valid proof of its sender; nothing of it was kept."""
+
+    kind = Kind.INVALID
+    code = "webhook_proof_invalid"
+    title = "The webhook's signature does not hold"
+
+
+class PaymentNotConfirmable(DomainError):
+    """Only money that people watch for (a transfer, cash) is confirmed by hand."""
+
+    kind = Kind.CONFLICT
+    code = "payment_not_confirmable"
+    title = "This payment cannot be confirmed by hand"

@@ -1,0 +1,115 @@
+"""Postings: which accounts a fact touches. Pure.
+
+    provider_clearing:<provider>   what the provider owes us          (asset)
+    customer_deposits              paid, and not yet a sale           (liability)
+    sales, shipping_income         net of tax, sales per vendor       (income)
+    tax_payable                    what the tax office will get       (liability)
+    suspense                       money that nobody can explain yet  (liability)
+
+A capture fills the deposits; the sale empties them; a sale taken back fills them again; a refund
+pays them out. So the deposits of a settled order come to zero, whatever happened on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from surehold.kernel.ids import OrderId, VendorId, new_id
+from surehold.payments.model import Entry, Journal
+
+DEPOSITS: Final = "customer_deposits"
+SALES: Final = "sales"
+SHIPPING: Final = "shipping_income"
+TAX: Final = "tax_payable"
+SUSPENSE: Final = "suspense"
+
+
+class SaleParts(msgspec.Struct, frozen=True):
+    """What a sale is made of, in minor units."""
+
+    total_minor: int
+    tax_minor: int
+    shipping_net_minor: int
+    #: Net of each line, with its vendor.
+    lines: tuple[tuple[VendorId, int], ...]
+
+
+def clearing(provider: str) -> str:
+    """The account of what a provider owes us."""
+    return f"provider_clearing:{provider}"
+
+
+def capture(
+    *, payment_id: UUID, order_id: OrderId, provider: str, currency: str, amount_minor: int
+) -> Journal:
+    """Money was collected."""
+    return _journal(
+        "capture",
+        payment_id,
+        order_id,
+        currency,
+        [Entry(clearing(provider), amount_minor), Entry(DEPOSITS, -amount_minor)],
+    )
+
+
+def suspense(
+    *, payment_id: UUID, order_id: OrderId, provider: str, currency: str, amount_minor: int
+) -> Journal:
+    """Money was collected that does not match what was asked; a person must look."""
+    return _journal(
+        "suspense",
+        payment_id,
+        order_id,
+        currency,
+        [Entry(clearing(provider), amount_minor), Entry(SUSPENSE, -amount_minor)],
+    )
+
+
+def refund(
+    *, refund_id: UUID, order_id: OrderId, provider: str, currency: str, amount_minor: int
+) -> Journal:
+    """Money went back."""
+    return _journal(
+        "refund",
+        refund_id,
+        order_id,
+        currency,
+        [Entry(DEPOSITS, amount_minor), Entry(clearing(provider), -amount_minor)],
+    )
+
+
+def sale(*, reference: UUID, order_id: OrderId, currency: str, parts: SaleParts) -> Journal:
+    """A paid order became a sale; ``reference`` is the payment that made it one."""
+    return _journal("sale", reference, order_id, currency, _sale_entries(parts, sign=1))
+
+
+def sale_reversal(
+    *, reference: UUID, order_id: OrderId, currency: str, parts: SaleParts
+) -> Journal:
+    """A sale was taken back; the money waits among the deposits to be refunded."""
+    return _journal("sale_reversal", reference, order_id, currency, _sale_entries(parts, sign=-1))
+
+
+def _sale_entries(parts: SaleParts, *, sign: int) -> list[Entry]:
+    per_vendor: dict[VendorId, int] = {}
+    for vendor_id, net_minor in parts.lines:
+        per_vendor[vendor_id] = per_vendor.get(vendor_id, 0) + net_minor
+    entries = [Entry(DEPOSITS, sign * parts.total_minor)]
+    entries += [
+        Entry(SALES, -sign * net_minor, vendor_id) for vendor_id, net_minor in per_vendor.items()
+    ]
+    entries.append(Entry(SHIPPING, -sign * parts.shipping_net_minor))
+    entries.append(Entry(TAX, -sign * parts.tax_minor))
+    return entries
+
+
+def _journal(
+    kind: str, reference: UUID, order_id: OrderId, currency: str, entries: Sequence[Entry]
+) -> Journal:
+    kept = tuple(entry for entry in entries if entry.amount_minor)
+    assert sum(entry.amount_minor for entry in kept) == 0, f"{kind} does not balance"
+    return Journal(new_id(), kind, reference, order_id, currency, kept)

@@ -1,0 +1,195 @@
+"""What the payments room knows: payments, the operations sent to providers, refunds."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from surehold.kernel.ids import (
+    OperationId,
+    OrderId,
+    PaymentId,
+    RefundId,
+    VendorId,
+    WebhookEventId,
+    merchant_reference,
+)
+from surehold.kernel.money import Money
+
+
+class PaymentState(enum.Enum):
+    """Where one intent to collect money stands.
+
+    ``failed`` and ``voided`` are not absorbing: a provider may report a late success, and money
+    that moved is recorded first, judged second.
+    """
+
+    PENDING = "pending"
+    REQUIRES_ACTION = "requires_action"
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    VOIDED = "voided"
+    UNKNOWN = "unknown"
+
+
+class OperationKind(enum.Enum):
+    """What was asked of a provider."""
+
+    CREATE = "create"
+    VOID = "void"
+    REFUND = "refund"
+
+
+class OperationState(enum.Enum):
+    """What is known of the answer. ``unknown`` ends only by asking the provider again."""
+
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+
+
+class RefundState(enum.Enum):
+    """Money on its way back. ``requested`` already counts against what is left to refund."""
+
+    REQUESTED = "requested"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class Redirect(msgspec.Struct, frozen=True, tag="redirect"):
+    """Send the buyer's browser to this address."""
+
+    url: str
+
+
+class Instructions(msgspec.Struct, frozen=True, tag="instructions"):
+    """Tell the buyer what to do: label and value pairs, and the reference to quote."""
+
+    lines: tuple[tuple[str, str], ...]
+    reference: str
+
+
+class NoAction(msgspec.Struct, frozen=True, tag="none"):
+    """Nothing for the buyer to do now."""
+
+
+class Wait(msgspec.Struct, frozen=True, tag="wait"):
+    """The provider has not answered yet; read the payment again after this many seconds."""
+
+    poll_after_seconds: int
+
+
+NextAction = Redirect | Instructions | NoAction | Wait
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """One intent to collect for one order. Amounts are minor units of ``currency``."""
+
+    id: PaymentId
+    order_id: OrderId
+    provider: str
+    account: str
+    provider_payment_id: str | None
+    state: PaymentState
+    currency: str
+    requested_minor: int
+    authorized_minor: int
+    captured_minor: int
+    refunded_minor: int
+    disputed_minor: int
+    next_action: NextAction
+    failure_code: str | None
+    failure_message: str | None
+    review_reason: str | None
+    check_count: int
+    next_check_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def merchant_reference(self) -> str:
+        """Our reference at the provider."""
+        return merchant_reference(self.id)
+
+    @property
+    def requested(self) -> Money:
+        """What is to be collected."""
+        return Money(self.requested_minor, self.currency)
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One call to a provider, with the bytes to send and the key that makes it one call."""
+
+    id: OperationId
+    payment_id: PaymentId
+    refund_id: RefundId | None
+    kind: OperationKind
+    state: OperationState
+    idempotency_key: str
+    request: bytes
+    attempts: int
+
+
+class Refund(msgspec.Struct, frozen=True):
+    """Money going back to the buyer."""
+
+    id: RefundId
+    payment_id: PaymentId
+    order_id: OrderId
+    state: RefundState
+    currency: str
+    amount_minor: int
+    reason: str
+    requested_by: str
+    provider_refund_id: str | None
+    failure_code: str | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class WebhookState(enum.Enum):
+    """``parked``: about something we do not know yet, tried again; ``dead``: for a person."""
+
+    RECEIVED = "received"
+    PROCESSED = "processed"
+    PARKED = "parked"
+    DEAD = "dead"
+
+
+class WebhookEvent(msgspec.Struct, frozen=True):
+    """One fact that a provider told us, however often it did."""
+
+    id: WebhookEventId
+    provider: str
+    account: str
+    dedup_key: str
+    kind: str
+    provider_payment_id: str | None
+    merchant_reference: str | None
+    state: WebhookState
+    attempts: int
+    seen_count: int
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One side of a posting. Positive is a debit, negative a credit."""
+
+    account: str
+    amount_minor: int
+    vendor_id: VendorId | None = None
+
+
+class Journal(msgspec.Struct, frozen=True):
+    """One balanced posting about one fact; the fact is booked once per (kind, reference)."""
+
+    id: UUID
+    kind: str
+    reference: UUID
+    order_id: OrderId
+    currency: str
+    entries: tuple[Entry, ...]

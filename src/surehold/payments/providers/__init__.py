@@ -1,0 +1,1 @@
+"""One module per payment provider, all behind the port in ``port.py``."""
