@@ -1,0 +1,106 @@
+"""Assembly, the only place that knows everything: the parts of one process, from settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from surehold.checkout.commands import PlacementWork, SettlementWork
+from surehold.checkout.engine import Checkout, Context
+from surehold.checkout.lane import Lane, LaneSettings
+from surehold.config import Config
+from surehold.db import Database
+from surehold.db.database import Settings as DatabaseSettings
+from surehold.identity.tokens import OrderAccess
+from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.port import Provider
+from surehold.payments.providers.registry import Providers
+from surehold.payments.providers.sandbox import SandboxProvider
+from surehold.web.api.shapes import renderer
+
+
+class MissingSetting(RuntimeError):
+    """A setting without which this process cannot work."""
+
+
+def database_of(config: Config, *, name: str) -> Database:
+    """The store's database, not yet open.
+
+    Raises:
+        MissingSetting: No address of a database server is set.
+    """
+    if config.database_url is None:
+        raise MissingSetting("SUREHOLD_DATABASE_URL is not set and no embedded server was started")
+    return Database(
+        DatabaseSettings(
+            url=config.database_url.get_secret_value(),
+            schema=config.store,
+            pool_max=config.pool_max,
+            application_name=f"surehold:{name}",
+        )
+    )
+
+
+def providers_of(config: Config) -> Providers:
+    """Every payment provider that the settings switch on, in the order that buyers see."""
+    found: list[Provider] = []
+    if config.sandbox_url is not None:
+        found.append(
+            SandboxProvider(
+                base_url=config.sandbox_url,
+                api_key=config.sandbox_api_key.get_secret_value(),
+                webhook_secrets=tuple(
+                    secret.get_secret_value() for secret in config.sandbox_webhook_secrets
+                ),
+            )
+        )
+    if config.bank_transfer:
+        found.append(BankTransfer())
+    return Providers(found)
+
+
+def access_of(config: Config) -> OrderAccess:
+    """What signs and checks guests' access to their orders.
+
+    Raises:
+        MissingSetting: No secret is set.
+    """
+    if not config.secret_keys:
+        raise MissingSetting("SUREHOLD_SECRET_KEYS is not set")
+    return OrderAccess(tuple(secret.get_secret_value() for secret in config.secret_keys))
+
+
+def checkout_of(
+    config: Config,
+    db: Database,
+    *,
+    providers: Providers | None = None,
+    lane_settings: LaneSettings | None = None,
+) -> Checkout:
+    """The two lanes and all that their commands need; not yet open."""
+    access = access_of(config)
+    context = Context(
+        db=db,
+        providers=providers if providers is not None else providers_of(config),
+        access=access,
+        base_url=config.base_url,
+        render=renderer(access),
+    )
+    return Checkout(
+        context,
+        placing=Lane(db, name="placing", work=PlacementWork(context), settings=lane_settings),
+        settling=Lane(db, name="settling", work=SettlementWork(context), settings=lane_settings),
+    )
+
+
+@asynccontextmanager
+async def open_checkout(config: Config, *, name: str) -> AsyncIterator[Checkout]:
+    """A working checkout for a process without a web server: the worker, commands, tests."""
+    async with database_of(config, name=name) as db:
+        checkout = checkout_of(config, db)
+        await checkout.open()
+        try:
+            yield checkout
+        finally:
+            await checkout.close()
+            await checkout.context.providers.close()

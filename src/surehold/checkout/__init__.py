@@ -1,0 +1,1 @@
+"""The one journey that spans rooms: cart, quote, reserve, pay, order."""

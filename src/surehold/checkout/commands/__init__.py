@@ -1,0 +1,48 @@
+"""Everything that a checkout can be asked to do. One module per group of verbs."""
+
+from surehold.checkout.commands.ask import ask, check_payment
+from surehold.checkout.commands.buy import (
+    cancel_order,
+    confirm_payment,
+    extend_reservation,
+    retry_payment,
+    save_quote,
+    verify_payment,
+)
+from surehold.checkout.commands.inbox import Inbox, process_webhook
+from surehold.checkout.commands.place_order import PlacementWork, place_order
+from surehold.checkout.commands.settle import Outcome, Settlement, SettlementWork
+from surehold.checkout.commands.sweep import (
+    ask_due_operations,
+    cancel_unpaid_orders,
+    check_due_payments,
+    expire_reservations,
+    process_due_webhooks,
+    prune,
+    sweep,
+)
+
+__all__ = [
+    "Inbox",
+    "Outcome",
+    "PlacementWork",
+    "Settlement",
+    "SettlementWork",
+    "ask",
+    "ask_due_operations",
+    "cancel_order",
+    "cancel_unpaid_orders",
+    "check_due_payments",
+    "check_payment",
+    "confirm_payment",
+    "expire_reservations",
+    "extend_reservation",
+    "place_order",
+    "process_due_webhooks",
+    "process_webhook",
+    "prune",
+    "retry_payment",
+    "save_quote",
+    "sweep",
+    "verify_payment",
+]

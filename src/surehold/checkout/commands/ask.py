@@ -1,0 +1,164 @@
+"""Beat 2: asking a provider, with no transaction open; and handing the answer to beat 3.
+
+What was lost is ``unknown`` and stays due: the worker asks again with the same key and the same
+bytes until the provider itself says what happened.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from surehold.checkout.commands.settle import (
+    Outcome,
+    RecordCreate,
+    RecordLoss,
+    RecordRefund,
+    Settlement,
+    TakeEvidence,
+)
+from surehold.checkout.engine import Checkout
+from surehold.kernel.ids import PaymentId
+from surehold.payments import queries as payments
+from surehold.payments.model import Operation, OperationKind, OperationState, Payment
+from surehold.payments.providers.port import (
+    NotFound,
+    OutcomeUnknown,
+    ProviderFailure,
+    ProviderRefundState,
+    ProviderSnapshot,
+    RefundSnapshot,
+    RemoteProvider,
+)
+from surehold.payments.states import OperationEvent
+
+log = structlog.get_logger(__name__)
+
+#: Operations whose answer is not known.
+UNANSWERED: Final = frozenset({OperationState.PENDING, OperationState.UNKNOWN})
+
+
+async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
+    """Ask one stored question and record the answer; ``None`` when its provider is not here."""
+    async with checkout.db.connection() as connection:
+        payment = await payments.get_payment(connection, payment_id=operation.payment_id)
+    provider = checkout.context.providers.find_remote(payment.provider)
+    if provider is None:
+        log.error("provider_not_configured", provider=payment.provider, payment=str(payment.id))
+        return None
+    match operation.kind:
+        case OperationKind.CREATE:
+            settlement = await _ask_create(provider, payment, operation)
+        case OperationKind.REFUND:
+            settlement = await _ask_refund(provider, payment, operation)
+        case OperationKind.VOID:
+            settlement = await _ask_void(provider, payment, operation)
+    return await checkout.settling.submit(settlement)
+
+
+async def check_payment(checkout: Checkout, payment_id: PaymentId) -> Outcome | None:
+    """Read a payment from its provider and take what it says; ``None`` when nobody can say.
+
+    Raises:
+        PaymentNotFound: We have no such payment.
+        ProviderFailure: The provider could not be read now; try again later.
+    """
+    async with checkout.db.connection() as connection:
+        payment = await payments.get_payment(connection, payment_id=payment_id)
+    provider = checkout.context.providers.find_remote(payment.provider)
+    if provider is None:
+        return None
+    snapshot = await read(provider, payment)
+    if snapshot is None:
+        return None
+    return await checkout.settling.submit(TakeEvidence(payment.order_id, payment.id, snapshot))
+
+
+async def read(provider: RemoteProvider, payment: Payment) -> ProviderSnapshot | None:
+    """The provider's own view of a payment; ``None`` when it has none."""
+    if payment.provider_payment_id is not None:
+        try:
+            return await provider.fetch(payment.provider_payment_id)
+        except NotFound:
+            return None
+    if provider.capabilities.can_find_by_reference:
+        return await provider.find_by_reference(payment.merchant_reference)
+    return None
+
+
+async def _ask_create(
+    provider: RemoteProvider, payment: Payment, operation: Operation
+) -> Settlement:
+    try:
+        result = await provider.create(
+            operation.request, idempotency_key=operation.idempotency_key
+        )
+    except ProviderFailure as failure:
+        return RecordCreate(
+            payment.order_id,
+            operation,
+            None,
+            _event(failure),
+            failure.code or type(failure).__name__,
+            failure.detail,
+        )
+    return RecordCreate(payment.order_id, operation, result, OperationEvent.SUCCEED)
+
+
+async def _ask_refund(
+    provider: RemoteProvider, payment: Payment, operation: Operation
+) -> Settlement:
+    assert operation.refund_id is not None
+    refund_id = operation.refund_id
+    try:
+        snapshot = await _find_refund(provider, payment, operation) or await provider.refund(
+            operation.request, idempotency_key=operation.idempotency_key
+        )
+    except ProviderFailure as failure:
+        return RecordRefund(
+            payment.order_id,
+            refund_id,
+            operation,
+            None,
+            _event(failure),
+            failure.code or type(failure).__name__,
+        )
+    is_open = snapshot.state is ProviderRefundState.PENDING
+    event = OperationEvent.LOSE if is_open else OperationEvent.SUCCEED
+    return RecordRefund(payment.order_id, refund_id, operation, snapshot, event)
+
+
+async def _find_refund(
+    provider: RemoteProvider, payment: Payment, operation: Operation
+) -> RefundSnapshot | None:
+    """A refund that was asked for before, as the provider has it now."""
+    if operation.state is OperationState.PENDING or payment.provider_payment_id is None:
+        return None
+    snapshot = await provider.fetch(payment.provider_payment_id)
+    reference = str(operation.refund_id)
+    return next((row for row in snapshot.refunds if row.refund_reference == reference), None)
+
+
+async def _ask_void(
+    provider: RemoteProvider, payment: Payment, operation: Operation
+) -> Settlement:
+    try:
+        snapshot = await provider.cancel(
+            operation.request.decode(), idempotency_key=operation.idempotency_key
+        )
+    except ProviderFailure as failure:
+        return RecordLoss(
+            payment.order_id,
+            operation,
+            _event(failure),
+            failure.code or type(failure).__name__,
+        )
+    return TakeEvidence(payment.order_id, payment.id, snapshot, operation=operation)
+
+
+def _event(failure: ProviderFailure) -> OperationEvent:
+    """Refused for good, or not known. A call that may be repeated is not known yet."""
+    if isinstance(failure, OutcomeUnknown) or failure.is_retryable:
+        return OperationEvent.LOSE
+    return OperationEvent.DECLINE

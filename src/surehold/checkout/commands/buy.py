@@ -1,0 +1,135 @@
+"""What a buyer may do with a placed order: pay again, ask for time, cancel, come back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from surehold.checkout import queries
+from surehold.checkout.commands.ask import UNANSWERED, ask, check_payment
+from surehold.checkout.commands.settle import (
+    CancelOrder,
+    ExtendHold,
+    Outcome,
+    RetryPayment,
+    TakeEvidence,
+)
+from surehold.checkout.engine import Checkout
+from surehold.checkout.model import Actor, PlacedOrder
+from surehold.db import shop
+from surehold.kernel.ids import OrderId, PaymentId
+from surehold.kernel.money import Money
+from surehold.orders.model import CancelReason
+from surehold.payments import queries as payments
+from surehold.payments.errors import PaymentNotConfirmable
+from surehold.payments.model import OperationKind, PaymentState
+from surehold.payments.providers.port import ProviderFailure, ProviderSnapshot
+from surehold.payments.states import OPEN
+from surehold.pricing import commands as pricing
+from surehold.pricing.model import Quote, SavedQuote
+
+
+async def retry_payment(checkout: Checkout, *, order_id: OrderId, provider: str) -> PlacedOrder:
+    """Pay an order (again), perhaps another way. The same open payment is joined, not doubled.
+
+    Raises:
+        OrderNotFound: No such order.
+        ProviderUnknown, CurrencyNotSupported: This way of paying is not to be had.
+        OrderNotPayable: It is paid, canceled or over.
+        PaymentInProgress: An earlier payment is not decided.
+        InsufficientStock: The holds had ended and not everything is left.
+    """
+    outcome = await checkout.settling.submit(RetryPayment(order_id, provider))
+    assert outcome.payment_id is not None
+    async with checkout.db.connection() as connection:
+        operation = await payments.find_operation(
+            connection, payment_id=outcome.payment_id, kind=OperationKind.CREATE
+        )
+    if operation is not None and operation.state in UNANSWERED:
+        await ask(checkout, operation)
+    async with checkout.db.connection() as connection:
+        return await queries.get_placed_order(connection, order_id=order_id)
+
+
+async def extend_reservation(checkout: Checkout, *, order_id: OrderId) -> PlacedOrder:
+    """Hold the items for the method's time again.
+
+    Raises:
+        OrderNotFound, OrderNotPayable, HoldOver, ExtensionRefused: As named.
+    """
+    await checkout.settling.submit(ExtendHold(order_id))
+    async with checkout.db.connection() as connection:
+        return await queries.get_placed_order(connection, order_id=order_id)
+
+
+async def cancel_order(
+    checkout: Checkout, *, order_id: OrderId, reason: CancelReason, actor: Actor
+) -> PlacedOrder:
+    """Cancel an order that has not shipped: stock back once, money back once.
+
+    Canceling twice returns the canceled order and changes nothing.
+
+    Raises:
+        OrderNotFound: No such order.
+        OrderNotCancelable: It has gone too far.
+    """
+    await checkout.settling.submit(CancelOrder(order_id, reason, actor))
+    async with checkout.db.connection() as connection:
+        return await queries.get_placed_order(connection, order_id=order_id)
+
+
+async def verify_payment(checkout: Checkout, *, payment_id: PaymentId) -> Outcome | None:
+    """The buyer came back: read the payment now instead of waiting for the webhook.
+
+    ``None`` when the provider cannot be read at the moment or has nothing to say; the webhook and
+    the worker will settle it.
+
+    Raises:
+        PaymentNotFound: No such payment.
+    """
+    async with checkout.db.connection() as connection:
+        payment = await payments.get_payment(connection, payment_id=payment_id)
+    if payment.state not in OPEN:
+        return Outcome(payment.state.value, payment.id)
+    try:
+        return await check_payment(checkout, payment_id)
+    except ProviderFailure:
+        return None
+
+
+async def confirm_payment(
+    checkout: Checkout, *, payment_id: PaymentId, received: Money, actor: Actor
+) -> Outcome:
+    """Staff saw the money of a transfer arrive. Another amount is held for review.
+
+    Raises:
+        PaymentNotFound: No such payment.
+        PaymentNotConfirmable: A provider decides about this one.
+    """
+    async with checkout.db.connection() as connection:
+        payment = await payments.get_payment(connection, payment_id=payment_id)
+    if checkout.context.providers.find_local(payment.provider) is None:
+        raise PaymentNotConfirmable("A provider decides about this payment.")
+    nothing = Money(0, received.currency)
+    snapshot = ProviderSnapshot(
+        provider_payment_id=payment.provider_payment_id or payment.merchant_reference,
+        merchant_reference=payment.merchant_reference,
+        state=PaymentState.CAPTURED,
+        requested=payment.requested,
+        authorized=nothing,
+        captured=received,
+        refunded=nothing,
+        disputed=nothing,
+        is_live=True,
+    )
+    return await checkout.settling.submit(
+        TakeEvidence(payment.order_id, payment.id, snapshot, actor)
+    )
+
+
+async def save_quote(checkout: Checkout, *, quote: Quote) -> SavedQuote:
+    """Promise a quote for the store's time."""
+    async with checkout.db.transaction() as tx:
+        settings = await shop.load(tx)
+        return await pricing.save_quote(
+            tx, quote=quote, ttl=timedelta(minutes=settings.quote_minutes)
+        )

@@ -1,0 +1,444 @@
+"""Placing an order: the work of the checkout lane, and the command that uses it.
+
+One batch is one transaction. Read what needs no lock (idempotency keys, carts, quotes, prices),
+price every basket, then lock the stock rows in key order, decide in arrival order, and write
+everything with one statement per table; the counters of a hot variant change once, last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from surehold.cart import commands as cart
+from surehold.cart.errors import CartNotFound
+from surehold.catalog import queries as catalog
+from surehold.catalog.model import Sellable
+from surehold.checkout import queries, rules
+from surehold.checkout.commands.ask import UNANSWERED, ask
+from surehold.checkout.engine import Checkout, Context
+from surehold.checkout.errors import NothingToOrder
+from surehold.checkout.model import Answer, Placed, PlacedOrder, Placement
+from surehold.db import Connection, Transaction, idempotency, shop
+from surehold.db.database import transaction_on
+from surehold.db.idempotency import IdempotencyKeyReused, NewKey, StoredAnswer
+from surehold.db.shop import ShopSettings
+from surehold.inventory import commands as inventory
+from surehold.inventory import rules as stock_rules
+from surehold.inventory.errors import InsufficientStock
+from surehold.inventory.model import Reservation, ReservationState, StockChange
+from surehold.jobs import outbox
+from surehold.jobs.outbox import Event
+from surehold.kernel.errors import DomainError
+from surehold.kernel.ids import (
+    CartId,
+    OrderId,
+    OrderLineId,
+    QuoteId,
+    ReservationId,
+    VariantId,
+    new_id,
+    new_order_number,
+)
+from surehold.orders import commands as orders
+from surehold.orders.events import order_placed
+from surehold.orders.model import (
+    FulfillmentStatus,
+    Order,
+    OrderLine,
+    OrderStatus,
+    PaymentStatus,
+)
+from surehold.payments import commands as payments
+from surehold.payments import queries as payment_queries
+from surehold.payments.model import Operation, OperationKind, Payment
+from surehold.pricing import queries as pricing
+from surehold.pricing import rules as pricing_rules
+from surehold.pricing.errors import PriceChanged, QuoteExpired
+from surehold.pricing.model import Quote
+
+SCOPE: Final = "checkout"
+CREATED: Final = 201
+
+
+class _Priced(msgspec.Struct, frozen=True):
+    """A placement that only stock can still refuse."""
+
+    index: int
+    placement: Placement
+    quote: Quote
+
+    @property
+    def demand(self) -> tuple[tuple[VariantId, int], ...]:
+        return tuple((line.variant_id, line.quantity) for line in self.quote.lines)
+
+
+class _Rows:
+    """What one batch writes, table by table."""
+
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+        self.lines: list[OrderLine] = []
+        self.reservations: list[Reservation] = []
+        self.payments: list[Payment] = []
+        self.operations: list[Operation] = []
+        self.events: list[Event] = []
+        self.keys: list[NewKey] = []
+
+
+class PlacementWork:
+    """The work of the checkout lane."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(
+        self, raw: asyncpg.Connection[Any], placements: Sequence[Placement]
+    ) -> Sequence[Placed | DomainError]:
+        """One answer or refusal per placement, in order, from one transaction."""
+        connection = Connection(raw)
+        settings = await shop.load(connection)
+        keys = list({placement.key for placement in placements})
+        known = await idempotency.find(connection, scope=SCOPE, keys=keys)
+        answers: list[Placed | DomainError | None] = [None] * len(placements)
+        firsts: dict[str, int] = {}
+        fresh: list[int] = []
+        for index, placement in enumerate(placements):
+            stored = known.get(placement.key)
+            if stored is not None:
+                answers[index] = _replay(stored, placement)
+            elif firsts.setdefault(placement.key, index) == index:
+                fresh.append(index)
+        if fresh:
+            priced = await self._price(connection, placements, fresh, answers, settings)
+            if priced:
+                async with transaction_on(raw) as tx:
+                    await self._place(tx, priced, answers, settings)
+        return [
+            _answer_twin(placements, firsts, answers, index) if answer is None else answer
+            for index, answer in enumerate(answers)
+        ]
+
+    async def _price(
+        self,
+        connection: Connection,
+        placements: Sequence[Placement],
+        fresh: Sequence[int],
+        answers: list[Placed | DomainError | None],
+        settings: ShopSettings,
+    ) -> list[_Priced]:
+        """Read baskets and prices for the whole batch, without a lock, and price each."""
+        chosen = [placements[index] for index in fresh]
+        carts = [
+            (placement.cart_id, placement.cart_token_hash)
+            for placement in chosen
+            if placement.cart_id is not None and placement.cart_token_hash is not None
+        ]
+        contents = await cart.load_lines(connection, carts=carts) if carts else {}
+        quote_ids = [row.quote_id for row in chosen if row.quote_id is not None]
+        quotes = await pricing.find_quotes(connection, ids=quote_ids) if quote_ids else {}
+        variant_ids = {variant_id for row in chosen for variant_id, _ in row.lines}
+        variant_ids.update(line[0] for content in contents.values() for line in content.lines)
+        sellable = await catalog.list_sellable(connection, variant_ids=variant_ids)
+        priced: list[_Priced] = []
+        for index in fresh:
+            placement = placements[index]
+            try:
+                quote = _quote(placement, contents, quotes, sellable, settings)
+                self._context.providers.get_for(placement.provider, currency=quote.currency)
+            except DomainError as refusal:
+                answers[index] = refusal
+            else:
+                priced.append(_Priced(index, placement, quote))
+        return priced
+
+    async def _place(
+        self,
+        tx: Transaction,
+        priced: Sequence[_Priced],
+        answers: list[Placed | DomainError | None],
+        settings: ShopSettings,
+    ) -> None:
+        """Lock, decide, write."""
+        variant_ids = {line.variant_id for row in priced for line in row.quote.lines}
+        levels, now = await inventory.lock_stock(tx, variant_ids=variant_ids)
+        decisions = stock_rules.admit(levels, [row.demand for row in priced])
+        rows = _Rows()
+        for row, decision in zip(priced, decisions, strict=True):
+            if isinstance(decision, stock_rules.Refused):
+                answers[row.index] = InsufficientStock(decision.shortages)
+            else:
+                assert now is not None  # something was taken, so a stock row was locked
+                answers[row.index] = self._build(rows, row, decision, settings, now)
+        if rows.orders:
+            assert now is not None
+            await _write(tx, rows, now)
+
+    def _build(
+        self,
+        rows: _Rows,
+        priced: _Priced,
+        admitted: stock_rules.Admitted,
+        settings: ShopSettings,
+        now: datetime,
+    ) -> Placed:
+        """Add one order and all that hangs on it to what the batch writes."""
+        placement = priced.placement
+        context = self._context
+        order = _order(priced, now)
+        lines = _lines(order, priced.quote)
+        provider = context.providers.get(placement.provider)
+        expires_at = now + rules.hold_time(provider.capabilities.hold_kind, settings)
+        payment, operation = context.begin_payment(
+            order,
+            provider_name=placement.provider,
+            settings=settings,
+            expires_at=expires_at,
+            now=now,
+        )
+        rows.orders.append(order)
+        rows.lines += lines
+        rows.reservations += [
+            Reservation(
+                id=ReservationId(new_id()),
+                holder_id=order.id,
+                order_line_id=lines[take.line].id,
+                variant_id=take.variant_id,
+                location_id=take.location_id,
+                quantity=take.quantity,
+                state=ReservationState.ACTIVE,
+                expires_at=expires_at,
+                is_grace_used=False,
+                created_at=now,
+                ended_at=None,
+                end_reason=None,
+            )
+            for take in admitted.takes
+        ]
+        rows.payments.append(payment)
+        rows.events.append(order_placed(order))
+        if operation is not None:
+            rows.operations.append(operation)
+            rows.keys.append(_key(placement, order.id, None))
+            return Placed(order.id)
+        body = context.render(PlacedOrder(order, lines, payment, expires_at))
+        rows.keys.append(_key(placement, order.id, body))
+        return Placed(order.id, CREATED, body)
+
+
+async def _write(tx: Transaction, rows: _Rows, now: datetime) -> None:
+    await orders.insert_orders(tx, orders=rows.orders, now=now)
+    await orders.insert_lines(tx, lines=rows.lines)
+    await inventory.insert_reservations(tx, reservations=rows.reservations)
+    await payments.insert_payments(tx, payments=rows.payments, now=now)
+    await payments.insert_operations(tx, operations=rows.operations, now=now)
+    await outbox.record(tx, rows.events, now=now)
+    await idempotency.insert(tx, scope=SCOPE, keys=rows.keys, now=now)
+    await inventory.change_stock(
+        tx,
+        changes=[
+            StockChange(row.variant_id, row.location_id, reserved=row.quantity)
+            for row in rows.reservations
+        ],
+    )
+
+
+def _quote(
+    placement: Placement,
+    contents: dict[CartId, cart.CartContent],
+    quotes: dict[QuoteId, Quote],
+    sellable: dict[tuple[VariantId, str], Sellable],
+    settings: ShopSettings,
+) -> Quote:
+    """What this basket costs: as it was promised, or at today's prices.
+
+    Raises:
+        CartNotFound, NothingToOrder, QuoteExpired, NotForSale, ShippingMethodUnknown: As named.
+        PriceChanged: The buyer was shown another total.
+    """
+    lines, currency = placement.lines, placement.currency
+    seen: dict[VariantId, int] = {}
+    if placement.cart_id is not None:
+        content = contents.get(placement.cart_id)
+        if content is None:
+            raise CartNotFound("There is no cart with this id and token.")
+        lines = tuple((line[0], line[1]) for line in content.lines)
+        currency = content.currency
+        seen = {line[0]: line[2] for line in content.lines}
+    if not lines:
+        raise NothingToOrder("There is nothing in the basket.")
+    if placement.quote_id is not None:
+        quote = quotes.get(placement.quote_id)
+        if quote is None or [(line.variant_id, line.quantity) for line in quote.lines] != list(
+            lines
+        ):
+            raise QuoteExpired("The quote has expired or is not for this basket.")
+    else:
+        assert currency is not None
+        quote = pricing_rules.quote(
+            lines,
+            sellable=sellable,
+            currency=currency,
+            shipping_method=placement.shipping_method,
+            settings=settings,
+        )
+    expected = placement.expected_total_minor
+    if expected is not None and (
+        expected != quote.total_minor or placement.expected_currency not in (None, quote.currency)
+    ):
+        raise _price_changed(quote, expected, seen)
+    return quote
+
+
+def _price_changed(quote: Quote, expected_minor: int, seen: dict[VariantId, int]) -> PriceChanged:
+    lines: list[dict[str, Any]] = []
+    for line in quote.lines:
+        entry: dict[str, Any] = {
+            "variant_id": str(line.variant_id),
+            "sku": line.sku,
+            "quantity": line.quantity,
+            "unit_price": {"amount": line.unit_price_minor, "currency": quote.currency},
+        }
+        before = seen.get(line.variant_id)
+        if before is not None and before != line.unit_price_minor:
+            entry["seen_price"] = {"amount": before, "currency": quote.currency}
+        lines.append(entry)
+    return PriceChanged(
+        currency=quote.currency,
+        expected_minor=expected_minor,
+        actual_minor=quote.total_minor,
+        lines=lines,
+    )
+
+
+def _order(priced: _Priced, now: datetime) -> Order:
+    placement, quote = priced.placement, priced.quote
+    return Order(
+        id=OrderId(new_id()),
+        number=new_order_number(),
+        cart_id=placement.cart_id,
+        email=placement.email,
+        currency=quote.currency,
+        subtotal_minor=quote.subtotal_minor,
+        discount_minor=quote.discount_minor,
+        shipping_minor=quote.shipping_minor,
+        shipping_tax_minor=quote.shipping_tax_minor,
+        tax_minor=quote.tax_minor,
+        total_minor=quote.total_minor,
+        is_tax_included=quote.is_tax_included,
+        paid_minor=0,
+        refunded_minor=0,
+        shipping_method=quote.shipping_method,
+        shipping_address=placement.shipping_address,
+        billing_address=placement.billing_address,
+        provider=placement.provider,
+        status=OrderStatus.PENDING_PAYMENT,
+        payment_status=PaymentStatus.PENDING,
+        fulfillment_status=FulfillmentStatus.UNFULFILLED,
+        placed_at=now,
+        canceled_at=None,
+        cancel_reason=None,
+        archived_at=None,
+        extensions_used=0,
+        version=1,
+        changed_by="buyer",
+        change_reason="placed",
+        updated_at=now,
+    )
+
+
+def _lines(order: Order, quote: Quote) -> tuple[OrderLine, ...]:
+    return tuple(
+        OrderLine(
+            OrderLineId(new_id()),
+            order.id,
+            position,
+            line.product_id,
+            line.variant_id,
+            line.vendor_id,
+            line.sku,
+            line.name,
+            line.options,
+            line.image,
+            line.quantity,
+            line.unit_price_minor,
+            0,
+            line.total_minor,
+            quote.tax_rate,
+            line.net_minor,
+            line.tax_minor,
+            line.gross_minor,
+        )
+        for position, line in enumerate(quote.lines)
+    )
+
+
+def _key(placement: Placement, order_id: OrderId, body: bytes | None) -> NewKey:
+    if body is None:
+        return NewKey(placement.key, placement.request_hash, "placed", order_id, None, None)
+    return NewKey(placement.key, placement.request_hash, "done", order_id, CREATED, body)
+
+
+def _replay(stored: StoredAnswer, placement: Placement) -> Placed | DomainError:
+    if stored.request_hash != placement.request_hash:
+        return IdempotencyKeyReused("This Idempotency-Key was used with another body.")
+    return Placed(OrderId(stored.subject_id), stored.status, stored.response)
+
+
+def _answer_twin(
+    placements: Sequence[Placement],
+    firsts: dict[str, int],
+    answers: Sequence[Placed | DomainError | None],
+    index: int,
+) -> Placed | DomainError:
+    """The same key twice in one batch: the second gets what the first got."""
+    twin = placements[index]
+    first = firsts[twin.key]
+    answer = answers[first]
+    assert answer is not None
+    if placements[first].request_hash != twin.request_hash:
+        return IdempotencyKeyReused("This Idempotency-Key was used with another body.")
+    return answer
+
+
+async def place_order(checkout: Checkout, placement: Placement) -> Answer:
+    """Place an order and begin its payment; the answer is stored and the same for ever.
+
+    The lane commits the order and its holds; a remote provider is asked afterwards, with no
+    transaction open. A retry with the same key carries on from wherever the first one stopped.
+
+    Raises:
+        Busy: Nothing was taken; come back.
+        IdempotencyKeyReused: The key belongs to another body.
+        CartNotFound, NothingToOrder, QuoteExpired, NotForSale, ShippingMethodUnknown,
+        ProviderUnknown, CurrencyNotSupported: The request cannot be placed as it is.
+        PriceChanged: The total is not what the buyer was shown.
+        InsufficientStock: Lists every variant that is short.
+    """
+    placed = await checkout.placing.submit(placement)
+    if placed.status is not None and placed.response is not None:
+        return Answer(placed.status, placed.response)
+    return await _begin_and_answer(checkout, placed.order_id, key=placement.key)
+
+
+async def _begin_and_answer(checkout: Checkout, order_id: OrderId, *, key: str) -> Answer:
+    """Beats 2 and 3 of a payment that needs a provider, then the stored answer."""
+    async with checkout.db.connection() as connection:
+        first = (await payment_queries.list_payments(connection, order_ids=[order_id]))[0]
+        operation = await payment_queries.find_operation(
+            connection, payment_id=first.id, kind=OperationKind.CREATE
+        )
+    if operation is not None and operation.state in UNANSWERED:
+        await ask(checkout, operation)
+    async with checkout.db.connection() as connection:
+        placed = await queries.get_placed_order(connection, order_id=order_id)
+    body = checkout.context.render(placed)
+    async with checkout.db.transaction() as tx:
+        stored = await idempotency.finish(tx, scope=SCOPE, key=key, status=CREATED, response=body)
+    assert stored.status is not None
+    assert stored.response is not None
+    return Answer(stored.status, stored.response)

@@ -1,0 +1,146 @@
+"""Sweeping: what was left half done, or came of age, is finished here.
+
+Every sweep is safe to run from many workers at once: rows are claimed with a lease, and the
+settlement lane decides under locks. Each takes a bounded number and says how many it did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from surehold.cart import commands as cart
+from surehold.checkout.commands.ask import ask, check_payment
+from surehold.checkout.commands.inbox import process_webhook
+from surehold.checkout.commands.settle import CancelOrder, ExpireHolds
+from surehold.checkout.engine import Checkout
+from surehold.checkout.model import SYSTEM, Swept
+from surehold.db import idempotency, shop
+from surehold.inventory import commands as inventory
+from surehold.inventory import queries as inventory_queries
+from surehold.inventory.errors import ReservationNotFound
+from surehold.jobs import outbox
+from surehold.kernel.errors import Busy
+from surehold.kernel.ids import OrderId
+from surehold.orders import queries as orders
+from surehold.orders.errors import OrderNotCancelable, OrderNotFound
+from surehold.orders.model import CancelReason
+from surehold.payments import commands as payments
+from surehold.payments.providers.port import ProviderFailure
+from surehold.pricing import commands as pricing
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+#: How many of a kind one sweep takes.
+BATCH: Final = 200
+#: How many providers' answers one sweep waits for at the same time.
+CONCURRENCY: Final = 16
+
+
+async def expire_reservations(checkout: Checkout) -> int:
+    """Free the stock of holds whose time is over; returns how many holds ended."""
+    async with checkout.db.connection() as connection:
+        holders = await inventory_queries.list_holders_due(connection, limit=BATCH)
+
+    async def expire(holder_id: Any) -> int:
+        try:
+            outcome = await checkout.settling.submit(ExpireHolds(OrderId(holder_id)))
+        except OrderNotFound:
+            try:
+                return await inventory.expire(checkout.db, holder_id=holder_id)
+            except ReservationNotFound:
+                return 0
+        return outcome.count
+
+    return sum(await _each(expire(holder_id) for holder_id in holders))
+
+
+async def cancel_unpaid_orders(checkout: Checkout) -> int:
+    """Give up orders that nobody paid for in the store's time; returns how many."""
+    async with checkout.db.connection() as connection:
+        settings = await shop.load(connection)
+        ids = await orders.list_unpaid(
+            connection, older_than=timedelta(hours=settings.unpaid_cancel_hours), limit=BATCH
+        )
+
+    async def cancel(order_id: OrderId) -> int:
+        request = CancelOrder(order_id, CancelReason.UNPAID, SYSTEM, only_unpaid=True)
+        try:
+            outcome = await checkout.settling.submit(request)
+        except OrderNotCancelable:
+            return 0
+        return int(outcome.effect == "canceled")
+
+    return sum(await _each(cancel(order_id) for order_id in ids))
+
+
+async def ask_due_operations(checkout: Checkout) -> int:
+    """Ask providers what was never asked or never answered; returns how many questions."""
+    operations = await payments.claim_operations(checkout.db, limit=BATCH)
+    await _each(ask(checkout, operation) for operation in operations)
+    return len(operations)
+
+
+async def check_due_payments(checkout: Checkout) -> int:
+    """Ask providers what became of undecided payments; returns how many were looked at."""
+    due = await payments.claim_checks(checkout.db, limit=BATCH)
+    await _each(check_payment(checkout, payment_id) for payment_id, _ in due)
+    return len(due)
+
+
+async def process_due_webhooks(checkout: Checkout) -> int:
+    """Act on inbox events that nobody finished; returns how many."""
+    events = await payments.claim_webhooks(checkout.db, limit=BATCH)
+    await _each(process_webhook(checkout, event) for event in events)
+    return len(events)
+
+
+async def prune(checkout: Checkout) -> int:
+    """Forget what is past its use: keys, quotes, published facts, carts; returns how many."""
+    async with checkout.db.transaction() as tx:
+        return (
+            await idempotency.prune(tx)
+            + await pricing.prune_quotes(tx)
+            + await outbox.prune(tx)
+            + await cart.prune_carts(tx)
+        )
+
+
+async def sweep(checkout: Checkout) -> Swept:
+    """Everything above, once, in an order that lets payments win over expiry."""
+    webhooks = await process_due_webhooks(checkout)
+    asked = await ask_due_operations(checkout)
+    checked = await check_due_payments(checkout)
+    expired = await expire_reservations(checkout)
+    canceled = await cancel_unpaid_orders(checkout)
+    pruned = await prune(checkout)
+    return Swept(
+        holds_expired=expired,
+        orders_canceled=canceled,
+        operations_asked=asked,
+        payments_checked=checked,
+        webhooks_processed=webhooks,
+        pruned=pruned,
+    )
+
+
+async def _each(work: Iterable[Awaitable[T]]) -> list[T]:
+    """Carry out a few at a time. One that cannot be done now is logged and stays due."""
+    gate = asyncio.Semaphore(CONCURRENCY)
+    done: list[T] = []
+
+    async def one(item: Awaitable[T]) -> None:
+        async with gate:
+            try:
+                done.append(await item)
+            except (ProviderFailure, Busy, OSError) as failure:
+                log.info("sweep_left_for_later", reason=repr(failure))
+
+    await asyncio.gather(*(one(item) for item in work))
+    return done

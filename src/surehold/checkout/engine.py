@@ -1,0 +1,173 @@
+"""What the commands of this room work with, built once per process by the program's assembly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from surehold.checkout.lane import Lane
+from surehold.checkout.model import Placed, PlacedOrder, Placement
+from surehold.db import Database
+from surehold.db.shop import ShopSettings
+from surehold.identity.tokens import OrderAccess
+from surehold.kernel.ids import OperationId, PaymentId, new_id
+from surehold.kernel.money import Money
+from surehold.orders.model import Order
+from surehold.payments.commands import create_key
+from surehold.payments.model import (
+    NextAction,
+    Operation,
+    OperationKind,
+    OperationState,
+    Payment,
+    PaymentState,
+    Wait,
+)
+from surehold.payments.providers.port import CreateRequest, Customer
+from surehold.payments.providers.registry import Providers
+
+if TYPE_CHECKING:
+    from surehold.checkout.commands.settle import Outcome, Settlement
+
+#: What a buyer is told to do while a provider has not answered.
+WAIT: Final = Wait(poll_after_seconds=2)
+
+#: Turns an order into the body of the answer; the wire format belongs to ``web``.
+Render = Callable[[PlacedOrder], bytes]
+
+
+class Checkout:
+    """Everything a checkout command needs: the parts and the two lanes of this process."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        placing: Lane[Placement, Placed],
+        settling: Lane[Settlement, Outcome],
+    ) -> None:
+        self.context = context
+        self.placing = placing
+        self.settling = settling
+
+    @property
+    def db(self) -> Database:
+        """The store's database."""
+        return self.context.db
+
+    async def open(self) -> None:
+        """Begin to work."""
+        await self.placing.open()
+        await self.settling.open()
+
+    async def close(self) -> None:
+        """Drain both lanes: placements first, for their payments settle in the other."""
+        await self.placing.close()
+        await self.settling.close()
+
+
+class Context(msgspec.Struct, frozen=True):
+    """The parts that every checkout command needs."""
+
+    db: Database
+    providers: Providers
+    access: OrderAccess
+    #: The public address of the store, without a slash at its end.
+    base_url: str
+    render: Render
+
+    def pay_url(self, order: Order) -> str:
+        """Where a buyer pays, and comes back to from a provider."""
+        return f"{self.base_url}/orders/{order.number}/pay?token={self.access.token(order.id)}"
+
+    def begin_payment(
+        self,
+        order: Order,
+        *,
+        provider_name: str,
+        settings: ShopSettings,
+        expires_at: datetime,
+        now: datetime,
+    ) -> tuple[Payment, Operation | None]:
+        """One new payment for an order, and the question to ask when the provider is remote.
+
+        Pure. A local provider has answered by the time this returns.
+
+        Raises:
+            ProviderUnknown: This store does not have the provider.
+            CurrencyNotSupported: It does not take the order's currency.
+        """
+        provider = self.providers.get_for(provider_name, currency=order.currency)
+        payment_id = PaymentId(new_id())
+        local = self.providers.find_local(provider_name)
+        next_action: NextAction = WAIT
+        payment = Payment(
+            id=payment_id,
+            order_id=order.id,
+            provider=provider.name,
+            account=provider.account,
+            provider_payment_id=None,
+            state=PaymentState.PENDING,
+            currency=order.currency,
+            requested_minor=order.total_minor,
+            authorized_minor=0,
+            captured_minor=0,
+            refunded_minor=0,
+            disputed_minor=0,
+            next_action=next_action,
+            failure_code=None,
+            failure_message=None,
+            review_reason=None,
+            check_count=0,
+            next_check_at=None,
+            created_at=now,
+            updated_at=now,
+        )
+        if local is not None:
+            begun = local.begin(
+                merchant_reference=payment.merchant_reference,
+                order_number=order.number,
+                settings=settings,
+            )
+            return (
+                msgspec.structs.replace(
+                    payment,
+                    state=begun.state,
+                    provider_payment_id=begun.provider_payment_id,
+                    next_action=begun.next_action,
+                ),
+                None,
+            )
+        remote = self.providers.find_remote(provider_name)
+        assert remote is not None
+        request = self._create_request(order, payment, expires_at=expires_at)
+        operation = Operation(
+            id=OperationId(new_id()),
+            payment_id=payment_id,
+            refund_id=None,
+            kind=OperationKind.CREATE,
+            state=OperationState.PENDING,
+            idempotency_key=create_key(payment_id),
+            request=remote.prepare_create(request),
+            attempts=0,
+        )
+        return payment, operation
+
+    def _create_request(
+        self, order: Order, payment: Payment, *, expires_at: datetime
+    ) -> CreateRequest:
+        address = order.shipping_address
+        pay_url = self.pay_url(order)
+        return CreateRequest(
+            merchant_reference=payment.merchant_reference,
+            amount=Money(payment.requested_minor, payment.currency),
+            customer=Customer(order.email, address.name, address.phone),
+            return_url=pay_url,
+            cancel_url=pay_url,
+            notify_url=f"{self.base_url}/webhooks/{payment.provider}",
+            expires_at=expires_at,
+            description=order.number,
+        )

@@ -1,0 +1,97 @@
+"""What a checkout is asked and what it answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from surehold.inventory.model import Reservation, ReservationState
+from surehold.kernel.ids import CartId, OrderId, QuoteId, VariantId
+from surehold.orders.model import Address, Order, OrderLine
+from surehold.payments.model import Payment
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """One checkout, already validated in form. Either a cart or lines.
+
+    ``expected_total_minor`` is what the buyer was shown; ``None`` asks for no comparison.
+    """
+
+    key: str
+    request_hash: bytes
+    email: str
+    shipping_address: Address
+    billing_address: Address | None
+    shipping_method: str
+    provider: str
+    cart_id: CartId | None = None
+    cart_token_hash: bytes | None = None
+    lines: tuple[tuple[VariantId, int], ...] = ()
+    currency: str | None = None
+    expected_total_minor: int | None = None
+    expected_currency: str | None = None
+    quote_id: QuoteId | None = None
+
+
+class PlacedOrder(msgspec.Struct, frozen=True):
+    """An order with all that its buyer may see of it."""
+
+    order: Order
+    lines: tuple[OrderLine, ...]
+    payment: Payment | None
+    reserved_until: datetime | None
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """What the lane answers: the stored answer, or a provider that is still to be asked."""
+
+    order_id: OrderId
+    status: int | None = None
+    response: bytes | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A finished checkout: status and body as they were stored, byte for byte."""
+
+    status: int
+    body: bytes
+
+
+def reserved_until(reservations: tuple[Reservation, ...]) -> datetime | None:
+    """Until when everything of an order is held: the earliest end of its active holds."""
+    return min(
+        (row.expires_at for row in reservations if row.state is ReservationState.ACTIVE),
+        default=None,
+    )
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who asks for a change, as it is written into histories."""
+
+    name: str
+
+    @property
+    def is_buyer(self) -> bool:
+        """Whether the buyer asks."""
+        return self.name == "buyer"
+
+
+BUYER = Actor("buyer")
+SYSTEM = Actor("system")
+
+
+def provider_actor(provider: str) -> Actor:
+    """A provider whose word changed something."""
+    return Actor(f"provider:{provider}")
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """What one sweep did."""
+
+    holds_expired: int = 0
+    orders_canceled: int = 0
+    operations_asked: int = 0
+    payments_checked: int = 0
+    webhooks_processed: int = 0
+    pruned: int = 0

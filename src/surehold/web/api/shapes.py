@@ -1,0 +1,177 @@
+"""What the API answers for orders and payments. Other programs rely on these shapes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from surehold.checkout.engine import Render
+from surehold.checkout.model import PlacedOrder
+from surehold.identity.tokens import OrderAccess
+from surehold.kernel.ids import OrderId, OrderLineId, PaymentId, ProductId, VariantId, VendorId
+from surehold.kernel.money import Money
+from surehold.orders.model import Address, Order, OrderLine
+from surehold.payments.model import NextAction, Payment
+
+
+class LineShape(msgspec.Struct, frozen=True):
+    """One order line. Amounts in minor units."""
+
+    id: OrderLineId
+    variant_id: VariantId
+    product_id: ProductId
+    vendor_id: VendorId
+    sku: str
+    name: str
+    options: list[str]
+    image: str | None
+    quantity: int
+    unit_price: Money
+    total: Money
+    net: Money
+    tax: Money
+    gross: Money
+
+
+class OrderShape(msgspec.Struct, frozen=True):
+    """One order as its buyer may see it. ``access_token`` opens it for a guest."""
+
+    id: OrderId
+    number: str
+    access_token: str
+    status: str
+    payment_status: str
+    fulfillment_status: str
+    email: str
+    currency: str
+    subtotal: Money
+    discount: Money
+    shipping: Money
+    tax: Money
+    total: Money
+    is_tax_included: bool
+    paid: Money
+    refunded: Money
+    shipping_method: str
+    shipping_address: Address
+    billing_address: Address | None
+    lines: tuple[LineShape, ...]
+    reserved_until: datetime | None
+    placed_at: datetime
+    canceled_at: datetime | None
+    cancel_reason: str | None
+
+
+class PaymentShape(msgspec.Struct, frozen=True):
+    """One payment, and what the buyer must do next."""
+
+    id: PaymentId
+    order_id: OrderId
+    provider: str
+    state: str
+    amount: Money
+    captured: Money
+    refunded: Money
+    next_action: NextAction
+    failure_code: str | None
+    failure_message: str | None
+    is_under_review: bool
+
+
+class CheckoutShape(msgspec.Struct, frozen=True):
+    """The answer of a checkout."""
+
+    order: OrderShape
+    payment: PaymentShape | None
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def line_shape(line: OrderLine, currency: str) -> LineShape:
+    """One order line for the wire."""
+    return LineShape(
+        line.id,
+        line.variant_id,
+        line.product_id,
+        line.vendor_id,
+        line.sku,
+        line.name,
+        line.options,
+        line.image,
+        line.quantity,
+        Money(line.unit_price_minor, currency),
+        Money(line.total_minor, currency),
+        Money(line.net_minor, currency),
+        Money(line.tax_minor, currency),
+        Money(line.gross_minor, currency),
+    )
+
+
+def payment_shape(payment: Payment) -> PaymentShape:
+    """One payment for the wire."""
+    currency = payment.currency
+    return PaymentShape(
+        payment.id,
+        payment.order_id,
+        payment.provider,
+        payment.state.value,
+        Money(payment.requested_minor, currency),
+        Money(payment.captured_minor, currency),
+        Money(payment.refunded_minor, currency),
+        payment.next_action,
+        payment.failure_code,
+        payment.failure_message,
+        payment.review_reason is not None,
+    )
+
+
+def order_shape(placed: PlacedOrder, *, token: str) -> OrderShape:
+    """One order for the wire."""
+    order: Order = placed.order
+    currency = order.currency
+    return OrderShape(
+        id=order.id,
+        number=order.number,
+        access_token=token,
+        status=order.status.value,
+        payment_status=order.payment_status.value,
+        fulfillment_status=order.fulfillment_status.value,
+        email=order.email,
+        currency=currency,
+        subtotal=Money(order.subtotal_minor, currency),
+        discount=Money(order.discount_minor, currency),
+        shipping=Money(order.shipping_minor, currency),
+        tax=Money(order.tax_minor, currency),
+        total=Money(order.total_minor, currency),
+        is_tax_included=order.is_tax_included,
+        paid=Money(order.paid_minor, currency),
+        refunded=Money(order.refunded_minor, currency),
+        shipping_method=order.shipping_method,
+        shipping_address=order.shipping_address,
+        billing_address=order.billing_address,
+        lines=tuple(line_shape(line, currency) for line in placed.lines),
+        reserved_until=placed.reserved_until,
+        placed_at=order.placed_at,
+        canceled_at=order.canceled_at,
+        cancel_reason=order.cancel_reason.value if order.cancel_reason else None,
+    )
+
+
+def checkout_shape(placed: PlacedOrder, access: OrderAccess) -> CheckoutShape:
+    """An order and its payment for the wire."""
+    return CheckoutShape(
+        order_shape(placed, token=access.token(placed.order.id)),
+        payment_shape(placed.payment) if placed.payment else None,
+    )
+
+
+def renderer(access: OrderAccess) -> Render:
+    """How the checkout lane turns an order into the body that is stored and sent."""
+
+    def render(placed: PlacedOrder) -> bytes:
+        return _encode(checkout_shape(placed, access))
+
+    return render
