@@ -13,6 +13,7 @@ from surehold.catalog.model import CategoryCount, ProductSummary
 from surehold.db import Connection
 from surehold.inventory import sql
 from surehold.inventory.model import Reservation
+from surehold.inventory.sql import shelf
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import VariantId
 from surehold.kernel.money import MAX_MINOR
@@ -147,12 +148,10 @@ async def list_shelf(
     filters = _filters(
         currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, faults
     )
-    order = SORTS[sort]
-    if filters.search is None:
-        order = SORTS[NEWEST] if sort == RELEVANCE else order
-        statement = sql.LIST_SHELF[order]
-    else:
-        statement = sql.SEARCH_SHELF[order]
+    order = SORTS[NEWEST if sort == RELEVANCE and filters.search is None else sort]
+    if order in {"price_up", "price_down"} and filters.is_whole:
+        order += "_of_all"
+    statement = (shelf.LIST if filters.search is None else shelf.SEARCH)[order]
     name, key, product_id = _decode(cursor, (_read_text, _KEY_READERS[order], UUID))
     if name not in {None, order}:
         raise InvalidInput((_INVALID_CURSOR,))
@@ -182,7 +181,7 @@ async def count_shelf(
     filters = _filters(
         currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, []
     )
-    statement = sql.COUNT_SHELF[filters.verb]
+    statement = shelf.TOTALS[filters.verb]
     return (await connection.one(statement, *msgspec.structs.astuple(filters))).count
 
 
@@ -207,7 +206,7 @@ async def count_shelf_categories(
     filters = _filters(
         currency, search, None, vendor, in_stock, min_price_minor, max_price_minor, []
     )
-    statement = sql.COUNT_SHELF_CATEGORIES[filters.verb]
+    statement = shelf.CATEGORIES[filters.verb]
     return tuple(await connection.all(statement, *msgspec.structs.astuple(filters)))
 
 
@@ -226,13 +225,20 @@ class _Filters(msgspec.Struct, frozen=True):
     def verb(self) -> str:
         return "list" if self.search is None else "search"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether they leave (nearly) the whole catalog."""
+        narrowing = (self.search, self.category, self.vendor)
+        limits = (self.min_price_minor, self.max_price_minor)
+        return narrowing == (None, None, None) and limits == (None, None)
+
 
 def _filters(  # noqa: PLR0917 - private, and called with the names themselves
     currency: str,
     search: str | None,
     category: str | None,
     vendor: str | None,
-    in_stock: bool,  # noqa: FBT001
+    in_stock: bool,  # noqa: FBT001 - as above
     min_price_minor: int | None,
     max_price_minor: int | None,
     faults: list[Fault],
@@ -325,6 +331,8 @@ _KEY_READERS: Final[dict[str, Callable[[str], Any]]] = {
     "newest": _read_instant,
     "price_up": _read_count,
     "price_down": _read_count,
+    "price_up_of_all": _read_count,
+    "price_down_of_all": _read_count,
     "name": _read_text,
     "relevance": _read_rank,
 }
@@ -346,7 +354,7 @@ def _page(rows: Sequence[Any], limit: int, keys: Callable[[Any], tuple[str, ...]
     return Page(tuple(rows[:limit]), encode_cursor(*keys(rows[limit - 1])))
 
 
-def _summary(row: sql.ShelfRow) -> ProductSummary:
+def _summary(row: shelf.ShelfRow) -> ProductSummary:
     fields = ProductSummary.__struct_fields__
     return ProductSummary(*(getattr(row, field) for field in fields))
 

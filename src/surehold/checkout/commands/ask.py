@@ -19,6 +19,7 @@ from surehold.checkout.commands.settle import (
     TakeEvidence,
 )
 from surehold.checkout.engine import Checkout
+from surehold.kernel.faults import fault
 from surehold.kernel.ids import PaymentId
 from surehold.payments import queries as payments
 from surehold.payments.model import Operation, OperationKind, OperationState, Payment
@@ -47,6 +48,7 @@ async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
     if provider is None:
         log.error("provider_not_configured", provider=payment.provider, payment=str(payment.id))
         return None
+    fault("ask.before_call")
     match operation.kind:
         case OperationKind.CREATE:
             settlement = await _ask_create(provider, payment, operation)
@@ -54,6 +56,7 @@ async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
             settlement = await _ask_refund(provider, payment, operation)
         case OperationKind.VOID:
             settlement = await _ask_void(provider, payment, operation)
+    fault("ask.after_call")
     return await checkout.settling.submit(settlement)
 
 
@@ -70,6 +73,7 @@ async def check_payment(checkout: Checkout, payment_id: PaymentId) -> Outcome | 
     if provider is None:
         return None
     snapshot = await read(provider, payment)
+    fault("check.after_read")
     if snapshot is None:
         return None
     return await checkout.settling.submit(TakeEvidence(payment.order_id, payment.id, snapshot))

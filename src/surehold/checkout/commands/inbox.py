@@ -16,6 +16,7 @@ from surehold.checkout.commands.ask import check_payment
 from surehold.checkout.engine import Checkout
 from surehold.kernel import clock
 from surehold.kernel.errors import Busy
+from surehold.kernel.faults import fault
 from surehold.kernel.ids import PaymentId, WebhookEventId, parse_merchant_reference
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
@@ -65,6 +66,7 @@ class Inbox:
                 event=event,
                 raw_body=raw_body,
             )
+            fault("webhook.after_store")
             if stored.is_new:
                 count += 1
                 self._begin(stored.id)
@@ -99,6 +101,7 @@ async def process_webhook(checkout: Checkout, event: WebhookEvent) -> str:
 
     An event about nothing we know is parked and tried again, never dropped.
     """
+    fault("webhook.before_read")
     payment_id = await _find_payment(checkout, event)
     if payment_id is None:
         return await _park(checkout, event, "payment_not_known")
@@ -110,6 +113,7 @@ async def process_webhook(checkout: Checkout, event: WebhookEvent) -> str:
         return await _park(checkout, event, type(failure).__name__)
     if outcome is None:
         return await _park(checkout, event, "provider_does_not_know_it")
+    fault("webhook.before_end")
     await payments.end_webhook(
         checkout.db, event_id=event.id, state=WebhookState.PROCESSED, outcome=outcome.effect
     )

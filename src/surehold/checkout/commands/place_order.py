@@ -34,6 +34,7 @@ from surehold.inventory.model import Reservation, ReservationState, StockChange
 from surehold.jobs import outbox
 from surehold.jobs.outbox import Event
 from surehold.kernel.errors import DomainError
+from surehold.kernel.faults import fault
 from surehold.kernel.ids import (
     CartId,
     OrderId,
@@ -118,6 +119,8 @@ class PlacementWork:
             if priced:
                 async with transaction_on(raw) as tx:
                     await self._place(tx, priced, answers, settings)
+                    fault("place.before_commit")
+                fault("place.after_commit")
         return [
             _answer_twin(placements, firsts, answers, index) if answer is None else answer
             for index, answer in enumerate(answers)
@@ -437,8 +440,10 @@ async def _begin_and_answer(checkout: Checkout, order_id: OrderId, *, key: str) 
     async with checkout.db.connection() as connection:
         placed = await queries.get_placed_order(connection, order_id=order_id)
     body = checkout.context.render(placed)
+    fault("answer.before_commit")
     async with checkout.db.transaction() as tx:
         stored = await idempotency.finish(tx, scope=SCOPE, key=key, status=CREATED, response=body)
+    fault("answer.after_commit")
     assert stored.status is not None
     assert stored.response is not None
     return Answer(stored.status, stored.response)

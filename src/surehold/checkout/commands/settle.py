@@ -25,6 +25,7 @@ from surehold.db.shop import ShopSettings
 from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
 from surehold.kernel.errors import DomainError
+from surehold.kernel.faults import fault
 from surehold.kernel.ids import OrderId, PaymentId, RefundId
 from surehold.orders import commands as orders
 from surehold.orders import queries as order_queries
@@ -156,6 +157,8 @@ class SettlementWork:
                 except DomainError as refusal:
                     outcomes.append(refusal)
             await _write(tx, cases, writes, stock, now)
+            fault("settle.before_commit")
+        fault("settle.after_commit")
         return outcomes
 
     async def _load(

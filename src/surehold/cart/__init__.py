@@ -1,0 +1,1 @@
+"""What the buyer is considering. A cart reserves nothing and promises nothing."""

@@ -1,0 +1,130 @@
+"""What the cart room knows. All amounts are minor units of the cart's currency."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+import msgspec
+
+from surehold.catalog.model import Image
+from surehold.kernel.ids import CartId, CartLineId, ProductId, VariantId
+
+
+class ProblemKind(enum.Enum):
+    """What stands between a line and the checkout, the worst first."""
+
+    #: The product or the variant was withdrawn.
+    GONE = "gone"
+    #: It has no price in the cart's currency.
+    NOT_FOR_SALE = "not_for_sale"
+    #: Fewer are available than the line asks for; none at all when ``available`` is 0.
+    TOO_FEW = "too_few"
+    #: The buyer saw another price.
+    PRICE_CHANGED = "price_changed"
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong with one line, and the facts that its sentence needs.
+
+    ``requested`` and ``available`` belong to ``too_few``, the two prices to ``price_changed``.
+    """
+
+    kind: ProblemKind
+    line_id: CartLineId
+    variant_id: VariantId
+    requested: int | None = None
+    available: int | None = None
+    old_price_minor: int | None = None
+    new_price_minor: int | None = None
+
+
+class LineFacts(msgspec.Struct, frozen=True):
+    """One line as it is stored, beside the catalog and the stock of this moment."""
+
+    id: CartLineId
+    variant_id: VariantId
+    product_id: ProductId
+    slug: str
+    name: str
+    option_names: tuple[str, ...]
+    options: tuple[str, ...]
+    image: Image | None
+    sku: str
+    quantity: int
+    seen_price_minor: int
+    price_minor: int | None
+    available: int
+    is_withdrawn: bool
+
+
+class CartFacts(msgspec.Struct, frozen=True):
+    """One cart and its lines as they are stored."""
+
+    id: CartId
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+    lines: tuple[LineFacts, ...]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One variant and quantity. Price and total are ``None`` when it cannot be bought now."""
+
+    id: CartLineId
+    variant_id: VariantId
+    product_id: ProductId
+    slug: str
+    name: str
+    option_names: tuple[str, ...]
+    options: tuple[str, ...]
+    image: Image | None
+    sku: str
+    quantity: int
+    seen_price_minor: int
+    unit_price_minor: int | None
+    total_minor: int | None
+    available: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def problem(self) -> Problem | None:
+        """The worst of its problems."""
+        return self.problems[0] if self.problems else None
+
+
+class Cart(msgspec.Struct, frozen=True):
+    """A cart as it stands now, every line compared with the catalog and the stock of this moment.
+
+    ``subtotal_minor`` sums the lines that have a price.
+    """
+
+    id: CartId
+    currency: str
+    lines: tuple[Line, ...]
+    subtotal_minor: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def item_count(self) -> int:
+        """Units over all lines."""
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every problem of every line."""
+        return tuple(problem for line in self.lines for problem in line.problems)
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """One variant as a cart sees it, under the cart's lock.
+
+    ``price_minor`` is ``None`` when it cannot be bought in the cart's currency, ``quantity`` is
+    what the cart has of it, ``line_count`` how many lines the cart has.
+    """
+
+    price_minor: int | None
+    available: int
+    quantity: int
+    line_count: int

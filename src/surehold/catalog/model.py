@@ -1,0 +1,171 @@
+"""What the catalog knows of a thing that can be bought."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from surehold.kernel.ids import CategoryId, ProductId, VariantId, VendorId
+
+
+class ProductStatus(enum.Enum):
+    """Buyers see ``active`` products only."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+
+
+class Sellable(msgspec.Struct, frozen=True):
+    """One variant that is for sale, at its price in one currency (minor units)."""
+
+    variant_id: VariantId
+    product_id: ProductId
+    vendor_id: VendorId
+    slug: str
+    sku: str
+    name: str
+    options: list[str]
+    image: str | None
+    currency: str
+    price_minor: int
+
+
+class Vendor(msgspec.Struct, frozen=True):
+    """Who makes or sends a product."""
+
+    id: VendorId
+    slug: str
+    name: str
+    description: str
+
+
+class Category(msgspec.Struct, frozen=True):
+    """A shelf of the store. ``parent_slug`` is empty on the top shelves."""
+
+    id: CategoryId
+    slug: str
+    name: str
+    description: str
+    position: int
+    parent_slug: str | None
+
+
+class CategoryLink(msgspec.Struct, frozen=True):
+    """A category as a product names it."""
+
+    slug: str
+    name: str
+
+
+class Image(msgspec.Struct, frozen=True):
+    """A picture: its file among the store's media, what is seen on it, its size in pixels."""
+
+    file: str
+    alt: str
+    width: int
+    height: int
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """One thing that is sold; ``options`` answer the product's ``option_names`` in order.
+
+    ``price_minor`` is ``None`` when it is not for sale in the currency that was asked for.
+    """
+
+    id: VariantId
+    sku: str
+    options: tuple[str, ...]
+    price_minor: int | None
+    weight_grams: int
+
+
+class ProductDetail(msgspec.Struct, frozen=True):
+    """All that is said of one product, with the prices of one currency."""
+
+    id: ProductId
+    slug: str
+    name: str
+    fact: str
+    description: str
+    details: tuple[tuple[str, str], ...]
+    option_names: tuple[str, ...]
+    currency: str
+    vendor_id: VendorId
+    vendor_slug: str
+    vendor_name: str
+    images: tuple[Image, ...]
+    categories: tuple[CategoryLink, ...]
+    variants: tuple[Variant, ...]
+
+
+class ProductSummary(msgspec.Struct, frozen=True):
+    """One product in a listing, at its lowest and highest price in one currency.
+
+    ``available`` counts the units of every variant that is for sale in that currency, at every
+    location. Listings are made by the inventory room (``inventory.queries.list_shelf``), which
+    may read both.
+    """
+
+    id: ProductId
+    slug: str
+    name: str
+    fact: str
+    vendor_slug: str
+    vendor_name: str
+    image: Image | None
+    price_from_minor: int
+    price_to_minor: int
+    currency: str
+    available: int
+
+
+class CategoryCount(msgspec.Struct, frozen=True):
+    """How many products a listing would show in a category, those of its children included."""
+
+    slug: str
+    name: str
+    parent_slug: str | None
+    count: int
+
+
+class CatalogCounts(msgspec.Struct, frozen=True):
+    """How much there is of everything, drafts and archived products included."""
+
+    vendors: int
+    categories: int
+    products: int
+    variants: int
+
+
+class NewVariant(msgspec.Struct, frozen=True):
+    """A variant to add. ``prices`` are minor units by currency."""
+
+    sku: str
+    prices: dict[str, int]
+    options: tuple[str, ...] = ()
+    weight_grams: int = 0
+
+
+class NewProduct(msgspec.Struct, frozen=True, kw_only=True):
+    """A product to add, with everything that belongs to it."""
+
+    slug: str
+    name: str
+    vendor_id: VendorId
+    variants: tuple[NewVariant, ...]
+    category_ids: tuple[CategoryId, ...] = ()
+    fact: str = ""
+    description: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+    option_names: tuple[str, ...] = ()
+    images: tuple[Image, ...] = ()
+    status: ProductStatus = ProductStatus.ACTIVE
+
+
+class AddedProduct(msgspec.Struct, frozen=True):
+    """What was added; ``variant_ids`` in the order of the new product's variants."""
+
+    product_id: ProductId
+    variant_ids: tuple[VariantId, ...]

@@ -1,0 +1,91 @@
+"""What other rooms may read of the catalog. Listings with stock: ``inventory.queries``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from surehold.catalog import sql
+from surehold.catalog.errors import CategoryNotFound, ProductNotFound, VendorNotFound
+from surehold.catalog.model import CatalogCounts, Category, ProductDetail, Sellable, Vendor
+from surehold.db import Connection
+from surehold.kernel.ids import ProductId, VariantId
+
+
+async def list_sellable(
+    connection: Connection, *, variant_ids: Iterable[VariantId]
+) -> dict[tuple[VariantId, str], Sellable]:
+    """What is for sale of these variants, by variant and currency; the rest is left out."""
+    rows = await connection.all(sql.LIST_SELLABLE, list(variant_ids))
+    return {(row.variant_id, row.currency): row for row in rows}
+
+
+async def find_product(
+    connection: Connection,
+    *,
+    currency: str,
+    slug: str | None = None,
+    id: ProductId | None = None,  # noqa: A002 - what the caller calls it
+) -> ProductDetail | None:
+    """One product that buyers may see, by its slug or its id, with the prices of one currency."""
+    if (slug is None) == (id is None):
+        raise TypeError("a product is found by its slug or by its id")
+    if slug is not None and "\0" in slug:
+        return None
+    return await connection.find(sql.FIND_PRODUCT, slug, id, currency)
+
+
+async def get_product(
+    connection: Connection,
+    *,
+    currency: str,
+    slug: str | None = None,
+    id: ProductId | None = None,  # noqa: A002 - what the caller calls it
+) -> ProductDetail:
+    """One product that buyers may see, by its slug or its id, with the prices of one currency.
+
+    Raises:
+        ProductNotFound: There is none, or it is a draft or archived.
+    """
+    product = await find_product(connection, currency=currency, slug=slug, id=id)
+    if product is None:
+        raise ProductNotFound("There is no such product.")
+    return product
+
+
+async def list_categories(connection: Connection) -> tuple[Category, ...]:
+    """Every category, in the order in which the store shows them."""
+    return tuple(await connection.all(sql.LIST_CATEGORIES, None))
+
+
+async def get_category(connection: Connection, *, slug: str) -> Category:
+    """One category.
+
+    Raises:
+        CategoryNotFound: There is none with this slug.
+    """
+    found = [] if "\0" in slug else await connection.all(sql.LIST_CATEGORIES, slug)
+    if not found:
+        raise CategoryNotFound("There is no such category.")
+    return found[0]
+
+
+async def list_vendors(connection: Connection) -> tuple[Vendor, ...]:
+    """Every vendor, by name."""
+    return tuple(await connection.all(sql.LIST_VENDORS, None))
+
+
+async def get_vendor(connection: Connection, *, slug: str) -> Vendor:
+    """One vendor.
+
+    Raises:
+        VendorNotFound: There is none with this slug.
+    """
+    found = [] if "\0" in slug else await connection.all(sql.LIST_VENDORS, slug)
+    if not found:
+        raise VendorNotFound("There is no such vendor.")
+    return found[0]
+
+
+async def count(connection: Connection) -> CatalogCounts:
+    """How much there is of everything."""
+    return await connection.one(sql.COUNT)

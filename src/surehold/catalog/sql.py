@@ -1,0 +1,243 @@
+"""Statements of the catalog room."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from surehold.catalog.model import CatalogCounts, Category, ProductDetail, Sellable, Vendor
+from surehold.db import command, query
+from surehold.kernel.ids import CategoryId, VendorId
+
+LIST_SELLABLE: Final = query(
+    """
+    /* catalog.list_sellable */
+    SELECT variants.id AS variant_id, variants.product_id, products.vendor_id, products.slug,
+           variants.sku, products.name, variants.options,
+           (SELECT file
+              FROM product_images
+             WHERE product_images.product_id = products.id
+             ORDER BY position
+             LIMIT 1) AS image,
+           prices.currency, prices.amount_minor AS price_minor
+      FROM variants
+      JOIN products ON products.id = variants.product_id
+      JOIN variant_prices AS prices ON prices.variant_id = variants.id
+     WHERE variants.id = ANY($1::uuid[])
+       AND variants.is_active
+       AND products.status = 'active'
+    """,
+    Sellable,
+)
+
+# One trip for the whole page: what belongs to a product is small and comes as JSON.
+FIND_PRODUCT: Final = query(
+    """
+    /* catalog.find_product */
+    SELECT products.id, products.slug, products.name, products.fact, products.description,
+           products.details, to_jsonb(products.option_names) AS option_names,
+           $3::bpchar AS currency,
+           vendors.id AS vendor_id, vendors.slug AS vendor_slug, vendors.name AS vendor_name,
+           (SELECT coalesce(
+                       jsonb_agg(
+                           jsonb_build_object('file', file, 'alt', alt, 'width', width,
+                                              'height', height)
+                           ORDER BY position),
+                       '[]')
+              FROM product_images
+             WHERE product_images.product_id = products.id) AS images,
+           (SELECT coalesce(
+                       jsonb_agg(
+                           jsonb_build_object('slug', categories.slug, 'name', categories.name)
+                           ORDER BY categories.position, categories.slug),
+                       '[]')
+              FROM product_categories
+              JOIN categories ON categories.id = product_categories.category_id
+             WHERE product_categories.product_id = products.id) AS categories,
+           (SELECT coalesce(
+                       jsonb_agg(
+                           jsonb_build_object('id', variants.id, 'sku', variants.sku,
+                                              'options', variants.options,
+                                              'price_minor', prices.amount_minor,
+                                              'weight_grams', variants.weight_grams)
+                           ORDER BY variants.position, variants.id),
+                       '[]')
+              FROM variants
+              LEFT JOIN variant_prices AS prices
+                ON prices.variant_id = variants.id
+               AND prices.currency = $3
+             WHERE variants.product_id = products.id
+               AND variants.is_active) AS variants
+      FROM products
+      JOIN vendors ON vendors.id = products.vendor_id
+     WHERE (products.slug = $1::text OR products.id = $2::uuid)
+       AND products.status = 'active'
+    """,
+    ProductDetail,
+)
+
+LIST_CATEGORIES: Final = query(
+    """
+    /* catalog.list_categories */
+    SELECT categories.id, categories.slug, categories.name, categories.description,
+           categories.position, parents.slug AS parent_slug
+      FROM categories
+      LEFT JOIN categories AS parents ON parents.id = categories.parent_id
+     WHERE ($1::text IS NULL OR categories.slug = $1)
+     ORDER BY categories.position, categories.slug
+    """,
+    Category,
+)
+
+LIST_VENDORS: Final = query(
+    """
+    /* catalog.list_vendors */
+    SELECT id, slug, name, description
+      FROM vendors
+     WHERE ($1::text IS NULL OR slug = $1)
+     ORDER BY name, slug
+    """,
+    Vendor,
+)
+
+COUNT: Final = query(
+    """
+    /* catalog.count */
+    SELECT (SELECT count(*) FROM vendors) AS vendors,
+           (SELECT count(*) FROM categories) AS categories,
+           (SELECT count(*) FROM products) AS products,
+           (SELECT count(*) FROM variants) AS variants
+    """,
+    CatalogCounts,
+)
+
+
+class NameRow(msgspec.Struct, frozen=True):
+    """The slug or stock code of a row that was inserted."""
+
+    name: str
+
+
+# Taken slugs and stock codes are what does not come back: nobody can take one in between.
+INSERT_VENDORS: Final = query(
+    """
+    /* catalog.insert_vendors */
+    INSERT INTO vendors (id, slug, name, description)
+    SELECT id, slug, name, description
+      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
+           AS new (id, slug, name, description)
+    ON CONFLICT (slug) DO NOTHING
+    RETURNING slug AS name
+    """,
+    NameRow,
+)
+
+INSERT_CATEGORIES: Final = query(
+    """
+    /* catalog.insert_categories */
+    INSERT INTO categories (id, parent_id, slug, name, description, position)
+    SELECT id, parent_id, slug, name, description, position
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[])
+           AS new (id, parent_id, slug, name, description, position)
+    ON CONFLICT (slug) DO NOTHING
+    RETURNING slug AS name
+    """,
+    NameRow,
+)
+
+# The clock is read once per row, so that products added together keep their order.
+INSERT_PRODUCTS: Final = query(
+    """
+    /* catalog.insert_products */
+    INSERT INTO products
+           (id, vendor_id, slug, name, fact, description, details, option_names, status,
+            created_at, updated_at)
+    SELECT new.id, new.vendor_id, new.slug, new.name, new.fact, new.description, new.details,
+           ARRAY(SELECT jsonb_array_elements_text(new.option_names)), new.status,
+           clock.now, clock.now
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+                  $7::jsonb[], $8::jsonb[], $9::text[])
+           AS new (id, vendor_id, slug, name, fact, description, details, option_names, status),
+           LATERAL (SELECT store_now() AS now WHERE new.id IS NOT NULL) AS clock
+    ON CONFLICT (slug) DO NOTHING
+    RETURNING slug AS name
+    """,
+    NameRow,
+)
+
+INSERT_PRODUCT_CATEGORIES: Final = command(
+    """
+    /* catalog.insert_product_categories */
+    INSERT INTO product_categories (category_id, product_id)
+    SELECT category_id, product_id
+      FROM unnest($1::uuid[], $2::uuid[]) AS new (category_id, product_id)
+    """
+)
+
+INSERT_IMAGES: Final = command(
+    """
+    /* catalog.insert_images */
+    INSERT INTO product_images (product_id, position, file, alt, width, height)
+    SELECT product_id, position, file, alt, width, height
+      FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::int[])
+           AS new (product_id, position, file, alt, width, height)
+    """
+)
+
+INSERT_VARIANTS: Final = query(
+    """
+    /* catalog.insert_variants */
+    INSERT INTO variants (id, product_id, sku, position, options, weight_grams)
+    SELECT id, product_id, sku, position, ARRAY(SELECT jsonb_array_elements_text(options)),
+           weight_grams
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::jsonb[], $6::int[])
+           AS new (id, product_id, sku, position, options, weight_grams)
+    ON CONFLICT (sku) DO NOTHING
+    RETURNING sku AS name
+    """,
+    NameRow,
+)
+
+INSERT_PRICES: Final = command(
+    """
+    /* catalog.insert_prices */
+    INSERT INTO variant_prices (variant_id, currency, amount_minor)
+    SELECT variant_id, currency, amount_minor
+      FROM unnest($1::uuid[], $2::text[], $3::bigint[])
+           AS new (variant_id, currency, amount_minor)
+    """
+)
+
+
+class KnownVendorRow(msgspec.Struct, frozen=True):
+    """A vendor that exists."""
+
+    id: VendorId
+
+
+class KnownCategoryRow(msgspec.Struct, frozen=True):
+    """A category that exists."""
+
+    id: CategoryId
+
+
+KNOWN_VENDORS: Final = query(
+    """
+    /* catalog.known_vendors */
+    SELECT id
+      FROM vendors
+     WHERE id = ANY($1::uuid[])
+    """,
+    KnownVendorRow,
+)
+
+KNOWN_CATEGORIES: Final = query(
+    """
+    /* catalog.known_categories */
+    SELECT id
+      FROM categories
+     WHERE id = ANY($1::uuid[])
+    """,
+    KnownCategoryRow,
+)

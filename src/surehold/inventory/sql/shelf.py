@@ -1,0 +1,244 @@
+"""Statements of the shelf. Nothing is written here; the room above the catalog may read both.
+
+$1 is the currency, $2 the words searched for, $3 a category and $4 a vendor (slugs), $5 whether
+only what is in stock is wanted, $6 and $7 the lowest and the highest price. Each may be null but
+$1 and $5. Statements are put together from the fragments below, once, when the module is read. A
+search is a statement of its own, so that its plan begins at the index of words.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from surehold.catalog.model import CategoryCount, ProductSummary
+from surehold.db import Statement, query
+
+_COMMON: Final = """
+    WITH RECURSIVE aisle AS (
+        SELECT id FROM categories WHERE slug = $3::text
+         UNION
+        SELECT below.id FROM categories AS below JOIN aisle ON below.parent_id = aisle.id
+    ), wanted AS (
+        -- The last word may be unfinished. A query that ends in a bracket has no last word.
+        SELECT CASE WHEN base::text LIKE '%''' THEN (base::text || ':*')::tsquery ELSE base END
+               AS words
+          FROM websearch_to_tsquery('simple', $2::text) AS base
+    )"""
+
+_MATCHES: Final = {
+    "list": "AND $2::text IS NULL",
+    "search": "AND products.search @@ wanted.words",
+}
+
+_FILTERS: Final = """
+         WHERE products.status = 'active'
+           AND ($3::text IS NULL OR EXISTS (
+               SELECT
+                 FROM product_categories AS placed
+                WHERE placed.product_id = products.id
+                  AND placed.category_id IN (SELECT id FROM aisle)))
+           AND ($4::text IS NULL
+                OR products.vendor_id = (SELECT id FROM vendors WHERE slug = $4))"""
+
+# --- Listing: each product is asked as it is met, since a page needs two dozen of them ----------
+
+_PRODUCTS: Final = """
+          FROM products"""
+
+# By price, the prices are walked in their order up to the end of the page. A product stands at
+# its lowest price, at one variant of those that have it.
+_PRODUCTS_BY_PRICE: Final = """
+          FROM variant_prices AS first
+          JOIN variants AS cheapest
+            ON cheapest.id = first.variant_id
+           AND cheapest.is_active
+           AND first.currency = $1::bpchar
+          JOIN products
+            ON products.id = cheapest.product_id
+           AND NOT EXISTS (
+               SELECT
+                 FROM variants AS other
+                 JOIN variant_prices AS price ON price.variant_id = other.id
+                WHERE other.product_id = cheapest.product_id
+                  AND other.is_active
+                  AND price.currency = $1
+                  AND (price.amount_minor, other.id) < (first.amount_minor, cheapest.id))"""
+
+_PRICE_OF_EACH: Final = """
+         CROSS JOIN LATERAL (
+               SELECT min(amount_minor) AS lowest, max(amount_minor) AS highest,
+                      bool_or(($6::bigint IS NULL OR amount_minor >= $6)
+                              AND ($7::bigint IS NULL OR amount_minor <= $7)) AS is_within
+                 FROM variants
+                 JOIN variant_prices AS prices ON prices.variant_id = variants.id
+                WHERE variants.product_id = products.id
+                  AND variants.is_active
+                  AND prices.currency = $1::bpchar) AS price"""
+
+_STOCK_OF_EACH: Final = """
+           AND price.is_within
+           AND (NOT $5::boolean OR (
+               SELECT true
+                 FROM variants
+                 JOIN variant_prices AS prices ON prices.variant_id = variants.id
+                 JOIN stock_levels AS level ON level.variant_id = variants.id
+                WHERE variants.product_id = products.id
+                  AND variants.is_active
+                  AND prices.currency = $1
+                  AND on_hand - allocated - reserved + backorder_limit > 0
+                LIMIT 1))"""
+
+_SUMMARY: Final = """
+    SELECT page.id, page.slug, page.name, page.fact, vendors.slug AS vendor_slug,
+           vendors.name AS vendor_name,
+           (SELECT jsonb_build_object('file', file, 'alt', alt, 'width', width, 'height', height)
+              FROM product_images
+             WHERE product_id = page.id
+             ORDER BY position
+             LIMIT 1) AS image,
+           page.lowest AS price_from_minor, page.highest AS price_to_minor,
+           $1::bpchar AS currency,
+           (SELECT coalesce(sum(on_hand - allocated - reserved + backorder_limit), 0)
+              FROM variants
+              JOIN variant_prices AS prices ON prices.variant_id = variants.id
+              JOIN stock_levels AS level ON level.variant_id = variants.id
+             WHERE variants.product_id = page.id
+               AND variants.is_active
+               AND prices.currency = $1) AS available,
+           page.key::text AS key
+      FROM page
+      JOIN vendors ON vendors.id = page.vendor_id"""
+
+#: What a listing is ordered by: from where, the key, its type, its direction, and beyond it.
+_ORDERS: Final = {
+    "newest": (_PRODUCTS, "products.created_at", "timestamptz", "DESC", "<"),
+    "name": (_PRODUCTS, "products.name", "text", "ASC", ">"),
+    "price_up": (_PRODUCTS, "price.lowest", "bigint", "ASC", ">"),
+    "price_down": (_PRODUCTS, "price.lowest", "bigint", "DESC", "<"),
+    # For the whole catalog only: among few products the walk would pass all the others.
+    "price_up_of_all": (_PRODUCTS_BY_PRICE, "first.amount_minor", "bigint", "ASC", ">"),
+    "price_down_of_all": (_PRODUCTS_BY_PRICE, "first.amount_minor", "bigint", "DESC", "<"),
+    # Whole millionths, so that a cursor names exactly the rank that was seen.
+    "relevance": (
+        _PRODUCTS,
+        "(1000000 * ts_rank(products.search, wanted.words))::int",
+        "int",
+        "DESC",
+        "<",
+    ),
+}
+
+
+class ShelfRow(ProductSummary, frozen=True):
+    """One product of a listing and the key that it is sorted by, as text."""
+
+    key: str
+
+
+def _listing(verb: str, order: str) -> Statement[ShelfRow]:
+    products, key, kind, direction, beyond = _ORDERS[order]
+    # The last comparison says no more than the one before; with it, an index is entered there.
+    return query(
+        f"""
+    /* inventory.{verb}_shelf_by_{order} */{_COMMON}, page AS (
+        SELECT products.id, products.slug, products.name, products.fact, products.vendor_id,
+               price.lowest, price.highest, {key} AS key{products}
+         CROSS JOIN wanted{_PRICE_OF_EACH}{_FILTERS}{_STOCK_OF_EACH}
+           {_MATCHES[verb]}
+           AND ($8::{kind} IS NULL OR ({key}, products.id) {beyond} ($8, $9::uuid))
+           AND ($8 IS NULL OR {key} {beyond}= $8)
+         ORDER BY {key} {direction}, products.id {direction}
+         LIMIT $10
+    ){_SUMMARY}
+     ORDER BY page.key {direction}, page.id {direction}
+    """,
+        ShelfRow,
+    )
+
+
+LIST: Final = {order: _listing("list", order) for order in _ORDERS if order != "relevance"}
+SEARCH: Final = {
+    order: _listing("search", order) for order in _ORDERS if not order.endswith("_of_all")
+}
+
+# --- Counting: every product is looked at, so prices and stock are gathered first ---------------
+
+_GATHERED: Final = """, priced AS MATERIALIZED (
+        SELECT DISTINCT variants.product_id
+          FROM variants
+          JOIN variant_prices AS prices ON prices.variant_id = variants.id
+         WHERE variants.is_active
+           AND prices.currency = $1::bpchar
+           AND ($6::bigint IS NULL OR amount_minor >= $6)
+           AND ($7::bigint IS NULL OR amount_minor <= $7)
+    ), stocked AS MATERIALIZED (
+        SELECT DISTINCT variants.product_id
+          FROM variants
+          JOIN variant_prices AS prices ON prices.variant_id = variants.id
+          JOIN stock_levels AS level ON level.variant_id = variants.id
+         WHERE variants.is_active
+           AND prices.currency = $1
+           AND on_hand - allocated - reserved + backorder_limit > 0
+    )"""
+
+_COUNTED_PRODUCTS: Final = """
+          FROM products
+          JOIN priced ON priced.product_id = products.id
+         CROSS JOIN wanted"""
+
+_STOCK_OF_ALL: Final = """
+           AND (NOT $5::boolean OR products.id IN (SELECT product_id FROM stocked))"""
+
+
+class CountRow(msgspec.Struct, frozen=True):
+    """How many."""
+
+    count: int
+
+
+def _total(verb: str) -> Statement[CountRow]:
+    return query(
+        f"""
+    /* inventory.{verb}_shelf_total */{_COMMON}{_GATHERED}
+        SELECT count(*) AS count{_COUNTED_PRODUCTS}{_FILTERS}{_STOCK_OF_ALL}
+           {_MATCHES[verb]}
+    """,
+        CountRow,
+    )
+
+
+def _facets(verb: str) -> Statement[CategoryCount]:
+    return query(
+        f"""
+    /* inventory.{verb}_shelf_categories */{_COMMON}{_GATHERED}, within AS (
+        SELECT id AS category_id, id FROM categories
+         UNION
+        SELECT within.category_id, below.id
+          FROM within JOIN categories AS below ON below.parent_id = within.id
+    ), matching AS MATERIALIZED (
+        SELECT products.id{_COUNTED_PRODUCTS}{_FILTERS}{_STOCK_OF_ALL}
+           {_MATCHES[verb]}
+    ), counted AS (
+        -- Once each, although a product may stand in a category and in one above it.
+        SELECT category_id, count(*) AS count
+          FROM (SELECT DISTINCT within.category_id, matching.id
+                  FROM within
+                  JOIN product_categories AS placed ON placed.category_id = within.id
+                  JOIN matching ON matching.id = placed.product_id) AS once
+         GROUP BY category_id
+    )
+    SELECT categories.slug, categories.name, parents.slug AS parent_slug,
+           coalesce(counted.count, 0) AS count
+      FROM categories
+      LEFT JOIN categories AS parents ON parents.id = categories.parent_id
+      LEFT JOIN counted ON counted.category_id = categories.id
+     ORDER BY categories.position, categories.slug
+    """,
+        CategoryCount,
+    )
+
+
+TOTALS: Final = {verb: _total(verb) for verb in _MATCHES}
+CATEGORIES: Final = {verb: _facets(verb) for verb in _MATCHES}
