@@ -13,6 +13,7 @@ from surehold.db import Database
 from surehold.db.database import Settings as DatabaseSettings
 from surehold.identity.tokens import OrderAccess
 from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.http import provider_client
 from surehold.payments.providers.port import Provider
 from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
@@ -52,6 +53,7 @@ def providers_of(config: Config) -> Providers:
                 webhook_secrets=tuple(
                     secret.get_secret_value() for secret in config.sandbox_webhook_secrets
                 ),
+                client=provider_client(),
             )
         )
     if config.bank_transfer:

@@ -42,6 +42,10 @@ from surehold.payments.states import EVENT_FOR, PAYMENT, OperationEvent
 FIRST_CHECK: Final = timedelta(seconds=30)
 
 
+#: What the answer to a creation may say of a payment; everything else is read, with its amounts.
+BEGINNINGS: Final = frozenset({PaymentState.REQUIRES_ACTION, PaymentState.PENDING})
+
+
 class TakeEvidence(msgspec.Struct, frozen=True):
     """A provider says where a payment stands; a person does for a local one."""
 
@@ -299,6 +303,11 @@ class SettlementWork:
 
 
 def _begun(payment: Payment, result: CreateResult, *, now: datetime) -> Payment:
+    known = msgspec.structs.replace(
+        payment, provider_payment_id=result.provider_payment_id, next_check_at=now
+    )
+    if result.state not in BEGINNINGS:
+        return known  # decided already: the worker reads what it came to, amounts and all
     if PAYMENT.find_next(payment.state, EVENT_FOR[result.state]) is None:
         return payment
     return msgspec.structs.replace(

@@ -1,0 +1,156 @@
+-- MON5: One currency per payment, its refunds and its journals; a refund is of its payment's order.
+SELECT refund.id, refund.currency, payment.currency AS expected
+  FROM refunds AS refund
+  JOIN payments AS payment ON payment.id = refund.payment_id
+ WHERE refund.currency <> payment.currency
+    OR refund.order_id <> payment.order_id
+ UNION ALL
+SELECT payment.id, entry.currency, payment.currency
+  FROM ledger_journals AS journal
+  JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+  JOIN payments AS payment ON payment.id = journal.reference
+ WHERE journal.kind IN ('capture', 'sale')
+   AND (entry.currency <> payment.currency OR journal.order_id <> payment.order_id);
+
+-- MON6: Nothing is captured, authorized or disputed beyond what was asked for.
+SELECT id, state, requested_minor, authorized_minor, captured_minor, disputed_minor
+  FROM payments
+ WHERE captured_minor > requested_minor
+    OR authorized_minor > requested_minor
+    OR disputed_minor > captured_minor
+    OR (state = 'captured') <> (captured_minor > 0);
+
+-- RFD1: Refunds that may still go through never exceed what was captured.
+SELECT payment.id, payment.captured_minor, sum(refund.amount_minor) AS returning
+  FROM payments AS payment
+  JOIN refunds AS refund ON refund.payment_id = payment.id AND refund.state <> 'failed'
+ GROUP BY payment.id
+HAVING sum(refund.amount_minor) > payment.captured_minor;
+
+-- RFD2: What a payment says was refunded is the sum of its refunds that succeeded.
+SELECT payment.id, payment.refunded_minor, coalesce(sum(refund.amount_minor), 0) AS refunded
+  FROM payments AS payment
+  LEFT JOIN refunds AS refund ON refund.payment_id = payment.id AND refund.state = 'succeeded'
+ GROUP BY payment.id
+HAVING coalesce(sum(refund.amount_minor), 0) <> payment.refunded_minor;
+
+-- LED1: Every journal has entries, and they sum to zero in each currency.
+SELECT journal.id, journal.kind, entry.currency, sum(entry.amount_minor) AS balance
+  FROM ledger_journals AS journal
+  LEFT JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+ GROUP BY journal.id, entry.currency
+HAVING sum(entry.amount_minor) IS DISTINCT FROM 0;
+
+-- LED2: The whole ledger sums to zero in each currency.
+SELECT currency, sum(amount_minor) AS balance
+  FROM ledger_entries
+ GROUP BY currency
+HAVING sum(amount_minor) <> 0;
+
+-- LED3: Every captured payment has one capture journal of its amount, and no other has one.
+SELECT coalesce(payment.id, booked.reference) AS payment_id, payment.captured_minor, booked.minor
+  FROM (SELECT id, captured_minor FROM payments WHERE state = 'captured') AS payment
+  FULL JOIN (
+        SELECT journal.id AS journal_id, journal.reference, sum(entry.amount_minor) AS minor
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind = 'capture'
+           AND starts_with(entry.account, 'provider_clearing:')
+         GROUP BY journal.id) AS booked
+    ON booked.reference = payment.id
+ WHERE payment.captured_minor IS DISTINCT FROM booked.minor;
+
+-- LED4: What the providers owe for an order is what was captured less what was refunded.
+SELECT order_id, collected, booked
+  FROM (
+        SELECT order_id, sum(captured_minor - refunded_minor) AS collected
+          FROM payments
+         GROUP BY order_id) AS payment
+  FULL JOIN (
+        SELECT journal.order_id, sum(entry.amount_minor) AS booked
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind <> 'suspense'
+           AND starts_with(entry.account, 'provider_clearing:')
+         GROUP BY journal.order_id) AS clearing
+ USING (order_id)
+ WHERE coalesce(collected, 0) <> coalesce(booked, 0);
+
+-- LED5: Every refund that succeeded has one refund journal of its amount, and no other has one.
+SELECT coalesce(refund.id, booked.reference) AS refund_id, refund.amount_minor, booked.minor
+  FROM (SELECT id, amount_minor FROM refunds WHERE state = 'succeeded') AS refund
+  FULL JOIN (
+        SELECT journal.id AS journal_id, journal.reference, -sum(entry.amount_minor) AS minor
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind = 'refund'
+           AND starts_with(entry.account, 'provider_clearing:')
+         GROUP BY journal.id) AS booked
+    ON booked.reference = refund.id
+ WHERE refund.amount_minor IS DISTINCT FROM booked.minor;
+
+-- PAY1: A payment that may still become money is on somebody's list: the provider is asked again,
+-- a question is unanswered, or a person must look. A local one waits for staff and asks nobody.
+SELECT payment.id, payment.state, payment.provider
+  FROM payments AS payment
+ WHERE payment.state IN ('pending', 'requires_action', 'authorized', 'unknown')
+   AND payment.next_check_at IS NULL
+   AND payment.review_reason IS NULL
+   AND EXISTS (SELECT FROM payment_operations AS operation
+                WHERE operation.payment_id = payment.id)
+   AND NOT EXISTS (SELECT FROM payment_operations AS operation
+                    WHERE operation.payment_id = payment.id
+                      AND operation.state IN ('pending', 'unknown'));
+
+-- PAY2: A question to a provider is due until it is answered, and never after.
+SELECT id, payment_id, kind, state, next_attempt_at
+  FROM payment_operations
+ WHERE (state IN ('pending', 'unknown')) <> (next_attempt_at IS NOT NULL);
+
+-- WHK1: A processed event has its one outcome and is over; an open one is due; a dead one is not.
+SELECT id, provider, dedup_key, state, outcome, next_attempt_at
+  FROM webhook_events
+ WHERE (state = 'processed') <> (processed_at IS NOT NULL)
+    OR (state IN ('received', 'parked')) <> (next_attempt_at IS NOT NULL)
+    OR (state IN ('processed', 'dead') AND outcome IS NULL)
+    OR seen_count < 1;
+
+-- AUD4: A payment's history is whole: one line per change of state, each where the last one ended.
+SELECT payment.id, payment.state, payment.version
+  FROM payments AS payment
+  LEFT JOIN (
+        SELECT payment_id, count(*) AS moves, max(seq) AS last_seq,
+               (array_agg(to_state ORDER BY seq DESC))[1] AS to_state
+          FROM payment_events
+         GROUP BY payment_id) AS history
+    ON history.payment_id = payment.id
+ WHERE payment.version <> coalesce(history.moves, 0) + 1
+    OR payment.version <> coalesce(history.last_seq, 1)
+    OR payment.state <> coalesce(history.to_state, payment.state)
+ UNION ALL
+SELECT payment_id, to_state, seq
+  FROM (
+        SELECT payment_id, seq, from_state, to_state,
+               lag(to_state) OVER (PARTITION BY payment_id ORDER BY seq) AS before
+          FROM payment_events) AS move
+ WHERE before <> from_state;
+
+-- AUD5: Money that came stays said: no payment ever left the state captured.
+SELECT payment_id, seq, from_state, to_state
+  FROM payment_events
+ WHERE from_state = 'captured'
+    OR from_state = to_state;
+
+-- END1 (Q): No question is unanswered, and no payment's outcome is unknown.
+SELECT id, payment_id, kind AS what, state
+  FROM payment_operations
+ WHERE state IN ('pending', 'unknown')
+ UNION ALL
+SELECT id, id, 'payment', state
+  FROM payments
+ WHERE state = 'unknown';
+
+-- END4 (Q): No webhook waits to be acted upon.
+SELECT id, provider, kind, state, attempts
+  FROM webhook_events
+ WHERE state IN ('received', 'parked');

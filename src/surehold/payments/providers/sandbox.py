@@ -1,0 +1,441 @@
+"""The adapter to Surehold's own imaginary provider, written as for any real one.
+
+Amounts are minor units on both sides, so nothing is converted. A read has no outcome to lose: what
+would leave a money call unknown makes a read merely unavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeVar
+
+import httpx2
+import msgspec
+
+from surehold.kernel.money import Money
+from surehold.payments.model import NoAction, PaymentState, Redirect, Wait
+from surehold.payments.providers.port import (
+    AmountRefused,
+    Capabilities,
+    ConfigurationFault,
+    CreateRequest,
+    CreateResult,
+    Declined,
+    HoldKind,
+    InvalidRequest,
+    NormalizedEvent,
+    NotFound,
+    OutcomeUnknown,
+    ProviderFailure,
+    ProviderRefundState,
+    ProviderSnapshot,
+    RateLimited,
+    RefundOrigin,
+    RefundRequest,
+    RefundSnapshot,
+    StateConflict,
+    Unavailable,
+    WebhookRefused,
+)
+
+Answer = TypeVar("Answer")
+
+CONNECT_SECONDS: Final = 2.0
+READ_SECONDS: Final = 5.0
+#: The read limit is per chunk; this one is for the whole call, slow drip included.
+CALL_SECONDS: Final = 10.0
+MAX_BYTES: Final = 262_144
+TOLERANCE_SECONDS: Final = 300
+POLL_AFTER_SECONDS: Final = 3
+MAX_SIGNATURES: Final = 5
+
+_SIGNATURE_HEADER: Final = "sandbox-signature"
+# The one grammar that is accepted: lower-case hex, one t, no spaces. ``[0-9]``, because ``\d``
+# would take digits of every script.
+_SIGNATURE: Final = re.compile(
+    rf"t=([1-9][0-9]{{0,11}})((?:,v1=[0-9a-f]{{64}}){{1,{MAX_SIGNATURES}}})"
+)
+_PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_]{1,80}")
+
+
+class _Totals(msgspec.Struct, frozen=True):
+    requested: int
+    captured: int
+    refunded: int
+    disputed: int
+
+
+class _Refund(msgspec.Struct, frozen=True):
+    id: str
+    payment: str
+    refund_reference: str | None
+    amount: int
+    currency: str
+    state: ProviderRefundState
+    origin: Literal["api", "dashboard"]
+    failure_code: str | None
+
+
+class _Card(msgspec.Struct, frozen=True):
+    brand: str
+    last4: str
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+
+
+class _Payment(msgspec.Struct, frozen=True):
+    id: str
+    merchant_reference: str
+    state: str
+    livemode: bool
+    currency: str
+    totals: _Totals
+    card: _Card | None
+    failure: _Failure | None
+    refunds: tuple[_Refund, ...]
+
+
+class _Hosted(_Payment, frozen=True):
+    hosted_url: str
+
+
+class _Found(msgspec.Struct, frozen=True):
+    data: tuple[_Payment, ...]
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    """What a create body promises; the answer must be about the same payment."""
+
+    merchant_reference: str
+
+
+class _Error(msgspec.Struct, frozen=True):
+    type: str
+    code: str
+    message: str
+
+
+class _ErrorBody(msgspec.Struct, frozen=True):
+    error: _Error
+
+
+class _EventObject(msgspec.Struct, frozen=True):
+    id: str
+    merchant_reference: str
+
+
+class _EventData(msgspec.Struct, frozen=True):
+    object: _EventObject
+
+
+class _Event(msgspec.Struct, frozen=True):
+    id: str
+    type: str
+    created: int
+    livemode: bool
+    data: _EventData
+
+
+_STATES: Final = {
+    "requires_action": PaymentState.REQUIRES_ACTION,
+    "processing": PaymentState.PENDING,
+    "failed": PaymentState.FAILED,
+    "canceled": PaymentState.VOIDED,
+    "expired": PaymentState.VOIDED,
+}
+
+
+class SandboxProvider:
+    """The sandbox behind the port. Holds keys and connections, no state."""
+
+    name = "sandbox"
+    capabilities = Capabilities(
+        title="Card",
+        explanation="You pay on the bank's page, then come back here.",
+        hold_kind=HoldKind.REDIRECT,
+        is_for_demo_only=True,
+    )
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        webhook_secrets: tuple[str, ...],
+        account: str = "sandbox",
+        client: httpx2.AsyncClient | None = None,
+    ) -> None:
+        if not all(webhook_secrets):
+            # An empty key signs anything: it must not even be a candidate.
+            raise ValueError("a webhook secret is empty")
+        self.account = account
+        self._base_url = base_url.rstrip("/")
+        self._headers = {"authorization": f"Bearer {api_key}", "accept": "application/json"}
+        self._secrets = tuple(secret.encode() for secret in webhook_secrets)
+        self._client = client or httpx2.AsyncClient(trust_env=False)
+
+    def prepare_create(self, request: CreateRequest) -> bytes:
+        """The exact body that ``create`` will send."""
+        return msgspec.json.encode(
+            {
+                "amount": request.amount.amount,
+                "currency": request.amount.currency,
+                "merchant_reference": request.merchant_reference,
+                "customer": {
+                    "email": request.customer.email,
+                    "name": request.customer.name,
+                    "phone": request.customer.phone,
+                },
+                "return_url": request.return_url,
+                "cancel_url": request.cancel_url,
+                "notify_url": request.notify_url,
+                "expires_at": int(request.expires_at.timestamp()),
+                "description": request.description,
+            }
+        )
+
+    async def create(self, body: bytes, *, idempotency_key: str) -> CreateResult:
+        """Begin collecting; the buyer is sent to the hosted page."""
+        payment = await self._post("/v1/payments", body, _Hosted, key=idempotency_key)
+        if payment.merchant_reference != msgspec.json.decode(body, type=_Sent).merchant_reference:
+            raise OutcomeUnknown("the answer is about another payment")
+        state = _state(payment)
+        match state:
+            case PaymentState.REQUIRES_ACTION:
+                return CreateResult(payment.id, state, Redirect(payment.hosted_url))
+            case PaymentState.PENDING | PaymentState.UNKNOWN:
+                return CreateResult(payment.id, state, Wait(POLL_AFTER_SECONDS))
+            case _:
+                return CreateResult(payment.id, state, NoAction())
+
+    async def fetch(self, provider_payment_id: str) -> ProviderSnapshot:
+        """Read the payment."""
+        path = f"/v1/payments/{_path_part(provider_payment_id)}"
+        payment = await self._get(path, _Payment)
+        if payment.id != provider_payment_id:
+            raise Unavailable("the answer is about another payment")
+        return _snapshot(payment)
+
+    async def find_by_reference(self, merchant_reference: str) -> ProviderSnapshot | None:
+        """Read the payment by our reference; ``None`` when the sandbox has none such."""
+        parameters = {"merchant_reference": merchant_reference}
+        found = await self._get("/v1/payments", _Found, parameters=parameters)
+        if not found.data:
+            return None
+        if len(found.data) > 1 or found.data[0].merchant_reference != merchant_reference:
+            raise Unavailable("the answer is about another payment")
+        return _snapshot(found.data[0])
+
+    async def cancel(self, provider_payment_id: str, *, idempotency_key: str) -> ProviderSnapshot:
+        """Close an unpaid session; one that was paid meanwhile is read and returned as it is."""
+        path = f"/v1/payments/{_path_part(provider_payment_id)}/cancel"
+        try:
+            payment = await self._post(path, b"{}", _Payment, key=idempotency_key)
+        except StateConflict:
+            return await self.fetch(provider_payment_id)
+        if payment.id != provider_payment_id:
+            raise OutcomeUnknown("the answer is about another payment")
+        return _snapshot(payment)
+
+    def prepare_refund(self, request: RefundRequest) -> bytes:
+        """The exact body that ``refund`` will send."""
+        return msgspec.json.encode(
+            {
+                "payment": request.provider_payment_id,
+                "amount": request.amount.amount,
+                "refund_reference": request.refund_reference,
+                "reason": request.reason,
+            }
+        )
+
+    async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
+        """Give money back."""
+        return _refund(await self._post("/v1/refunds", body, _Refund, key=idempotency_key))
+
+    def parse_webhook(
+        self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int
+    ) -> tuple[NormalizedEvent, ...]:
+        """Verify the signature over the raw bytes, then read the one event.
+
+        Raises:
+            WebhookRefused: No valid proof, or not an event of this test account.
+        """
+        if len(raw_body) > MAX_BYTES:
+            raise WebhookRefused("body too large")
+        self._verify(raw_body, headers, received_at)
+        try:
+            event = msgspec.json.decode(raw_body, type=_Event)
+            occurred_at = datetime.fromtimestamp(event.created, UTC)
+        except (ValueError, OverflowError, OSError) as error:
+            raise WebhookRefused("malformed event") from error
+        if event.livemode:
+            raise WebhookRefused("live event on a test account")
+        if not event.id:
+            raise WebhookRefused("event without an id")
+        return (
+            NormalizedEvent(
+                dedup_key=event.id,
+                kind=event.type,
+                provider_payment_id=event.data.object.id,
+                merchant_reference=event.data.object.merchant_reference,
+                is_live=False,
+                occurred_at=occurred_at,
+            ),
+        )
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._client.aclose()
+
+    def _verify(self, raw_body: bytes, headers: Mapping[str, str], received_at: int) -> None:
+        # items() of a multi-mapping shows a repeated header twice, in whatever case it came.
+        given = [value for name, value in headers.items() if name.lower() == _SIGNATURE_HEADER]
+        if len(given) != 1:
+            raise WebhookRefused("signature missing" if not given else "signature repeated")
+        found = _SIGNATURE.fullmatch(given[0])
+        if found is None:
+            raise WebhookRefused("signature malformed")
+        if abs(received_at - int(found[1])) > TOLERANCE_SECONDS:
+            raise WebhookRefused("timestamp outside the tolerance")
+        signed = found[1].encode() + b"." + raw_body
+        marks = [part.removeprefix("v1=").encode() for part in found[2].split(",")[1:]]
+        is_proven = False
+        for secret in self._secrets:
+            expected = hmac.new(secret, signed, hashlib.sha256).hexdigest().encode()
+            for mark in marks:
+                # Every pair is compared, so that time tells nothing about which one matched.
+                is_proven |= hmac.compare_digest(expected, mark)
+        if not is_proven:
+            raise WebhookRefused("signature does not match")
+
+    async def _get(
+        self, path: str, shape: type[Answer], *, parameters: Mapping[str, str] | None = None
+    ) -> Answer:
+        request = self._client.build_request(
+            "GET", self._base_url + path, params=parameters, headers=self._headers
+        )
+        return await self._call(request, shape, lost=Unavailable)
+
+    async def _post(self, path: str, body: bytes, shape: type[Answer], *, key: str) -> Answer:
+        headers = {
+            **self._headers, "content-type": "application/json", "idempotency-key": key,
+        }  # fmt: skip
+        request = self._client.build_request(
+            "POST", self._base_url + path, content=body, headers=headers
+        )
+        return await self._call(request, shape, lost=OutcomeUnknown)
+
+    async def _call(
+        self, request: httpx2.Request, shape: type[Answer], *, lost: type[ProviderFailure]
+    ) -> Answer:
+        """Send once and read the answer. ``lost`` is raised when it cannot be known."""
+        request.extensions["timeout"] = httpx2.Timeout(
+            READ_SECONDS, connect=CONNECT_SECONDS
+        ).as_dict()
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                response = await self._client.send(request, stream=True, follow_redirects=False)
+                try:
+                    body = await _read(response)
+                finally:
+                    await response.aclose()
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            raise Unavailable(f"not reached: {type(error).__name__}") from error
+        except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
+            raise ConfigurationFault(f"not sent: {error}") from error
+        except (httpx2.HTTPError, TimeoutError) as error:
+            raise lost(f"no answer: {type(error).__name__}") from error
+        if body is None:
+            raise lost("the answer is too large")
+        if response.status_code not in (200, 201):
+            raise _failure(response.status_code, body, lost)
+        try:
+            return msgspec.json.decode(body, type=shape)
+        except ValueError as error:
+            raise lost("the answer cannot be read") from error
+
+
+async def _read(response: httpx2.Response) -> bytes | None:
+    """The body, or ``None`` above the limit."""
+    chunks, size = [], 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > MAX_BYTES:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _failure(status: int, body: bytes, lost: type[ProviderFailure]) -> ProviderFailure:
+    """What a refusal means.
+
+    401, 403 and 429 are believed whoever says so, for nothing happened. Any other status counts
+    only in the provider's own words: a proxy's 404 page proves nothing about a payment.
+    """
+    try:
+        error = msgspec.json.decode(body, type=_ErrorBody).error
+    except ValueError:
+        error = None
+    code = None if error is None else error.code
+    detail = f"HTTP {status}" if error is None else error.message
+    if status in (401, 403):
+        return ConfigurationFault(detail, code=code)
+    if status == 429:
+        return RateLimited(detail, code=code)
+    if error is None or not 400 <= status < 500:
+        return lost(detail, code=code)
+    if code == "amount_too_large":
+        return AmountRefused(detail, code=code)
+    kinds: dict[int, type[ProviderFailure]] = {402: Declined, 404: NotFound, 409: StateConflict}
+    return kinds.get(status, InvalidRequest)(detail, code=code)
+
+
+def _path_part(provider_id: str) -> str:
+    if _PATH_SAFE.fullmatch(provider_id) is None:
+        raise NotFound("not an id of this provider")
+    return provider_id
+
+
+def _state(payment: _Payment) -> PaymentState:
+    """Money that moved decides; a word we do not know is unknown, never failed."""
+    if payment.totals.captured > 0:
+        return PaymentState.CAPTURED
+    return _STATES.get(payment.state, PaymentState.UNKNOWN)
+
+
+def _snapshot(payment: _Payment) -> ProviderSnapshot:
+    currency, totals = payment.currency, payment.totals
+    return ProviderSnapshot(
+        provider_payment_id=payment.id,
+        merchant_reference=payment.merchant_reference,
+        state=_state(payment),
+        requested=Money(totals.requested, currency),
+        # The sandbox captures at once: what it authorized is what it took.
+        authorized=Money(totals.captured, currency),
+        captured=Money(totals.captured, currency),
+        refunded=Money(totals.refunded, currency),
+        disputed=Money(totals.disputed, currency),
+        is_live=payment.livemode,
+        method=f"{payment.card.brand} {payment.card.last4}" if payment.card else None,
+        failure_code=payment.failure.code if payment.failure else None,
+        failure_message=payment.failure.message if payment.failure else None,
+        refunds=tuple(_refund(refund) for refund in payment.refunds),
+    )
+
+
+def _refund(refund: _Refund) -> RefundSnapshot:
+    return RefundSnapshot(
+        provider_refund_id=refund.id,
+        refund_reference=refund.refund_reference,
+        amount=Money(refund.amount, refund.currency),
+        state=refund.state,
+        origin=RefundOrigin.US if refund.origin == "api" else RefundOrigin.DASHBOARD,
+        failure_code=refund.failure_code,
+    )

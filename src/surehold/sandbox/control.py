@@ -1,0 +1,186 @@
+"""The control API under ``/control``: the hand that moves the imaginary bank. Never sabotaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from surehold.sandbox import shapes
+from surehold.sandbox.api import Amount, EmptyInput, Text, guarded, read_body
+from surehold.sandbox.bank import Bank
+from surehold.sandbox.http import Request, Response, Route, json_response
+from surehold.sandbox.misbehave import Area, Conduct
+from surehold.sandbox.model import Payment, missing
+
+_TEN_YEARS_SECONDS: Final = 315_360_000
+
+
+class FailInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /control/payments/{id}/fail``."""
+
+    code: Text = "do_not_honor"
+
+
+class AmountInput(msgspec.Struct, forbid_unknown_fields=True):
+    """A dashboard refund or a dispute; without an amount, all that is left."""
+
+    amount: Amount | None = None
+    reason: Text = "requested_by_customer"
+
+
+class CloseInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /control/disputes/{id}/close``."""
+
+    outcome: Literal["won", "lost"]
+
+
+class ClockInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /control/clock``: how far the sandbox's clock is ahead of this machine's."""
+
+    offset_seconds: Annotated[int, msgspec.Meta(ge=-_TEN_YEARS_SECONDS, le=_TEN_YEARS_SECONDS)]
+
+
+class ReleaseInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /control/release``: withheld webhooks of one payment, or of all."""
+
+    payment: str | None = None
+
+
+class Control:
+    """The control API of one bank."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        payment = "/control/payments/{id}"
+        self.routes = tuple(
+            Route(method, path, Area.EXEMPT, guarded(bank.settings.control_key, handler))
+            for method, path, handler in (
+                ("GET", "/control/misbehave", self.get_conduct),
+                ("POST", "/control/misbehave", self.set_conduct),
+                ("POST", f"{payment}/capture", self.capture),
+                ("POST", f"{payment}/fail", self.fail),
+                ("POST", f"{payment}/expire", self.expire),
+                ("POST", f"{payment}/refund", self.refund),
+                ("POST", f"{payment}/dispute", self.dispute),
+                ("POST", "/control/refunds/{id}/succeed", self.succeed_refund),
+                ("POST", "/control/refunds/{id}/fail", self.fail_refund),
+                ("POST", "/control/disputes/{id}/close", self.close_dispute),
+                ("GET", "/control/clock", self.get_clock),
+                ("POST", "/control/clock", self.set_clock),
+                ("GET", "/control/deliveries", self.list_deliveries),
+                ("POST", "/control/release", self.release),
+                ("POST", "/control/events/{id}/resend", self.resend),
+            )
+        )
+
+    def get_conduct(self, _request: Request, _: dict[str, str]) -> Response:
+        return json_response(self._bank.misbehavior.conduct)
+
+    def set_conduct(self, request: Request, _: dict[str, str]) -> Response:
+        """Replace the whole conduct: ``{}`` is good behavior."""
+        self._bank.misbehavior.set(read_body(request, Conduct))
+        return json_response(self._bank.misbehavior.conduct)
+
+    def capture(self, request: Request, parameters: dict[str, str]) -> Response:
+        """Capture now, from any unpaid state: a late success."""
+        read_body(request, EmptyInput)
+        return self._on_payment(parameters, self._bank.capture)
+
+    def fail(self, request: Request, parameters: dict[str, str]) -> Response:
+        code = read_body(request, FailInput).code
+        return self._on_payment(parameters, lambda payment: self._bank.fail(payment, code))
+
+    def expire(self, request: Request, parameters: dict[str, str]) -> Response:
+        read_body(request, EmptyInput)
+        return self._on_payment(parameters, self._bank.expire)
+
+    def refund(self, request: Request, parameters: dict[str, str]) -> Response:
+        """Refund as a person at the provider's dashboard would: the shop did not ask."""
+        given = read_body(request, AmountInput)
+        with self._bank.book.transaction():
+            payment = self._bank.get_payment(parameters["id"])
+            refund = self._bank.refund(
+                payment,
+                amount=given.amount or payment.refundable or payment.amount,
+                refund_reference=None,
+                reason=given.reason,
+                origin="dashboard",
+            )
+        return json_response(shapes.refund(refund), status=201)
+
+    def dispute(self, request: Request, parameters: dict[str, str]) -> Response:
+        given = read_body(request, AmountInput)
+        with self._bank.book.transaction():
+            payment = self._bank.get_payment(parameters["id"])
+            amount = given.amount or payment.captured - payment.disputed or payment.amount
+            dispute = self._bank.open_dispute(payment, amount=amount, reason=given.reason)
+        return json_response(shapes.dispute(dispute), status=201)
+
+    def succeed_refund(self, request: Request, parameters: dict[str, str]) -> Response:
+        return self._finish_refund(request, parameters, is_successful=True)
+
+    def fail_refund(self, request: Request, parameters: dict[str, str]) -> Response:
+        return self._finish_refund(request, parameters, is_successful=False)
+
+    def close_dispute(self, request: Request, parameters: dict[str, str]) -> Response:
+        outcome = read_body(request, CloseInput).outcome
+        with self._bank.book.transaction():
+            dispute = self._bank.close_dispute(parameters["id"], outcome=outcome)
+        return json_response(shapes.dispute(dispute))
+
+    def get_clock(self, _request: Request, _: dict[str, str]) -> Response:
+        offset = self._bank.book.clock_offset_seconds()
+        return json_response({"offset_seconds": offset, "now": self._bank.now()})
+
+    def set_clock(self, request: Request, parameters: dict[str, str]) -> Response:
+        """Shift the sandbox's time; webhooks still go out in real time."""
+        offset = read_body(request, ClockInput).offset_seconds
+        with self._bank.book.transaction():
+            self._bank.book.set_clock_offset_seconds(offset)
+        self._bank.wake()
+        return self.get_clock(request, parameters)
+
+    def list_deliveries(self, request: Request, _: dict[str, str]) -> Response:
+        """The newest hundred deliveries with every attempt, of one payment or of all."""
+        book = self._bank.book
+        rows: list[dict[str, Any]] = [
+            msgspec.structs.asdict(row)
+            | {"log": [msgspec.structs.asdict(each) for each in book.list_attempts(row.seq)]}
+            for row in book.list_deliveries(request.query.get("payment"))
+        ]
+        return json_response({"object": "list", "data": rows})
+
+    def release(self, request: Request, _: dict[str, str]) -> Response:
+        payment_id = read_body(request, ReleaseInput).payment
+        return json_response({"released": self._bank.release_withheld(payment_id)})
+
+    def resend(self, request: Request, parameters: dict[str, str]) -> Response:
+        """Send an event again, as the present conduct would: a replay."""
+        read_body(request, EmptyInput)
+        event = self._bank.book.find_event(parameters["id"])
+        if event is None:
+            raise missing("event")
+        with self._bank.book.transaction():
+            self._bank.send_event(event.seq, self._bank.get_payment(event.payment_id))
+        return json_response({"event": event.id}, status=202)
+
+    def _finish_refund(
+        self, request: Request, parameters: dict[str, str], *, is_successful: bool
+    ) -> Response:
+        read_body(request, EmptyInput)
+        with self._bank.book.transaction():
+            refund = self._bank.get_refund(parameters["id"])
+            refund = self._bank.finish_refund(refund, is_successful=is_successful)
+        return json_response(shapes.refund(refund))
+
+    def _on_payment(
+        self, parameters: dict[str, str], step: Callable[[Payment], Payment]
+    ) -> Response:
+        with self._bank.book.transaction():
+            payment = self._bank.book.find_payment(parameters["id"])
+            if payment is None:
+                raise missing("payment")
+            payment = step(payment)
+        return json_response(self._bank.payment_object(payment))
