@@ -8,7 +8,7 @@ from surehold.db import is_transaction_open
 
 
 class OpenTransaction(RuntimeError):
-    """A provider was about to be called while a transaction was open: a bug, so nothing is sent."""
+    """A provider was about to be called inside a transaction: a bug, so nothing is sent."""
 
 
 async def _refuse_in_transaction(_: httpx2.Request) -> None:

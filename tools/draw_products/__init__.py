@@ -1,0 +1,1 @@
+"""Draws the demo shop's product pictures: `python -m tools.draw_products`."""
