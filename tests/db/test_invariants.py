@@ -1,0 +1,443 @@
+"""Every invariant fires on its own corruption, and none on a store that only commands touched."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from surehold.checkout import commands
+from surehold.checkout.model import BUYER
+from surehold.db import Connection, Database, invariants
+from surehold.db.database import Settings
+from surehold.db.invariants import Watch, check_invariants, list_invariants
+from surehold.jobs import outbox
+from surehold.kernel.ids import OrderId
+from surehold.orders.model import CancelReason
+from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.port import OutcomeUnknown
+from surehold.payments.providers.registry import Providers
+from tests.builders.catalog import a_product
+from tests.builders.orders import a_checkout, a_paid_order, a_placed_order, begin_payment, pay
+from tests.builders.providers import PretendProvider
+from tests.support import server
+
+SOME: Final = "(SELECT min(id::text)::uuid FROM"
+
+
+@pytest.fixture(scope="module")
+def store(run_folder: Path) -> Iterator[str]:
+    """The address of a store with one of every kind of order; its tests roll back."""
+    name = f"invariants_{uuid4().hex[:8]}"
+    url = server.clone(run_folder, name)
+    with asyncio.Runner() as runner:
+        runner.run(_live(url))
+    yield url
+    server.drop(run_folder, name)
+
+
+async def _live(url: str) -> None:
+    pretend = PretendProvider()
+    async with Database(Settings(url=url)) as db:
+        lamp = await a_product(db, price=1999, on_hand={"main": 10, "annex": 8})
+        mug = await a_product(db, price=777, on_hand=9)
+        both = [(lamp.variant_id, 2), (mug.variant_id, 1)]
+        providers = Providers([pretend, BankTransfer()])
+        async with a_checkout(db, providers=providers) as checkout:
+            await a_placed_order(checkout, both)
+            await a_paid_order(checkout, [(lamp.variant_id, 12)])
+            given_up = await a_placed_order(checkout, both)
+            await _cancel(checkout, given_up.order.id)
+            assert await pay(checkout, given_up) == "refund_requested"
+            sold_back = await _buy_by_card(checkout, pretend, mug.variant_id)
+            await _cancel(checkout, sold_back)
+            assert await commands.ask_due_operations(checkout) == 0
+            await _buy_by_card(checkout, pretend, mug.variant_id)
+            lost = await a_placed_order(checkout, [(mug.variant_id, 1)], provider="pretend")
+            pretend.fail_next = OutcomeUnknown("lost")
+            await begin_payment(checkout, lost)
+        await _finish_refunds(url, db, providers)
+        await outbox.publish(db, subscribers=())
+
+
+async def _cancel(checkout: Any, order_id: OrderId) -> None:
+    await commands.cancel_order(
+        checkout, order_id=order_id, reason=CancelReason.BUYER, actor=BUYER
+    )
+
+
+async def _buy_by_card(checkout: Any, pretend: PretendProvider, variant_id: Any) -> OrderId:
+    placed = await a_placed_order(checkout, [(variant_id, 1)], provider="pretend")
+    begun = await begin_payment(checkout, placed)
+    assert begun.payment is not None
+    pretend.capture(f"pp_{begun.payment.merchant_reference}")
+    outcome = await commands.check_payment(checkout, begun.payment.id)
+    assert outcome is not None
+    assert outcome.effect == "paid"
+    return placed.order.id
+
+
+async def _finish_refunds(url: str, db: Database, providers: Providers) -> None:
+    """The worker comes by after the first lease."""
+    connection = await asyncpg.connect(url, server_settings={"search_path": "store"})
+    try:
+        await connection.execute(
+            "UPDATE payment_operations SET next_attempt_at = store_now()"
+            " WHERE next_attempt_at IS NOT NULL AND kind = 'refund'"
+        )
+    finally:
+        await connection.close()
+    async with a_checkout(db, providers=providers) as checkout:
+        assert await commands.ask_due_operations(checkout) == 1
+
+
+@asynccontextmanager
+async def corrupted(url: str, *statements: str) -> AsyncIterator[Connection]:
+    """The store as somebody left it who went past every trigger and every check."""
+    raw = await asyncpg.connect(url, server_settings={"search_path": "store", "timezone": "UTC"})
+    transaction = raw.transaction()
+    await transaction.start()
+    try:
+        await raw.execute("SET LOCAL session_replication_role = replica")
+        for statement in statements:
+            for table in re.findall(r"(?:UPDATE|INTO) (\w+)", statement):
+                await _drop_checks(raw, table)
+            tag = await raw.execute(statement)
+            assert not tag.endswith(" 0"), f"nothing was corrupted by {statement}"
+        yield Connection(raw)
+    finally:
+        await transaction.rollback()
+        await raw.close()
+
+
+async def _drop_checks(raw: asyncpg.Connection[Any], table: str) -> None:
+    names = await raw.fetch(
+        "SELECT conname FROM pg_constraint WHERE conrelid = $1::regclass AND contype = 'c'",
+        table,
+    )
+    for name in names:
+        await raw.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name["conname"]}"')
+
+
+#: code: (who fires with it, the corruption)
+CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
+    "STK1": (
+        set(),
+        ("UPDATE stock_levels SET backorder_limit = -20 WHERE allocated > 0",),
+    ),
+    "STK2": (set(), ("UPDATE stock_levels SET on_hand = on_hand + 1",)),
+    "STK3": (
+        set(),
+        (
+            "UPDATE stock_levels SET reserved = reserved + 1 WHERE reserved > 0"
+            " AND reserved + allocated < on_hand",
+        ),
+    ),
+    "STK4": (
+        set(),
+        ("UPDATE reservations SET state = 'released' WHERE state = 'committed'",),
+    ),
+    "STK5": (
+        {"STK4"},
+        (
+            "UPDATE allocations SET quantity = quantity - 1 WHERE quantity > 2",
+            "UPDATE stock_levels AS level SET allocated = level.allocated - 1 FROM allocations"
+            " WHERE allocations.variant_id = level.variant_id"
+            " AND allocations.location_id = level.location_id AND quantity > 1",
+        ),
+    ),
+    "STK6": (
+        set(),
+        (
+            "UPDATE orders SET canceled_at = now(), cancel_reason = 'unpaid'"
+            " WHERE status = 'pending_payment'",
+        ),
+    ),
+    "STK7": (set(), ("UPDATE stock_levels SET allocated = allocated - 1 WHERE allocated > 0",)),
+    "STK8": (
+        set(),
+        (f"UPDATE reservations SET order_line_id = {SOME} order_lines) WHERE state = 'released'",),
+    ),
+    "STK9": (
+        {"STK3"},
+        ("UPDATE reservations SET quantity = quantity + 1 WHERE state = 'active'",),
+    ),
+    "STK10": (
+        {"STK7"},
+        ("UPDATE allocations SET shipped_quantity = quantity + 1 WHERE released_quantity = 0",),
+    ),
+    "MON1": (set(), ("UPDATE order_lines SET total_minor = total_minor + 1",)),
+    "MON2": (
+        set(),
+        (
+            "UPDATE orders SET paid_minor = paid_minor + 1, total_minor = total_minor"
+            " WHERE status = 'pending_payment'",
+        ),
+    ),
+    "MON3": (
+        {"MON2"},
+        ("UPDATE orders SET refunded_minor = 1 WHERE status = 'pending_payment'",),
+    ),
+    "MON4": (
+        set(),
+        ("UPDATE orders SET payment_status = 'paid' WHERE status = 'pending_payment'",),
+    ),
+    "MON5": (set(), ("UPDATE refunds SET currency = 'EUR' WHERE state = 'requested'",)),
+    "MON6": (
+        set(),
+        ("UPDATE payments SET authorized_minor = requested_minor + 1",),
+    ),
+    "MON7": (
+        set(),
+        ("UPDATE refunds SET state = 'failed' WHERE state = 'requested'",),
+    ),
+    "MON8": (
+        set(),
+        ("UPDATE payments SET requested_minor = requested_minor + 1 WHERE state <> 'captured'",),
+    ),
+    "RFD1": (
+        set(),
+        ("UPDATE refunds SET amount_minor = amount_minor + 1 WHERE state = 'requested'",),
+    ),
+    "RFD2": (
+        {"LED5"},
+        ("UPDATE refunds SET state = 'succeeded' WHERE state = 'requested'",),
+    ),
+    "LED1": (
+        {"LED2"},
+        (
+            "UPDATE ledger_entries SET amount_minor = amount_minor + 1"
+            " WHERE account = 'shipping_income'",
+        ),
+    ),
+    "LED2": (
+        {"LED1"},
+        ("UPDATE ledger_entries SET amount_minor = amount_minor + 1 WHERE account LIKE 'sales'",),
+    ),
+    "LED3": (
+        {"LED4"},
+        (
+            "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
+            " AND kind = 'capture' AND order_id IN (SELECT order_id FROM refunds"
+            " WHERE state = 'requested')",
+            "DELETE FROM ledger_journals WHERE kind = 'capture' AND order_id IN"
+            " (SELECT order_id FROM refunds WHERE state = 'requested')",
+        ),
+    ),
+    "LED4": (
+        {"LED8"},
+        (
+            "UPDATE ledger_journals SET order_id = (SELECT id FROM orders"
+            " WHERE status = 'pending_payment' LIMIT 1)"
+            " WHERE kind = 'refund'",
+        ),
+    ),
+    "LED5": (
+        {"LED4", "LED8"},
+        (
+            "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
+            " AND kind = 'refund'",
+            "DELETE FROM ledger_journals WHERE kind = 'refund'",
+        ),
+    ),
+    "LED6": (
+        {"LED8"},
+        (
+            "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
+            " AND kind = 'sale_reversal'",
+            "DELETE FROM ledger_journals WHERE kind = 'sale_reversal'",
+        ),
+    ),
+    "LED7": (
+        set(),
+        (
+            "UPDATE ledger_entries SET amount_minor = amount_minor + CASE account"
+            " WHEN 'tax_payable' THEN 1 ELSE -1 END FROM ledger_journals"
+            " WHERE journal_id = id AND kind = 'sale'"
+            " AND account IN ('tax_payable', 'sales')",
+        ),
+    ),
+    "LED8": (
+        set(),
+        (
+            "UPDATE ledger_entries SET account = 'suspense' FROM ledger_journals"
+            " WHERE journal_id = id AND kind = 'refund' AND account = 'customer_deposits'",
+        ),
+    ),
+    "PAY1": (
+        set(),
+        (
+            "UPDATE payment_operations SET state = 'declined', next_attempt_at = NULL"
+            " WHERE state IN ('pending', 'unknown')",
+        ),
+    ),
+    "PAY2": (
+        set(),
+        ("UPDATE payment_operations SET next_attempt_at = NULL WHERE ended_at IS NULL",),
+    ),
+    "PAY3": (
+        set(),
+        ("DELETE FROM payments WHERE state = 'requires_action' AND provider = 'bank_transfer'",),
+    ),
+    "WHK1": (
+        set(),
+        (
+            "INSERT INTO webhook_events (id, provider, account, dedup_key, kind, raw_body, state,"
+            " received_at, last_seen_at) VALUES (gen_random_uuid(), 'p', 'a', 'k', 'paid', '',"
+            " 'received', now(), now())",
+        ),
+    ),
+    "AUD1": (set(), ("UPDATE orders SET version = version + 1",)),
+    "AUD2": (
+        set(),
+        (
+            "UPDATE order_events SET from_status = 'payment_failed'"
+            " WHERE from_status = 'pending_payment' AND to_status = 'paid'",
+        ),
+    ),
+    "AUD3": (
+        {"AUD2"},
+        ("UPDATE order_events SET from_status = 'archived' WHERE to_status = 'paid'",),
+    ),
+    "AUD4": (set(), ("UPDATE payments SET version = version + 1",)),
+    "AUD5": (
+        set(),
+        (
+            "UPDATE payment_events SET from_state = 'captured'"
+            " WHERE seq = 2 AND to_state = 'captured'",
+        ),
+    ),
+    "OUT1": (
+        set(),
+        ("DELETE FROM outbox WHERE topic = 'order.paid'",),
+    ),
+    "OUT2": (set(), ("UPDATE outbox SET published_at = NULL",)),
+    "IDM1": (set(), ("UPDATE idempotency_keys SET response = NULL WHERE state = 'done'",)),
+    "IDM2": (
+        set(),
+        ("UPDATE idempotency_keys SET status = 200 WHERE state = 'done'",),
+    ),
+    "IDM3": (
+        set(),
+        (
+            "INSERT INTO idempotency_keys (scope, key, request_hash, state, subject_id, created_at,"
+            " expires_at) SELECT scope, key || '+', request_hash, 'placed', subject_id, created_at,"
+            " expires_at FROM idempotency_keys",
+        ),
+    ),
+    "SET1": (
+        set(),
+        ("INSERT INTO settings VALUES ('grace_minutes', '5', 'nobody', now())",),
+    ),
+    "JOB2": (
+        set(),
+        (
+            "INSERT INTO pgqueuer_schedules (expression, entrypoint, status, heartbeat)"
+            " VALUES ('* * * * *', 'gone', 'picked', now() - interval '6 minutes')",
+        ),
+    ),
+    "END1": (
+        set(),
+        (
+            "UPDATE payments SET state = 'unknown', version = version WHERE state = 'failed'"
+            " OR (state = 'unknown' AND provider = 'pretend')",
+        ),
+    ),
+    "END2": (
+        set(),
+        ("UPDATE reservations SET expires_at = now() WHERE state = 'active'",),
+    ),
+    "END3": (
+        set(),
+        (
+            "UPDATE orders SET placed_at = now() - interval '25 hours'"
+            " WHERE status = 'pending_payment'",
+        ),
+    ),
+    "END4": (
+        set(),
+        (
+            "INSERT INTO webhook_events (id, provider, account, dedup_key, kind, raw_body, state,"
+            " received_at, last_seen_at, next_attempt_at) VALUES (gen_random_uuid(), 'p', 'a',"
+            " 'k', 'paid', '', 'received', now(), now(), now())",
+        ),
+    ),
+}
+#: What a store under way has: one lost answer.
+AT_REST_HERE: Final = {"END1"}
+
+
+async def test_store_that_only_commands_touched_breaks_nothing(store: str) -> None:
+    async with Database(Settings(url=store)) as db, db.connection() as connection:
+        assert await check_invariants(connection) == {}
+        assert set(await check_invariants(connection, at_rest=True)) == AT_REST_HERE
+
+
+async def test_empty_store_breaks_nothing(db: Database) -> None:
+    async with db.connection() as connection:
+        assert await check_invariants(connection, at_rest=True) == {}
+
+
+def test_every_invariant_has_a_corruption() -> None:
+    assert set(CORRUPTIONS) == {invariant.code for invariant in list_invariants()}
+
+
+@pytest.mark.parametrize("code", CORRUPTIONS)
+async def test_corruption_fires(store: str, code: str) -> None:
+    companions, statements = CORRUPTIONS[code]
+    is_quiescent = {row.code: row.is_quiescent for row in list_invariants()}[code]
+
+    async with corrupted(store, *statements) as connection:
+        found = await check_invariants(connection, at_rest=is_quiescent)
+
+    expected = {code, *companions} | (AT_REST_HERE if is_quiescent else set())
+    assert set(found) == expected
+
+
+async def test_at_rest_is_asked_for(store: str) -> None:
+    async with corrupted(store, "UPDATE outbox SET published_at = NULL") as connection:
+        assert await check_invariants(connection) == {}
+
+
+async def test_rows_of_one_code_are_bounded(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invariants, "ROWS_MAX", 2)
+
+    async with corrupted(store, "UPDATE orders SET version = version + 1") as connection:
+        found = await check_invariants(connection)
+
+    assert len(found["AUD1"]) == 2
+
+
+async def test_check_changes_nothing_and_sees_one_snapshot(db: Database) -> None:
+    async with db.connection() as connection, invariants._snapshot(connection):
+        assert await connection.raw.fetchval("SHOW transaction_read_only") == "on"
+        assert await connection.raw.fetchval("SHOW transaction_isolation") == "repeatable read"
+
+
+async def test_watch_logs_every_broken_code_and_keeps_the_report(db: Database) -> None:
+    watch = Watch(db)
+    assert await watch.check() == 0
+    async with db.transaction() as tx:
+        await tx.raw.execute("INSERT INTO settings VALUES ('grace_minutes', '5', 'x', now())")
+
+    with capture_logs() as lines:
+        assert await watch.check() == 1
+
+    assert watch.last is not None
+    assert set(watch.last.violations) == {"SET1"}
+    assert [(line["log_level"], line["code"]) for line in lines] == [("error", "SET1")]
+
+
+def test_files_hold_nothing_but_blocks() -> None:
+    codes = [row.code for row in list_invariants()]
+
+    assert len(codes) == len(set(codes))
+    assert all(row.sentence.endswith(".") for row in list_invariants())
