@@ -66,14 +66,15 @@ async def a_product(
     code = sku or f"SKU{next(_numbers)}"
     prices = dict(price) if isinstance(price, Mapping) else dict.fromkeys(currencies, price)
     skus = tuple(f"{code}-{index}" for index in range(1, len(sizes) + 1)) or (code,)
+    options: list[tuple[str, ...]] = [(size,) for size in sizes] or [()]
     async with db.transaction() as tx:
         new = NewProduct(
             slug=slug or code.lower(),
             name=name or f"Product {code}",
             vendor_id=await a_vendor(tx, slug=vendor),
             variants=tuple(
-                NewVariant(one, prices, options, weight_grams)
-                for one, options in zip(skus, [(size,) for size in sizes] or [()], strict=True)
+                NewVariant(one, prices, chosen, weight_grams)
+                for one, chosen in zip(skus, options, strict=True)
             ),
             category_ids=tuple([await a_category(tx, slug=category) for category in categories]),
             fact=fact,
@@ -137,3 +138,50 @@ async def a_location(tx: Transaction, *, code: str, priority: int | None = None)
         country="DE",
         priority=10 * len(places) if priority is None else priority,
     )
+
+
+# What the store's staff would do; there is no command for it yet.
+
+
+async def change_price(
+    db: Database, variant_id: VariantId, *, currency: str, price: int | None
+) -> None:
+    """Set a price, or take it away."""
+    async with db.connection() as connection:
+        await connection.raw.execute(
+            "DELETE FROM variant_prices WHERE variant_id = $1 AND currency = $2",
+            variant_id,
+            currency,
+        )
+        if price is not None:
+            await connection.raw.execute(
+                "INSERT INTO variant_prices (variant_id, currency, amount_minor)"
+                " VALUES ($1, $2, $3)",
+                variant_id,
+                currency,
+                price,
+            )
+
+
+async def change_on_hand(db: Database, variant_id: VariantId, *, on_hand: int) -> None:
+    """Set what is on hand of a variant, at every location that has it."""
+    async with db.connection() as connection:
+        await connection.raw.execute(
+            "UPDATE stock_levels SET on_hand = $2 WHERE variant_id = $1", variant_id, on_hand
+        )
+
+
+async def withdraw(db: Database, variant_id: VariantId) -> None:
+    """Stop selling a variant; its product stays."""
+    async with db.connection() as connection:
+        await connection.raw.execute(
+            "UPDATE variants SET is_active = false WHERE id = $1", variant_id
+        )
+
+
+async def archive(db: Database, product_id: ProductId) -> None:
+    """Stop selling a product."""
+    async with db.connection() as connection:
+        await connection.raw.execute(
+            "UPDATE products SET status = 'archived' WHERE id = $1", product_id
+        )

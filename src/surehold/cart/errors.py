@@ -1,9 +1,9 @@
 """The cart room's failures. Two come from below: ``InsufficientStock`` and ``NotForSale``.
 
-    DomainError
-    ├── CartNotFound        404
-    ├── CartLineNotFound    404
-    └── CartFull            409
+DomainError
+├── CartNotFound        404
+├── CartLineNotFound    404
+└── CartFull            409
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The catalog room's failures.
 
-    DomainError
-    ├── ProductNotFound     404
-    ├── CategoryNotFound    404
-    ├── VendorNotFound      404
-    ├── SlugTaken           409
-    └── SkuTaken            409
+DomainError
+├── ProductNotFound     404
+├── CategoryNotFound    404
+├── VendorNotFound      404
+├── SlugTaken           409
+└── SkuTaken            409
 """
 
 from __future__ import annotations

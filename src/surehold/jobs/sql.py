@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -59,4 +59,20 @@ PRUNE_OUTBOX: Final = command(
     DELETE FROM outbox
      WHERE published_at < store_now() - interval '30 days'
     """
+)
+
+
+class SilenceRow(msgspec.Struct, frozen=True):
+    """Since when no schedule was run."""
+
+    silence: timedelta | None
+
+
+WORKER_SILENCE: Final = query(
+    """
+    /* jobs.worker_silence */
+    SELECT store_now() - max(last_run) AS silence
+      FROM pgqueuer_schedules
+    """,
+    SilenceRow,
 )

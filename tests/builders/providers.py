@@ -1,0 +1,142 @@
+"""A remote provider in memory: it does what a test tells it, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from surehold.kernel.money import Money
+from surehold.payments.model import PaymentState, Redirect
+from surehold.payments.providers.port import (
+    Capabilities,
+    CreateRequest,
+    CreateResult,
+    HoldKind,
+    NormalizedEvent,
+    NotFound,
+    ProviderFailure,
+    ProviderRefundState,
+    ProviderSnapshot,
+    RefundOrigin,
+    RefundRequest,
+    RefundSnapshot,
+)
+
+_CAPABILITIES: Final = Capabilities(
+    title="Pretend card", explanation="A test pays.", hold_kind=HoldKind.CARD
+)
+
+
+class PretendProvider:
+    """Payments that a test captures by hand; ``fail_next`` loses or refuses the next answer."""
+
+    name = "pretend"
+    account = "test"
+    capabilities = _CAPABILITIES
+
+    def __init__(self) -> None:
+        self.payments: dict[str, ProviderSnapshot] = {}
+        #: Raised after the next call has been carried out, as a lost answer is.
+        self.fail_next: ProviderFailure | None = None
+
+    def capture(self, provider_payment_id: str) -> None:
+        """The buyer pays."""
+        before = self.payments[provider_payment_id]
+        self.payments[provider_payment_id] = msgspec.structs.replace(
+            before, state=PaymentState.CAPTURED, captured=before.requested
+        )
+
+    def prepare_create(self, request: CreateRequest) -> bytes:
+        return msgspec.json.encode(
+            {
+                "reference": request.merchant_reference,
+                "amount": request.amount.amount,
+                "currency": request.amount.currency,
+            }
+        )
+
+    async def create(self, body: bytes, *, idempotency_key: str) -> CreateResult:
+        sent = json.loads(body)
+        payment_id = f"pp_{sent['reference']}"
+        nothing = Money(0, sent["currency"])
+        self.payments.setdefault(
+            payment_id,
+            ProviderSnapshot(
+                provider_payment_id=payment_id,
+                merchant_reference=sent["reference"],
+                state=PaymentState.REQUIRES_ACTION,
+                requested=Money(sent["amount"], sent["currency"]),
+                authorized=nothing,
+                captured=nothing,
+                refunded=nothing,
+                disputed=nothing,
+                is_live=False,
+            ),
+        )
+        self._lose()
+        url = f"https://pay.example/{payment_id}"
+        return CreateResult(payment_id, PaymentState.REQUIRES_ACTION, Redirect(url))
+
+    async def fetch(self, provider_payment_id: str) -> ProviderSnapshot:
+        self._lose()
+        if provider_payment_id not in self.payments:
+            raise NotFound("no such payment")
+        return self.payments[provider_payment_id]
+
+    async def find_by_reference(self, merchant_reference: str) -> ProviderSnapshot | None:
+        self._lose()
+        return self.payments.get(f"pp_{merchant_reference}")
+
+    async def cancel(self, provider_payment_id: str, *, idempotency_key: str) -> ProviderSnapshot:
+        before = self.payments[provider_payment_id]
+        if before.state is not PaymentState.CAPTURED:
+            self.payments[provider_payment_id] = msgspec.structs.replace(
+                before, state=PaymentState.VOIDED
+            )
+        return self.payments[provider_payment_id]
+
+    def prepare_refund(self, request: RefundRequest) -> bytes:
+        return msgspec.json.encode(
+            {
+                "payment": request.provider_payment_id,
+                "reference": request.refund_reference,
+                "amount": request.amount.amount,
+                "currency": request.amount.currency,
+            }
+        )
+
+    async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
+        sent = json.loads(body)
+        before = self.payments[sent["payment"]]
+        amount = Money(sent["amount"], sent["currency"])
+        refund = RefundSnapshot(
+            f"pr_{sent['reference']}",
+            sent["reference"],
+            amount,
+            ProviderRefundState.SUCCEEDED,
+            RefundOrigin.US,
+        )
+        if refund not in before.refunds:
+            self.payments[sent["payment"]] = msgspec.structs.replace(
+                before,
+                refunded=Money(before.refunded.amount + amount.amount, amount.currency),
+                refunds=(*before.refunds, refund),
+            )
+        self._lose()
+        return refund
+
+    def parse_webhook(
+        self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int
+    ) -> tuple[NormalizedEvent, ...]:
+        return ()
+
+    async def close(self) -> None:
+        """It has no connections."""
+
+    def _lose(self) -> None:
+        failure, self.fail_next = self.fail_next, None
+        if failure is not None:
+            raise failure
