@@ -18,7 +18,6 @@ from surehold.kernel.money import Money
 from surehold.orders.model import Order
 from surehold.payments.commands import create_key
 from surehold.payments.model import (
-    NextAction,
     Operation,
     OperationKind,
     OperationState,
@@ -103,7 +102,6 @@ class Context(msgspec.Struct, frozen=True):
         provider = self.providers.get_for(provider_name, currency=order.currency)
         payment_id = PaymentId(new_id())
         local = self.providers.find_local(provider_name)
-        next_action: NextAction = WAIT
         payment = Payment(
             id=payment_id,
             order_id=order.id,
@@ -117,7 +115,7 @@ class Context(msgspec.Struct, frozen=True):
             captured_minor=0,
             refunded_minor=0,
             disputed_minor=0,
-            next_action=next_action,
+            next_action=WAIT,
             failure_code=None,
             failure_message=None,
             review_reason=None,
@@ -141,20 +139,24 @@ class Context(msgspec.Struct, frozen=True):
                 ),
                 None,
             )
-        remote = self.providers.find_remote(provider_name)
+        return payment, self._create_operation(order, payment, expires_at=expires_at)
+
+    def _create_operation(
+        self, order: Order, payment: Payment, *, expires_at: datetime
+    ) -> Operation:
+        remote = self.providers.find_remote(payment.provider)
         assert remote is not None
         request = self._create_request(order, payment, expires_at=expires_at)
-        operation = Operation(
+        return Operation(
             id=OperationId(new_id()),
-            payment_id=payment_id,
+            payment_id=payment.id,
             refund_id=None,
             kind=OperationKind.CREATE,
             state=OperationState.PENDING,
-            idempotency_key=create_key(payment_id),
+            idempotency_key=create_key(payment.id),
             request=remote.prepare_create(request),
             attempts=0,
         )
-        return payment, operation
 
     def _create_request(
         self, order: Order, payment: Payment, *, expires_at: datetime

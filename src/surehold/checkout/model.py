@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -95,3 +96,10 @@ class Swept(msgspec.Struct, frozen=True):
     payments_checked: int = 0
     webhooks_processed: int = 0
     pruned: int = 0
+
+
+#: What a settlement can come to; the inbox and the logs keep these words.
+PAID: Final = "paid"
+UNCHANGED: Final = "unchanged"
+REFUND_REQUESTED: Final = "refund_requested"
+HELD_FOR_REVIEW: Final = "held_for_review"

@@ -17,7 +17,7 @@ import asyncpg
 import msgspec
 
 _FILE: Final = re.compile(r"^(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql$")
-_SCHEMA: Final = re.compile(r"^[a-z][a-z0-9_]{0,50}$")
+_SCHEMA: Final = re.compile(r"^(?!pg_|information_schema$|public$)[a-z][a-z0-9_]{0,50}$")
 _LOCK_TIMEOUT: Final = "3s"
 _STATEMENT_TIMEOUT: Final = "30s"
 
@@ -44,7 +44,8 @@ class Migration(msgspec.Struct, frozen=True):
 
     @property
     def is_concurrent(self) -> bool:
-        return "CONCURRENTLY" in self.text
+        statements = re.sub(r"--[^\n]*", "", self.text)
+        return "CONCURRENTLY" in statements
 
 
 class MigrationChanged(RuntimeError):
@@ -108,6 +109,7 @@ async def _pending(connection: asyncpg.Connection[Any]) -> tuple[Migration, ...]
     shipped = list_migrations()
     rows = await connection.fetch("SELECT version, checksum FROM schema_migrations")
     applied = {row["version"]: row["checksum"] for row in rows}
+    known_versions = frozenset(applied)
     for migration in shipped:
         known = applied.pop(migration.version, None)
         if known is not None and known != migration.checksum:
@@ -118,8 +120,12 @@ async def _pending(connection: asyncpg.Connection[Any]) -> tuple[Migration, ...]
         raise MigrationChanged(
             f"the database knows migrations {sorted(applied)} that this version does not have"
         )
-    count = len(rows)
-    return shipped[count:]
+    pending = tuple(migration for migration in shipped if migration.version not in known_versions)
+    if pending and known_versions and pending[0].version < max(known_versions):
+        raise MigrationChanged(
+            f"migration {pending[0].version:04} is missing between applied ones"
+        )
+    return pending
 
 
 async def _apply(connection: asyncpg.Connection[Any], migration: Migration) -> None:

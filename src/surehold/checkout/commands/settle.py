@@ -18,7 +18,7 @@ from surehold.cart import commands as cart
 from surehold.checkout import rules
 from surehold.checkout.case import Case, Stock, Writes
 from surehold.checkout.engine import Context
-from surehold.checkout.model import BUYER, Actor, provider_actor
+from surehold.checkout.model import BUYER, UNCHANGED, Actor, provider_actor
 from surehold.db import Connection, Transaction, clock, shop
 from surehold.db.database import transaction_on
 from surehold.db.shop import ShopSettings
@@ -265,7 +265,7 @@ class SettlementWork:
         if request.only_unpaid and (
             case.order.paid_minor or any(row.review_reason for row in case.payments.values())
         ):
-            return Outcome(rules.UNCHANGED)
+            return Outcome(UNCHANGED)
         effect = rules.cancel(
             case, reason=request.reason, actor=request.actor, providers=self._context.providers
         )

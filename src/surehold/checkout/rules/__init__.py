@@ -1,0 +1,24 @@
+"""What each event does to an order: the rules of paying, holding, canceling and refunding.
+
+Every function changes a case in memory and says what came of it. What each would do a second time
+is part of its rule, because every one of them is asked twice sooner or later.
+"""
+
+from surehold.checkout.rules.canceling import CANCELABLE, cancel, give_up_payment
+from surehold.checkout.rules.holding import expire_holds, extend, hold_again, hold_time
+from surehold.checkout.rules.paying import check_payable, settle
+from surehold.checkout.rules.returning import end_operation, record_refund
+
+__all__ = [
+    "CANCELABLE",
+    "cancel",
+    "check_payable",
+    "end_operation",
+    "expire_holds",
+    "extend",
+    "give_up_payment",
+    "hold_again",
+    "hold_time",
+    "record_refund",
+    "settle",
+]

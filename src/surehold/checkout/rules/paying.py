@@ -1,0 +1,262 @@
+"""What a provider's word for a payment does to its order: paid, late, short, mismatched."""
+
+from __future__ import annotations
+
+import msgspec
+
+from surehold.checkout.case import Case
+from surehold.checkout.errors import OrderNotPayable
+from surehold.checkout.model import HELD_FOR_REVIEW, PAID, UNCHANGED, Actor
+from surehold.checkout.rules.returning import record_refund, return_money
+from surehold.inventory import rules as inventory
+from surehold.inventory.model import Reservation, ReservationState
+from surehold.inventory.states import ReservationEvent
+from surehold.kernel.ids import ReservationId, new_id
+from surehold.orders.model import CancelReason, OrderStatus
+from surehold.payments import ledger
+from surehold.payments.errors import PaymentInProgress
+from surehold.payments.model import (
+    NoAction,
+    Payment,
+    PaymentState,
+    RefundState,
+)
+from surehold.payments.providers.port import (
+    ProviderSnapshot,
+)
+from surehold.payments.providers.registry import Providers
+from surehold.payments.states import EVENT_FOR, IN_FLIGHT, OPEN, PAYMENT
+
+
+def settle(
+    case: Case, payment: Payment, evidence: ProviderSnapshot, *, actor: Actor, providers: Providers
+) -> str:
+    """Take a provider's word for where a payment stands. Twice changes nothing.
+
+    Amount, currency and our reference must match, or a person must look.
+    """
+    if payment.review_reason is not None:
+        return HELD_FOR_REVIEW
+    reason = _find_mismatch(payment, evidence)
+    if reason is not None:
+        return _hold_for_review(case, payment, evidence, reason=reason)
+    if payment.state is PaymentState.CAPTURED:
+        return _take_refunds(case, evidence)
+    event = EVENT_FOR[evidence.state]
+    if PAYMENT.find_next(payment.state, event) is None:
+        return UNCHANGED  # an older fact than the one we have
+    if evidence.state is PaymentState.CAPTURED:
+        return _capture(case, payment, evidence, actor=actor, providers=providers)
+    is_over = evidence.state in (PaymentState.FAILED, PaymentState.VOIDED)
+    case.put_payment(
+        msgspec.structs.replace(
+            payment,
+            state=evidence.state,
+            provider_payment_id=evidence.provider_payment_id,
+            authorized_minor=evidence.authorized.amount,
+            failure_code=evidence.failure_code,
+            failure_message=evidence.failure_message,
+            next_action=NoAction() if is_over else payment.next_action,
+            next_check_at=None if is_over else payment.next_check_at,
+        )
+    )
+    case.change_order(actor=actor.name, reason=f"payment {evidence.state.value}")
+    case.relabel()
+    return str(evidence.state.value)
+
+
+def _take_refunds(case: Case, evidence: ProviderSnapshot) -> str:
+    """Our refunds that the provider has finished since we asked."""
+    effect = UNCHANGED
+    for snapshot in evidence.refunds:
+        refund = next(
+            (row for row in case.refunds.values() if str(row.id) == snapshot.refund_reference),
+            None,
+        )
+        if refund is not None and refund.state is RefundState.REQUESTED:
+            effect = record_refund(case, refund, snapshot, failure_code=None)
+    return effect
+
+
+def _find_mismatch(payment: Payment, evidence: ProviderSnapshot) -> str | None:
+    if evidence.merchant_reference != payment.merchant_reference:
+        return "reference_mismatch"
+    if evidence.requested.currency != payment.currency:
+        return "currency_mismatch"
+    if evidence.requested.amount != payment.requested_minor:
+        return "amount_mismatch"
+    if evidence.captured.currency != payment.currency:
+        return "currency_mismatch"
+    is_whole = evidence.captured.amount == payment.requested_minor
+    if (evidence.state is PaymentState.CAPTURED) != is_whole or (
+        evidence.captured.amount and not is_whole
+    ):
+        return "amount_mismatch"
+    return None
+
+
+def _hold_for_review(
+    case: Case, payment: Payment, evidence: ProviderSnapshot, *, reason: str
+) -> str:
+    """Park what came; never mark the order paid. The money is in the books, under suspense."""
+    case.put_payment(msgspec.structs.replace(payment, review_reason=reason, next_check_at=None))
+    if evidence.captured.amount and payment.state is not PaymentState.CAPTURED:
+        case.writes.journals.append(
+            ledger.suspense(
+                payment_id=payment.id,
+                order_id=payment.order_id,
+                provider=payment.provider,
+                currency=evidence.captured.currency,
+                amount_minor=evidence.captured.amount,
+            )
+        )
+    return HELD_FOR_REVIEW
+
+
+def _capture(
+    case: Case, payment: Payment, evidence: ProviderSnapshot, *, actor: Actor, providers: Providers
+) -> str:
+    """Book the money first, then decide what it buys."""
+    is_covered = case.order.paid_minor - case.order.refunded_minor >= case.order.total_minor
+    payment = msgspec.structs.replace(
+        payment,
+        state=PaymentState.CAPTURED,
+        provider_payment_id=evidence.provider_payment_id,
+        captured_minor=evidence.captured.amount,
+        authorized_minor=0,
+        failure_code=None,
+        failure_message=None,
+        next_action=NoAction(),
+        next_check_at=None,
+    )
+    case.put_payment(payment)
+    case.writes.journals.append(
+        ledger.capture(
+            payment_id=payment.id,
+            order_id=payment.order_id,
+            provider=payment.provider,
+            currency=payment.currency,
+            amount_minor=payment.captured_minor,
+        )
+    )
+    if is_covered or case.is_sold:
+        return return_money(
+            case, payment, reason="duplicate_payment", actor=actor, providers=providers
+        )
+    canceled = case.order.cancel_reason
+    if canceled in (CancelReason.BUYER, CancelReason.STAFF):
+        return return_money(
+            case, payment, reason="paid_after_cancel", actor=actor, providers=providers
+        )
+    if case.is_whole_held:
+        case.commit_holds()
+        return _sell(case, payment, actor=actor, reason="payment captured")
+    taken = _take_again(case)
+    if taken is not None:
+        case.own_afresh(taken)
+        return _sell(case, payment, actor=actor, reason="paid after the hold had ended")
+    return _shortfall(case, payment, actor=actor, providers=providers)
+
+
+def _take_again(case: Case) -> tuple[Reservation, ...] | None:
+    """All lines from what is left now, owned at once; or nothing."""
+    case.free_holds(ReservationEvent.RELEASE, reason="taken afresh")
+    wanted = tuple((line.variant_id, line.quantity) for line in case.lines)
+    outcome = inventory.admit(case.stock.levels, (wanted,))[0]
+    if isinstance(outcome, inventory.Refused):
+        return None
+    return tuple(
+        Reservation(
+            id=ReservationId(new_id()),
+            holder_id=case.order.id,
+            order_line_id=case.lines[take.line].id,
+            variant_id=take.variant_id,
+            location_id=take.location_id,
+            quantity=take.quantity,
+            state=ReservationState.COMMITTED,
+            expires_at=case.now,
+            is_grace_used=False,
+            created_at=case.now,
+            ended_at=case.now,
+            end_reason="paid late",
+        )
+        for take in outcome.takes
+    )
+
+
+def _sell(case: Case, payment: Payment, *, actor: Actor, reason: str) -> str:
+    """The order owns its stock and the money is earned; the cart has done its work."""
+    case.change_order(actor=actor.name, reason=reason, canceled_at=None, cancel_reason=None)
+    case.relabel()
+    case.writes.journals.append(
+        ledger.sale(
+            reference=payment.id,
+            order_id=case.order.id,
+            currency=case.order.currency,
+            parts=sale_parts(case),
+        )
+    )
+    if case.order.cart_id is not None:
+        case.writes.taken_from_carts += [
+            (case.order.cart_id, line.variant_id, line.quantity) for line in case.lines
+        ]
+    return PAID
+
+
+def _shortfall(case: Case, payment: Payment, *, actor: Actor, providers: Providers) -> str:
+    """Paid, and the goods are gone: give everything back and say so."""
+    case.change_order(
+        actor=actor.name,
+        reason=CancelReason.SOLD_OUT_AFTER_PAYMENT.value,
+        canceled_at=case.now,
+        cancel_reason=CancelReason.SOLD_OUT_AFTER_PAYMENT,
+    )
+    case.relabel()
+    return return_money(
+        case,
+        payment,
+        reason=CancelReason.SOLD_OUT_AFTER_PAYMENT.value,
+        actor=actor,
+        providers=providers,
+    )
+
+
+def check_payable(case: Case) -> None:
+    """An order that waits for money, and no payment of it that may turn into money by itself.
+
+    Raises:
+        OrderNotPayable: It is paid, canceled or over.
+        PaymentInProgress: An earlier payment is not decided.
+    """
+    order = case.order
+    if order.canceled_at is not None or order.status not in (
+        OrderStatus.PENDING_PAYMENT,
+        OrderStatus.PAYMENT_FAILED,
+    ):
+        raise OrderNotPayable(
+            f"Order {order.number} is {order.status.value}.", status=order.status.value
+        )
+    stuck = [
+        row
+        for row in case.payments.values()
+        if row.state in IN_FLIGHT or (row.review_reason is not None and row.state in OPEN)
+    ]
+    if stuck:
+        raise PaymentInProgress(
+            "We are still checking an earlier payment of this order.",
+            payment_id=str(stuck[0].id),
+        )
+
+
+def sale_parts(case: Case) -> ledger.SaleParts:
+    """What the order comes to as a sale: net per vendor, shipping net, tax."""
+    order = case.order
+    shipping_net = order.shipping_minor - (
+        order.shipping_tax_minor if order.is_tax_included else 0
+    )
+    return ledger.SaleParts(
+        total_minor=order.total_minor,
+        tax_minor=order.tax_minor,
+        shipping_net_minor=shipping_net,
+        lines=tuple((line.vendor_id, line.net_minor) for line in case.lines),
+    )
