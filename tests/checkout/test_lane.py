@@ -41,9 +41,7 @@ class Recorder:
                     await connection.execute("SELECT 1 / 0")
                 if request == "kill":
                     await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        return [
-            Refused("no") if request == "refuse" else request.upper() for request in requests
-        ]
+        return [Refused("no") if request == "refuse" else request.upper() for request in requests]
 
 
 async def _open(db: Database, work: Recorder, **limits: int) -> Lane[str, str]:

@@ -64,9 +64,7 @@ async def test_the_same_key_at_once_makes_one_order(db: Database, checkout: Chec
     product = await a_product(db)
     placement = a_placement(product.variant_id, key="one")
 
-    answers = await asyncio.gather(
-        *(commands.place_order(checkout, placement) for _ in range(30))
-    )
+    answers = await asyncio.gather(*(commands.place_order(checkout, placement) for _ in range(30)))
 
     assert {answer.body for answer in answers} == {answers[0].body}
     assert await count_rows(db) == PER_ORDER
@@ -110,9 +108,7 @@ async def test_an_answer_equals_what_is_read_afterwards(db: Database, checkout: 
 
 async def test_one_minor_unit_off_places_nothing(db: Database, checkout: Checkout) -> None:
     product = await a_product(db, price=1999)
-    placement = a_placement(
-        product.variant_id, expected_total_minor=2488, expected_currency="EUR"
-    )
+    placement = a_placement(product.variant_id, expected_total_minor=2488, expected_currency="EUR")
 
     with pytest.raises(PriceChanged) as refusal:
         await commands.place_order(checkout, placement)
@@ -191,9 +187,7 @@ async def test_a_refusal_writes_nothing(
     assert await counters(db, product.variant_id) == (10, 0, 0)
 
 
-async def test_one_bad_placement_costs_its_batch_nothing(
-    db: Database, checkout: Checkout
-) -> None:
+async def test_one_bad_placement_costs_its_batch_nothing(db: Database, checkout: Checkout) -> None:
     product = await a_product(db, on_hand=30)
     placements = [
         a_placement(product.variant_id, provider="nobody" if number % 3 == 0 else "bank_transfer")

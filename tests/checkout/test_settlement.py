@@ -75,9 +75,7 @@ async def balances(db: Database) -> dict[str, int]:
 async def test_payment_makes_the_order_own_its_stock(db: Database, checkout: Checkout) -> None:
     product = await a_product(db, price=1000)
     cart = await a_cart(db, currency="EUR", lines=[(product.variant_id, 2)])
-    order = await place(
-        checkout, cart_id=cart.id, cart_token_hash=cart.token_hash, currency=None
-    )
+    order = await place(checkout, cart_id=cart.id, cart_token_hash=cart.token_hash, currency=None)
 
     outcome = await pay(checkout, order)
 
@@ -131,9 +129,7 @@ async def test_another_amount_is_held_for_a_person(
     }
 
 
-async def test_a_hold_ends_by_itself_and_frees_its_stock(
-    db: Database, checkout: Checkout
-) -> None:
+async def test_a_hold_ends_by_itself_and_frees_its_stock(db: Database, checkout: Checkout) -> None:
     product = await a_product(db)
     order = await place(checkout, product.variant_id)
 
@@ -301,9 +297,7 @@ async def test_a_paid_order_takes_no_second_payment(db: Database, checkout: Chec
     await pay(checkout, order)
 
     with pytest.raises(OrderNotPayable):
-        await commands.retry_payment(
-            checkout, order_id=order.order_id, provider="bank_transfer"
-        )
+        await commands.retry_payment(checkout, order_id=order.order_id, provider="bank_transfer")
 
 
 async def test_more_time_is_given_as_often_as_the_store_allows(

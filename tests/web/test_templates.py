@@ -260,7 +260,7 @@ def test_theme_is_rendered_by_the_server(theme: Theme, shown: bool) -> None:  # 
 
 
 def test_every_payment_state_has_a_sample() -> None:
-    shown = {sample.view.state for sample in SAMPLES if sample.template == "store/pay.html"}  # type: ignore[attr-defined]
+    shown = {sample.view.state for sample in SAMPLES if sample.template == "store/pay.html"}
 
     assert shown == set(PayState)
 
