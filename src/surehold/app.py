@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from surehold.checkout.commands import PlacementWork, SettlementWork
+from surehold.checkout.commands import Inbox, PlacementWork, SettlementWork
 from surehold.checkout.engine import Checkout, Context
 from surehold.checkout.lane import Lane, LaneSettings
 from surehold.config import Config
@@ -18,6 +19,10 @@ from surehold.payments.providers.port import Provider
 from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
 from surehold.web.api.shapes import renderer
+from surehold.web.application import WebApplication, create_web
+
+if TYPE_CHECKING:
+    from litestar import Litestar
 
 
 class MissingSetting(RuntimeError):
@@ -106,3 +111,27 @@ async def open_checkout(config: Config, *, name: str) -> AsyncIterator[Checkout]
         finally:
             await checkout.close()
             await checkout.context.providers.close()
+
+
+def create_app(config: Config) -> WebApplication:
+    """The whole shop of one process: JSON API, webhooks, operations. Its lifespan does the rest.
+
+    Raises:
+        MissingSetting: The settings lack something without which it cannot work.
+    """
+    db = database_of(config, name="web")
+    checkout = checkout_of(config, db)
+    inbox = Inbox(checkout)
+
+    @asynccontextmanager
+    async def live(_: Litestar) -> AsyncIterator[None]:
+        async with db:
+            await checkout.open()
+            try:
+                yield
+            finally:
+                await inbox.close()
+                await checkout.close()
+                await checkout.context.providers.close()
+
+    return create_web(config, checkout, inbox, lifespan=[live])

@@ -15,6 +15,7 @@ import pytest
 from surehold.db import Database
 from surehold.db.database import Settings
 from surehold.db.invariants import check_invariants
+from surehold.jobs import outbox
 from tests.builders.catalog import a_product
 from tests.support.placing import counters
 from tests.support.shop import Shop, a_body, a_key, a_shop
@@ -56,7 +57,7 @@ async def _status(shop: Shop, order: dict[str, Any]) -> str:
         headers={"X-Order-Token": order["access_token"]},
     )
     assert answer.status_code == 200, answer.text
-    return str(answer.json()["order"]["status"])
+    return str(answer.json()["status"])
 
 
 async def _wait_paid(shop: Shop, db: Database, order: dict[str, Any]) -> None:
@@ -90,10 +91,13 @@ async def _provider_payment(db: Database) -> str:
 
 async def _check_books(shop: Shop, db: Database, order: dict[str, Any]) -> None:
     """The provider's own book is the judge: what it took once, we have once."""
+    await _make_due(db)
+    await shop.cleanup()
     report = await shop.sandbox_report()
-    assert [(row["kind"], row["amount"]) for row in report] == [
+    assert [(row["type"], row["amount"]) for row in report] == [
         ("capture", order["total"]["amount"])
     ]
+    await outbox.publish(db, subscribers=())
     async with db.connection() as connection:
         assert (
             await connection.raw.fetchval("SELECT sum(captured_minor) FROM payments")

@@ -164,7 +164,7 @@ class Shop:
             headers={"Authorization": f"Bearer {SECRETS['SUREHOLD_SANDBOX_API_KEY']}"},
         )
         answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()["data"]
+        found: list[dict[str, Any]] = answer.json()["lines"]
         return found
 
     async def close(self) -> None:
