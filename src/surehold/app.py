@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from surehold.checkout.commands import Inbox, PlacementWork, SettlementWork
 from surehold.checkout.engine import Checkout, Context
@@ -20,9 +21,15 @@ from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
 from surehold.web.api.shapes import renderer
 from surehold.web.application import WebApplication, create_web
+from surehold.web.assets import AssetIndex
+from surehold.web.storefront.application import create_store
 
 if TYPE_CHECKING:
     from litestar import Litestar
+
+
+#: Where product pictures come from when no folder is set.
+DEMO_PICTURES: Final = Path(__file__).with_name("demo") / "images"
 
 
 class MissingSetting(RuntimeError):
@@ -114,7 +121,7 @@ async def open_checkout(config: Config, *, name: str) -> AsyncIterator[Checkout]
 
 
 def create_app(config: Config) -> WebApplication:
-    """The whole shop of one process: JSON API, webhooks, operations. Its lifespan does the rest.
+    """The whole shop of one process: pages, JSON API, webhooks. Its lifespan opens the parts.
 
     Raises:
         MissingSetting: The settings lack something without which it cannot work.
@@ -134,4 +141,7 @@ def create_app(config: Config) -> WebApplication:
                 await checkout.close()
                 await checkout.context.providers.close()
 
-    return create_web(config, checkout, inbox, lifespan=[live])
+    media = (config.media_dir,) if config.media_dir else (DEMO_PICTURES,)
+    index = AssetIndex()
+    pages = create_store(config, checkout, assets=index, media=media)
+    return create_web(config, checkout, inbox, index=index, pages=pages, lifespan=[live])

@@ -122,14 +122,14 @@ def run_child(script: str, data: Path) -> subprocess.Popen[str]:
     """A Python of its own, ready to `start(data)` in the same state folder."""
     return subprocess.Popen(
         [sys.executable, "-c", CHILD + script, str(folder.STATE_FOLDER), str(data)],
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def test_first_start_creates_the_database_and_answers(data: Path) -> None:
+def test_first_start_creates_a_database_that_is_closed_to_others(data: Path) -> None:
     with embedded.start(data) as running:
         assert running.owned
         assert running.data_dir == data.resolve()
@@ -143,6 +143,13 @@ def test_first_start_creates_the_database_and_answers(data: Path) -> None:
         assert facts == "surehold|surehold|über|on|UTC|127.0.0.1"
         assert query(running, "SHOW server_version") == running.version
         assert os.getsid(running.pid) == running.pid  # Ctrl-C in our terminal passes it by.
+        account = Path(f"/proc/{running.pid}").stat().st_uid
+        assert account != 0
+        assert (running.home / "cluster").stat().st_uid == account
+        private = (running.home / "cluster", running.socket_dir, running.home / "state.json")
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (*private, data, data.parent)]
+        assert modes == [0o700, 0o700, 0o600, 0o700, 0o700]
+
     assert not is_there(running.pid)
 
 
@@ -332,6 +339,19 @@ def test_server_outlives_a_killed_owner_and_passes_to_the_next(used: Path) -> No
     wait_until(lambda: not is_there(pid))  # Whoever inherited it must reap it.
 
 
+def test_fork_of_the_owner_sees_the_server_and_leaves_it_alone(used: Path) -> None:
+    script = """
+        running = embedded.start(data, settings=FAST)
+        fork = os.fork()
+        if fork == 0:
+            seen = embedded.status(data).running, running.stop(), embedded.start(data).owned
+            os._exit(0 if seen == (True, False, False) else 1)
+        print(os.waitpid(fork, 0)[1], running.stop())
+    """
+    with run_child(textwrap.dedent(script), used) as child:
+        assert child.communicate(timeout=20)[0] == "0 True\n"
+
+
 def test_detached_server_belongs_to_nobody(used: Path) -> None:
     with embedded.start(used, settings=FAST, detached=True) as running:
         assert not running.owned
@@ -393,47 +413,30 @@ def test_interrupted_wait_leaves_no_server(used: Path, monkeypatch: pytest.Monke
     assert not is_there(seen[0])
 
 
-def test_deleted_folder_does_not_keep_the_server_alive(data: Path) -> None:
-    running = embedded.start(data, settings=FAST)
-    shutil.rmtree(data)
+def test_deleted_folder_does_not_keep_the_server_alive(used: Path) -> None:
+    running = embedded.start(used, settings=FAST)
+    (used / folder.MARKER).unlink()
 
     assert running.stop()
     assert not is_there(running.pid)
-    shutil.rmtree(running.home, ignore_errors=True)
-
-
-def test_data_are_closed_to_others_and_nothing_runs_as_root(data: Path) -> None:
-    with embedded.start(data, settings=FAST) as running:
-        account = Path(f"/proc/{running.pid}").stat().st_uid
-        cluster = (running.home / "cluster").stat()
-        modes = {
-            path: stat.S_IMODE(path.stat().st_mode)
-            for path in (running.home / "cluster", running.socket_dir, running.home / "state.json")
-        }
-
-    assert account != 0
-    assert cluster.st_uid == account
-    assert list(modes.values()) == [0o700, 0o700, 0o600]
-    assert stat.S_IMODE(data.stat().st_mode) == 0o700
-    assert stat.S_IMODE(data.parent.stat().st_mode) == 0o700
+    (used / folder.MARKER).touch(0o600)
 
 
 @only_root
-def test_root_keeps_what_the_account_must_not_write(open_folder: Path) -> None:
-    place = open_folder / 'a "shop" é'
-    with embedded.start(place, settings=FAST) as running:
-        assert running.home == place
-        assert query(running, "SELECT 1") == "1"
-        owners = {path.name: path.stat().st_uid for path in (place, *place.iterdir())}
+def test_root_keeps_what_the_account_must_not_write(used: Path) -> None:
+    with embedded.start(used, settings=FAST) as running:
         account = Path(f"/proc/{running.pid}").stat().st_uid
+        owners = {path.name: path.stat().st_uid for path in (used, *used.iterdir())}
 
+    assert running.home == used
     assert {name for name, uid in owners.items() if uid == account} == {"cluster", "run"}
-    assert stat.S_IMODE(place.stat().st_mode) == 0o711
+    assert {uid for uid in owners.values() if uid != account} == {0}
+    assert stat.S_IMODE(used.stat().st_mode) == 0o711
 
 
 @only_root
 def test_closed_binaries_are_copied_once(
-    data: Path, tmp_path: Path, state_folder: Path, monkeypatch: pytest.MonkeyPatch
+    used: Path, tmp_path: Path, state_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = next((path for _, path in binaries._places() if path is not None), None)
     if package is None:
@@ -445,7 +448,7 @@ def test_closed_binaries_are_copied_once(
     monkeypatch.syspath_prepend(closed)
 
     for _ in range(2):
-        with embedded.start(data, settings=FAST) as running:
+        with embedded.start(used, settings=FAST) as running:
             assert running.bin_dir.is_relative_to(state_folder / folder.COPIES)
             assert query(running, "SELECT 1") == "1"
 
@@ -461,20 +464,23 @@ def link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def test_moved_folder_works_even_when_its_path_is_too_long_for_a_socket(
-    used: Path, open_folder: Path
-) -> None:
+@pytest.mark.parametrize("name", ["long" * 25, 'a "shop" é'])
+def test_moved_folder_works_under_any_name(used: Path, open_folder: Path, name: str) -> None:
     with embedded.start(used, settings=FAST) as running:
         keep_a_row(running)
         assert running.socket_dir == used / "run"
-    place = used.rename(open_folder / ("long" * 25))
+    place = used.rename(open_folder / name)
+    (used / "run").mkdir(parents=True)  # By now another's.
 
     with embedded.start(place, settings=FAST) as moved:
-        assert moved.socket_dir.parent == ELSEWHERE
+        fits = len(name) < 50
+        assert moved.socket_dir.parent == (place if fits else ELSEWHERE)
         assert stat.S_IMODE(moved.socket_dir.stat().st_mode) == 0o700
         assert query(moved, "SELECT one FROM kept") == "1"
 
     assert not moved.socket_dir.exists()
+    assert (used / "run").is_dir()
+    shutil.rmtree(used)
     place.rename(used)
 
 
@@ -520,14 +526,21 @@ def test_reset_leaves_nothing_of_a_folder_of_ours(data: Path) -> None:
     assert not embedded.reset(data)
 
 
-def test_pointer_to_anywhere_is_refused(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("parent", ["elsewhere", f"state/{folder.CLUSTERS}"])
+def test_pointer_to_what_is_not_its_own_is_refused(
+    data: Path, open_folder: Path, parent: str
+) -> None:
+    name = folder.digest(data.resolve()) if parent == "elsewhere" else "of-another-path"
+    target = open_folder / parent / f"{name}-1"
+    target.mkdir(parents=True)
     data.mkdir()
     (data / folder.MARKER).touch()
-    (data / folder.POINTER).write_text(str(tmp_path))
+    (data / folder.POINTER).write_text(str(target))
 
     with pytest.raises(embedded.ForeignFolder):
         embedded.reset(data)
 
+    target.rmdir()  # It is still there.
     (data / folder.POINTER).unlink()
 
 

@@ -50,10 +50,10 @@ def _busy(retry_after_seconds: int = 1) -> Busy:
 class LaneSettings(msgspec.Struct, frozen=True):
     """Limits of one lane."""
 
-    batch_min: int = 8
+    batch_min: int = 32
     batch_max: int = 256
     #: A batch that takes longer than this makes the next one smaller.
-    cycle_target_ms: int = 60
+    cycle_target_ms: int = 100
     #: A request that waited longer than this is told to come back.
     wait_max_ms: int = 5_000
     waiting_max: int = 4_096

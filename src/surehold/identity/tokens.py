@@ -21,7 +21,8 @@ class OrderAccess:
     def __init__(self, secrets: tuple[str, ...]) -> None:
         if not secrets or not all(secrets):
             raise ValueError("order access needs at least one secret, and no empty one")
-        self._keys = tuple(secret.encode() for secret in secrets)
+        # A secret may be longer than BLAKE2 takes as its key.
+        self._keys = tuple(hashlib.sha256(secret.encode()).digest() for secret in secrets)
 
     def token(self, order_id: UUID) -> str:
         """The token of one order: 24 letters, safe in an address."""
@@ -37,8 +38,9 @@ class OrderAccess:
 
     @staticmethod
     def _sign(key: bytes, order_id: UUID) -> str:
-        digest = hmac.digest(key, b"order:" + order_id.bytes, hashlib.sha256)
-        return base64.urlsafe_b64encode(digest[:_BYTES]).decode()
+        # A keyed BLAKE2 in one call: the lane signs every order that it places.
+        digest = hashlib.blake2b(order_id.bytes, key=key, digest_size=_BYTES, person=b"order")
+        return base64.urlsafe_b64encode(digest.digest()).decode()
 
 
 def is_same_secret(given: str, expected: str) -> bool:

@@ -308,7 +308,10 @@ def _begun(payment: Payment, result: CreateResult, *, now: datetime) -> Payment:
     )
     if result.state not in BEGINNINGS:
         return known  # decided already: the worker reads what it came to, amounts and all
-    if PAYMENT.find_next(payment.state, EVENT_FOR[result.state]) is None:
+    # Evidence may have come before a lost answer was asked for again: the state is the same, but
+    # only the answer says what the buyer must do.
+    is_known = payment.state is result.state
+    if not is_known and PAYMENT.find_next(payment.state, EVENT_FOR[result.state]) is None:
         return payment
     return msgspec.structs.replace(
         payment,

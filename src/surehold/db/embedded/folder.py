@@ -172,9 +172,13 @@ def home_of(folder: Path) -> Path:
         home = Path((folder / POINTER).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return folder
-    # Root deletes what it finds there, so a pointer may not point just anywhere.
-    if home.parent != STATE_FOLDER.resolve() / CLUSTERS:
-        raise ForeignFolder(f"{folder / POINTER} points outside of {STATE_FOLDER / CLUSTERS}.")
+    # Root deletes what it finds there: so it may not be anywhere, nor another folder's.
+    clusters = STATE_FOLDER.resolve() / CLUSTERS
+    if home.parent != clusters or not home.name.startswith(f"{digest(folder)}-"):
+        message = (
+            f"{folder} was copied or moved as root. Its data are in {home}, for the old path."
+        )
+        raise ForeignFolder(message)
     return home
 
 
@@ -191,11 +195,16 @@ def settle(folder: Path) -> Path:
         folder.chmod(0o711)
         return folder
     # Never the same home twice: an old one whose pointer was deleted may hold somebody's data.
-    prefix = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16] + "-"
-    home = Path(tempfile.mkdtemp(prefix=prefix, dir=make_state_folder(CLUSTERS)))
+    clusters = make_state_folder(CLUSTERS)
+    home = Path(tempfile.mkdtemp(prefix=f"{digest(folder)}-", dir=clusters))
     home.chmod(0o711)
     _write(folder / POINTER, str(home))
     return home
+
+
+def digest(path: Path) -> str:
+    """A short name for a path."""
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
 def make_state_folder(name: str) -> Path:

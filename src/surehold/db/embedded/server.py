@@ -219,8 +219,9 @@ def find_postmaster(home: Path) -> Postmaster | None:
 def serves(pid: int, home: Path) -> bool:
     """Whether the process is the postmaster of this home; it is not once it has ended."""
     child = _children.get((home, pid))
-    if child is not None:  # While it is being loaded, its command line is still empty.
-        return child.poll() is None
+    if child is not None and child.poll() is None:
+        return True  # Perhaps still being loaded, when its command line is empty.
+    # A fork of ours has this child in its memory, but not for a child, and is told that it ended.
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
@@ -270,7 +271,7 @@ def end(pid: int, home: Path, timeout_seconds: float) -> bool:
 
 def _reap() -> None:
     """Forget the servers of ours that have ended by themselves."""
-    for key in [key for key, child in _children.items() if child.poll() is not None]:
+    for key in [key for key, child in list(_children.items()) if child.poll() is not None]:
         del _children[key]
 
 
@@ -290,16 +291,16 @@ def _spawn(
     arguments = [str(binaries.folder / "postgres"), "-D", str(home / folder.CLUSTER)]
     for name, value in options.items():
         arguments += ["-c", f"{name}={value}"]
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    with folder.in_use(home) as token, os.fdopen(output, "ab") as output_file:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    with folder.in_use(home) as token, os.fdopen(os.open(log, flags, 0o600), "ab") as output:
         # Nothing of a former server lives. What its number belongs to by now PostgreSQL would take
         # for a server, and refuse to start.
         (home / folder.CLUSTER / "postmaster.pid").unlink(missing_ok=True)
         child = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
-            stdout=output_file,
-            stderr=output_file,
+            stdout=output,
+            stderr=output,
             pass_fds=[token],
             cwd="/",
             env=environment(),
@@ -321,17 +322,25 @@ def _make_socket_dir(home: Path, account: Account | None) -> Path:
         place.mkdir(mode=0o700, exist_ok=True)
     else:
         # Not TMPDIR: it may be long as well, or closed to the account.
-        place = Path(tempfile.mkdtemp(prefix="surehold-", dir="/tmp"))
+        place = Path(tempfile.mkdtemp(prefix=_socket_dir_prefix(home), dir="/tmp"))
     folder.give(account, place)
     return place
 
 
 def _discard_socket_dir(home: Path) -> None:
-    """Remove the socket's folder of last time; only an end by force leaves something in it."""
+    """Remove the socket's folder of last time; only an end by force leaves something in it.
+
+    What a folder remembers that was copied, or moved and made again, is not its own to remove.
+    """
     if (home / folder.STATE).exists():
-        place = folder.load_state(home).socket_dir
-        if place:
+        place = Path(folder.load_state(home).socket_dir)
+        if place == home / folder.RUN or place.name.startswith(_socket_dir_prefix(home)):
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _socket_dir_prefix(home: Path) -> str:
+    """How the name of a socket's folder outside of this home begins."""
+    return f"surehold-{folder.digest(home)}-"
 
 
 def _free_port(wanted: int) -> int:
