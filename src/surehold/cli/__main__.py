@@ -1,0 +1,5 @@
+"""``python -m surehold.cli``."""
+
+from surehold.cli import main
+
+main()
