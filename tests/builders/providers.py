@@ -39,6 +39,8 @@ class PretendProvider:
 
     def __init__(self) -> None:
         self.payments: dict[str, ProviderSnapshot] = {}
+        #: The idempotency keys of every call that had one.
+        self.keys: list[str] = []
         #: Raised after the next call has been carried out, as a lost answer is.
         self.fail_next: ProviderFailure | None = None
 
@@ -59,6 +61,7 @@ class PretendProvider:
         )
 
     async def create(self, body: bytes, *, idempotency_key: str) -> CreateResult:
+        self.keys.append(idempotency_key)
         sent = json.loads(body)
         payment_id = f"pp_{sent['reference']}"
         nothing = Money(0, sent["currency"])
@@ -91,6 +94,7 @@ class PretendProvider:
         return self.payments.get(f"pp_{merchant_reference}")
 
     async def cancel(self, provider_payment_id: str, *, idempotency_key: str) -> ProviderSnapshot:
+        self.keys.append(idempotency_key)
         before = self.payments[provider_payment_id]
         if before.state is not PaymentState.CAPTURED:
             self.payments[provider_payment_id] = msgspec.structs.replace(
@@ -109,6 +113,7 @@ class PretendProvider:
         )
 
     async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
+        self.keys.append(idempotency_key)
         sent = json.loads(body)
         before = self.payments[sent["payment"]]
         amount = Money(sent["amount"], sent["currency"])
@@ -131,6 +136,7 @@ class PretendProvider:
     def parse_webhook(
         self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int
     ) -> tuple[NormalizedEvent, ...]:
+        del raw_body, headers, received_at  # It sends none, so there is nothing to read.
         return ()
 
     async def close(self) -> None:

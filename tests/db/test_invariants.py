@@ -137,8 +137,10 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "STK3": (
         set(),
         (
-            "UPDATE stock_levels SET reserved = reserved + 1 WHERE reserved > 0"
-            " AND reserved + allocated < on_hand",
+            (
+                "UPDATE stock_levels SET reserved = reserved + 1 WHERE reserved > 0"
+                " AND reserved + allocated < on_hand"
+            ),
         ),
     ),
     "STK4": (
@@ -149,16 +151,20 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         {"STK4"},
         (
             "UPDATE allocations SET quantity = quantity - 1 WHERE quantity > 2",
-            "UPDATE stock_levels AS level SET allocated = level.allocated - 1 FROM allocations"
-            " WHERE allocations.variant_id = level.variant_id"
-            " AND allocations.location_id = level.location_id AND quantity > 1",
+            (
+                "UPDATE stock_levels AS level SET allocated = level.allocated - 1 FROM allocations"
+                " WHERE allocations.variant_id = level.variant_id"
+                " AND allocations.location_id = level.location_id AND quantity > 1"
+            ),
         ),
     ),
     "STK6": (
         set(),
         (
-            "UPDATE orders SET canceled_at = now(), cancel_reason = 'unpaid'"
-            " WHERE status = 'pending_payment'",
+            (
+                "UPDATE orders SET canceled_at = now(), cancel_reason = 'unpaid'"
+                " WHERE status = 'pending_payment'"
+            ),
         ),
     ),
     "STK7": (set(), ("UPDATE stock_levels SET allocated = allocated - 1 WHERE allocated > 0",)),
@@ -178,8 +184,10 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "MON2": (
         set(),
         (
-            "UPDATE orders SET paid_minor = paid_minor + 1, total_minor = total_minor"
-            " WHERE status = 'pending_payment'",
+            (
+                "UPDATE orders SET paid_minor = paid_minor + 1, total_minor = total_minor"
+                " WHERE status = 'pending_payment'"
+            ),
         ),
     ),
     "MON3": (
@@ -214,8 +222,10 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "LED1": (
         {"LED2"},
         (
-            "UPDATE ledger_entries SET amount_minor = amount_minor + 1"
-            " WHERE account = 'shipping_income'",
+            (
+                "UPDATE ledger_entries SET amount_minor = amount_minor + 1"
+                " WHERE account = 'shipping_income'"
+            ),
         ),
     ),
     "LED2": (
@@ -225,58 +235,74 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "LED3": (
         {"LED4"},
         (
-            "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
-            " AND kind = 'capture' AND order_id IN (SELECT order_id FROM refunds"
-            " WHERE state = 'requested')",
-            "DELETE FROM ledger_journals WHERE kind = 'capture' AND order_id IN"
-            " (SELECT order_id FROM refunds WHERE state = 'requested')",
+            (
+                "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
+                " AND kind = 'capture' AND order_id IN (SELECT order_id FROM refunds"
+                " WHERE state = 'requested')"
+            ),
+            (
+                "DELETE FROM ledger_journals WHERE kind = 'capture' AND order_id IN"
+                " (SELECT order_id FROM refunds WHERE state = 'requested')"
+            ),
         ),
     ),
     "LED4": (
         {"LED8"},
         (
-            "UPDATE ledger_journals SET order_id = (SELECT id FROM orders"
-            " WHERE status = 'pending_payment' LIMIT 1)"
-            " WHERE kind = 'refund'",
+            (
+                "UPDATE ledger_journals SET order_id = (SELECT id FROM orders"
+                " WHERE status = 'pending_payment' LIMIT 1)"
+                " WHERE kind = 'refund'"
+            ),
         ),
     ),
     "LED5": (
         {"LED4", "LED8"},
         (
-            "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
-            " AND kind = 'refund'",
+            (
+                "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
+                " AND kind = 'refund'"
+            ),
             "DELETE FROM ledger_journals WHERE kind = 'refund'",
         ),
     ),
     "LED6": (
         {"LED8"},
         (
-            "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
-            " AND kind = 'sale_reversal'",
+            (
+                "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
+                " AND kind = 'sale_reversal'"
+            ),
             "DELETE FROM ledger_journals WHERE kind = 'sale_reversal'",
         ),
     ),
     "LED7": (
         set(),
         (
-            "UPDATE ledger_entries SET amount_minor = amount_minor + CASE account"
-            " WHEN 'tax_payable' THEN 1 ELSE -1 END FROM ledger_journals"
-            " WHERE journal_id = id AND kind = 'sale'"
-            " AND account IN ('tax_payable', 'sales')",
+            (
+                "UPDATE ledger_entries SET amount_minor = amount_minor + CASE account"
+                " WHEN 'tax_payable' THEN 1 ELSE -1 END FROM ledger_journals"
+                " WHERE journal_id = id AND kind = 'sale'"
+                " AND account IN ('tax_payable', 'sales')"
+            ),
         ),
     ),
     "LED8": (
         set(),
         (
-            "UPDATE ledger_entries SET account = 'suspense' FROM ledger_journals"
-            " WHERE journal_id = id AND kind = 'refund' AND account = 'customer_deposits'",
+            (
+                "UPDATE ledger_entries SET account = 'suspense' FROM ledger_journals"
+                " WHERE journal_id = id AND kind = 'refund' AND account = 'customer_deposits'"
+            ),
         ),
     ),
     "PAY1": (
         set(),
         (
-            "UPDATE payment_operations SET state = 'declined', next_attempt_at = NULL"
-            " WHERE state IN ('pending', 'unknown')",
+            (
+                "UPDATE payment_operations SET state = 'declined', next_attempt_at = NULL"
+                " WHERE state IN ('pending', 'unknown')"
+            ),
         ),
     ),
     "PAY2": (
@@ -290,17 +316,22 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "WHK1": (
         set(),
         (
-            "INSERT INTO webhook_events (id, provider, account, dedup_key, kind, raw_body, state,"
-            " received_at, last_seen_at) VALUES (gen_random_uuid(), 'p', 'a', 'k', 'paid', '',"
-            " 'received', now(), now())",
+            (
+                "INSERT INTO webhook_events (id, provider, account, dedup_key, kind, raw_body,"
+                " state, received_at, last_seen_at) VALUES (gen_random_uuid(), 'p', 'a', 'k',"
+                " 'paid', '',"
+                " 'received', now(), now())"
+            ),
         ),
     ),
     "AUD1": (set(), ("UPDATE orders SET version = version + 1",)),
     "AUD2": (
         set(),
         (
-            "UPDATE order_events SET from_status = 'payment_failed'"
-            " WHERE from_status = 'pending_payment' AND to_status = 'paid'",
+            (
+                "UPDATE order_events SET from_status = 'payment_failed'"
+                " WHERE from_status = 'pending_payment' AND to_status = 'paid'"
+            ),
         ),
     ),
     "AUD3": (
@@ -311,8 +342,10 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "AUD5": (
         set(),
         (
-            "UPDATE payment_events SET from_state = 'captured'"
-            " WHERE seq = 2 AND to_state = 'captured'",
+            (
+                "UPDATE payment_events SET from_state = 'captured'"
+                " WHERE seq = 2 AND to_state = 'captured'"
+            ),
         ),
     ),
     "OUT1": (
@@ -328,9 +361,11 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "IDM3": (
         set(),
         (
-            "INSERT INTO idempotency_keys (scope, key, request_hash, state, subject_id, created_at,"
-            " expires_at) SELECT scope, key || '+', request_hash, 'placed', subject_id, created_at,"
-            " expires_at FROM idempotency_keys",
+            (
+                "INSERT INTO idempotency_keys (scope, key, request_hash, state, subject_id,"
+                " created_at, expires_at) SELECT scope, key || '+', request_hash, 'placed',"
+                " subject_id, created_at, expires_at FROM idempotency_keys"
+            ),
         ),
     ),
     "SET1": (
@@ -340,15 +375,19 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "JOB2": (
         set(),
         (
-            "INSERT INTO pgqueuer_schedules (expression, entrypoint, status, heartbeat)"
-            " VALUES ('* * * * *', 'gone', 'picked', now() - interval '6 minutes')",
+            (
+                "INSERT INTO pgqueuer_schedules (expression, entrypoint, status, heartbeat)"
+                " VALUES ('* * * * *', 'gone', 'picked', now() - interval '6 minutes')"
+            ),
         ),
     ),
     "END1": (
         set(),
         (
-            "UPDATE payments SET state = 'unknown', version = version WHERE state = 'failed'"
-            " OR (state = 'unknown' AND provider = 'pretend')",
+            (
+                "UPDATE payments SET state = 'unknown', version = version WHERE state = 'failed'"
+                " OR (state = 'unknown' AND provider = 'pretend')"
+            ),
         ),
     ),
     "END2": (
@@ -358,16 +397,21 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "END3": (
         set(),
         (
-            "UPDATE orders SET placed_at = now() - interval '25 hours'"
-            " WHERE status = 'pending_payment'",
+            (
+                "UPDATE orders SET placed_at = now() - interval '25 hours'"
+                " WHERE status = 'pending_payment'"
+            ),
         ),
     ),
     "END4": (
         set(),
         (
-            "INSERT INTO webhook_events (id, provider, account, dedup_key, kind, raw_body, state,"
-            " received_at, last_seen_at, next_attempt_at) VALUES (gen_random_uuid(), 'p', 'a',"
-            " 'k', 'paid', '', 'received', now(), now(), now())",
+            (
+                "INSERT INTO webhook_events (id, provider, account, dedup_key, kind, raw_body,"
+                " state, received_at, last_seen_at, next_attempt_at)"
+                " VALUES (gen_random_uuid(), 'p', 'a',"
+                " 'k', 'paid', '', 'received', now(), now(), now())"
+            ),
         ),
     ),
 }

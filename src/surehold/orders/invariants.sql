@@ -1,0 +1,234 @@
+-- MON1: An order's total is the sum of its parts, and every part is the sum of its lines.
+SELECT orders.id, orders.number, orders.total_minor, line.total_minor AS lines_minor
+  FROM orders
+  LEFT JOIN (
+        SELECT order_id,
+               sum(total_minor) AS total_minor,
+               sum(discount_minor) AS discount_minor,
+               sum(tax_minor) AS tax_minor,
+               sum(net_minor) AS net_minor,
+               sum(gross_minor) AS gross_minor,
+               bool_and(total_minor = quantity * unit_price_minor
+                        AND gross_minor = net_minor + tax_minor) AS is_exact
+          FROM order_lines
+         GROUP BY order_id) AS line
+    ON line.order_id = orders.id
+ WHERE line.order_id IS NULL
+    OR NOT line.is_exact
+    OR line.total_minor <> orders.subtotal_minor
+    OR line.discount_minor <> orders.discount_minor
+    OR line.tax_minor + orders.shipping_tax_minor <> orders.tax_minor
+    OR line.total_minor - line.discount_minor
+       <> CASE WHEN orders.is_tax_included THEN line.gross_minor ELSE line.net_minor END
+    OR orders.total_minor
+       <> orders.subtotal_minor - orders.discount_minor + orders.shipping_minor
+        + CASE WHEN orders.is_tax_included THEN 0 ELSE orders.tax_minor END;
+
+-- MON2: What an order says was paid and refunded is what its payments say.
+SELECT orders.id, orders.number, orders.paid_minor, orders.refunded_minor
+  FROM orders
+  LEFT JOIN (
+        SELECT order_id, sum(captured_minor) AS paid, sum(refunded_minor) AS refunded
+          FROM payments
+         GROUP BY order_id) AS payment
+    ON payment.order_id = orders.id
+ WHERE orders.paid_minor <> coalesce(payment.paid, 0)
+    OR orders.refunded_minor <> coalesce(payment.refunded, 0);
+
+-- MON3: Never more goes back than came.
+SELECT id, number, paid_minor, refunded_minor
+  FROM orders
+ WHERE refunded_minor < 0
+    OR refunded_minor > paid_minor;
+
+-- MON4: An order is called paid exactly when its whole total is there and nobody disputes it.
+SELECT orders.id, orders.number, orders.payment_status, orders.total_minor, orders.paid_minor,
+       orders.refunded_minor
+  FROM orders
+  LEFT JOIN (
+        SELECT order_id, sum(disputed_minor) AS disputed
+          FROM payments
+         GROUP BY order_id) AS payment
+    ON payment.order_id = orders.id
+ WHERE (orders.payment_status = 'paid')
+       <> (orders.paid_minor - orders.refunded_minor >= orders.total_minor
+           AND coalesce(payment.disputed, 0) = 0);
+
+-- MON7: An order keeps its total once at most, and nothing when it is canceled; what came beyond
+-- that is on its way back, or a person must look.
+SELECT orders.id, orders.number, orders.total_minor, money.kept
+  FROM orders
+  JOIN (
+        SELECT payment.order_id,
+               sum(payment.captured_minor - coalesce(refund.minor, 0)) AS kept,
+               bool_or(payment.review_reason IS NOT NULL) AS is_in_review
+          FROM payments AS payment
+          LEFT JOIN (
+                SELECT payment_id, sum(amount_minor) AS minor
+                  FROM refunds
+                 WHERE state <> 'failed'
+                 GROUP BY payment_id) AS refund
+            ON refund.payment_id = payment.id
+         GROUP BY payment.order_id) AS money
+    ON money.order_id = orders.id
+ WHERE NOT money.is_in_review
+   AND money.kept > CASE WHEN orders.canceled_at IS NULL THEN orders.total_minor ELSE 0 END;
+
+-- MON8: A payment asks for its order's whole total in its order's currency.
+SELECT payment.id, payment.currency, payment.requested_minor, orders.currency, orders.total_minor
+  FROM payments AS payment
+  JOIN orders ON orders.id = payment.order_id
+ WHERE payment.currency <> orders.currency
+    OR payment.requested_minor <> orders.total_minor;
+
+-- PAY3: Every order has a payment.
+SELECT id, number, status
+  FROM orders
+ WHERE NOT EXISTS (SELECT FROM payments WHERE payments.order_id = orders.id);
+
+-- STK5: A paid order owns every unit of every line.
+SELECT line.id, orders.number, orders.status, line.quantity, coalesce(owned.units, 0) AS owned
+  FROM orders
+  JOIN order_lines AS line ON line.order_id = orders.id
+  LEFT JOIN (
+        SELECT order_line_id, sum(quantity - released_quantity) AS units
+          FROM allocations
+         GROUP BY order_line_id) AS owned
+    ON owned.order_line_id = line.id
+ WHERE orders.status IN ('paid', 'confirmed', 'processing', 'ready_for_shipment', 'shipped',
+                         'in_transit', 'delivered')
+   AND coalesce(owned.units, 0) <> line.quantity;
+
+-- STK6: A canceled order holds nothing and owns nothing that could still be sold.
+SELECT orders.id, orders.number, hold.id AS hold_id
+  FROM orders
+  JOIN (
+        SELECT id, holder_id AS order_id
+          FROM reservations
+         WHERE state = 'active'
+         UNION ALL
+        SELECT id, order_id
+          FROM allocations
+         WHERE quantity > released_quantity + shipped_quantity) AS hold
+    ON hold.order_id = orders.id
+ WHERE orders.canceled_at IS NOT NULL;
+
+-- STK8: What is held or owned for a line is of that line's order and variant.
+SELECT hold.id, hold.order_id, hold.order_line_id, hold.variant_id
+  FROM (
+        SELECT id, holder_id AS order_id, order_line_id, variant_id
+          FROM reservations
+         WHERE order_line_id IS NOT NULL
+         UNION ALL
+        SELECT id, order_id, order_line_id, variant_id
+          FROM allocations) AS hold
+  LEFT JOIN order_lines AS line ON line.id = hold.order_line_id
+ WHERE (hold.order_id, hold.variant_id) IS DISTINCT FROM (line.order_id, line.variant_id);
+
+-- STK9: No line holds and owns more than was ordered.
+SELECT line.id, line.quantity, sum(hold.units) AS units
+  FROM order_lines AS line
+  JOIN (
+        SELECT order_line_id, quantity AS units
+          FROM reservations
+         WHERE state = 'active'
+         UNION ALL
+        SELECT order_line_id, quantity - released_quantity
+          FROM allocations) AS hold
+    ON hold.order_line_id = line.id
+ GROUP BY line.id
+HAVING sum(hold.units) > line.quantity;
+
+-- LED6: An order that owns its goods is booked as one sale, any other as none.
+SELECT orders.id, orders.number, orders.status, coalesce(booked.sales, 0) AS sales
+  FROM orders
+  LEFT JOIN (
+        SELECT order_id, sum(CASE kind WHEN 'sale' THEN 1 ELSE -1 END) AS sales
+          FROM ledger_journals
+         WHERE kind IN ('sale', 'sale_reversal')
+         GROUP BY order_id) AS booked
+    ON booked.order_id = orders.id
+ WHERE coalesce(booked.sales, 0)
+       <> CASE WHEN EXISTS (SELECT FROM allocations
+                             WHERE allocations.order_id = orders.id
+                               AND quantity > released_quantity) THEN 1 ELSE 0 END;
+
+-- LED7: A sale, and a sale taken back, moves the order's total and the tax that was promised.
+SELECT journal.id, journal.kind, orders.number, booked.deposits, booked.tax
+  FROM ledger_journals AS journal
+  JOIN orders ON orders.id = journal.order_id
+  JOIN (
+        SELECT journal_id,
+               sum(amount_minor) FILTER (WHERE account = 'customer_deposits') AS deposits,
+               coalesce(sum(amount_minor) FILTER (WHERE account = 'tax_payable'), 0) AS tax
+          FROM ledger_entries
+         GROUP BY journal_id) AS booked
+    ON booked.journal_id = journal.id
+ WHERE journal.kind IN ('sale', 'sale_reversal')
+   AND (abs(booked.deposits) IS DISTINCT FROM orders.total_minor
+        OR abs(booked.tax) <> orders.tax_minor);
+
+-- LED8: The deposits of a settled order are zero: it is sold and its total is kept, or nothing is.
+SELECT orders.id, orders.number, orders.status, booked.deposits
+  FROM orders
+  JOIN (
+        SELECT journal.order_id, sum(entry.amount_minor) AS deposits
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE entry.account = 'customer_deposits'
+         GROUP BY journal.order_id) AS booked
+    ON booked.order_id = orders.id
+ WHERE booked.deposits <> 0
+   AND orders.paid_minor - orders.refunded_minor
+       = CASE WHEN orders.canceled_at IS NULL THEN orders.total_minor ELSE 0 END;
+
+-- AUD1: An order's version counts the lines of its history, and the last one says its status.
+SELECT orders.id, orders.number, orders.version, orders.status, history.moves, history.to_status
+  FROM orders
+  LEFT JOIN (
+        SELECT order_id, count(*) AS moves, max(seq) AS last_seq,
+               (array_agg(to_status ORDER BY seq DESC))[1] AS to_status
+          FROM order_events
+         GROUP BY order_id) AS history
+    ON history.order_id = orders.id
+ WHERE orders.version IS DISTINCT FROM history.moves
+    OR orders.version IS DISTINCT FROM history.last_seq
+    OR orders.status IS DISTINCT FROM history.to_status;
+
+-- AUD2: An order's history is a chain: every line begins where the one before it ended.
+SELECT order_id, seq, from_status, before
+  FROM (
+        SELECT order_id, seq, from_status,
+               lag(to_status) OVER (PARTITION BY order_id ORDER BY seq) AS before
+          FROM order_events) AS move
+ WHERE from_status IS DISTINCT FROM before;
+
+-- AUD3: Every move of an order is an allowed one; it begins waiting for payment or confirmed.
+SELECT event.order_id, event.seq, event.from_status, event.to_status
+  FROM order_events AS event
+  LEFT JOIN order_status_moves AS allowed USING (from_status, to_status)
+ WHERE (event.from_status IS NOT NULL AND allowed.to_status IS NULL)
+    OR (event.from_status IS NULL AND event.to_status NOT IN ('pending_payment', 'confirmed'));
+
+-- OUT1: Every line of an order's history was announced by the same commit. Facts that everybody
+-- knew for a month are forgotten, so only the last four weeks can be compared.
+SELECT event.order_id, event.seq, event.to_status, event.happened_at
+  FROM order_events AS event
+ WHERE event.happened_at > store_now() - interval '28 days'
+   AND NOT EXISTS (
+        SELECT FROM outbox
+         WHERE outbox.subject_id = event.order_id
+           AND outbox.created_at = event.happened_at
+           AND outbox.topic = CASE WHEN event.from_status IS NULL THEN 'order.placed'
+                                   ELSE 'order.' || event.to_status END);
+
+-- END3 (Q): No order waits for its payment longer than the store allows.
+SELECT orders.id, orders.number, orders.status, orders.placed_at
+  FROM orders
+ WHERE orders.status IN ('pending_payment', 'payment_failed')
+   AND orders.paid_minor = 0
+   AND orders.placed_at <= store_now() - make_interval(hours => coalesce(
+        (SELECT value::text::int FROM settings WHERE key = 'unpaid_cancel_hours'), 24))
+   AND NOT EXISTS (SELECT FROM payments
+                    WHERE payments.order_id = orders.id
+                      AND payments.review_reason IS NOT NULL);
