@@ -1,0 +1,105 @@
+"""Who may: staff and machines by bearer secret, guests by the token of their cart or order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qs
+
+from pydantic import SecretStr
+
+from surehold.identity.tokens import is_same_secret
+from surehold.kernel.errors import DomainError
+from surehold.kernel.ids import OrderId
+from surehold.orders.errors import OrderNotFound
+from surehold.web.api.parts import Parts
+from surehold.web.api.wire import ApiRequest, headers_of
+from surehold.web.errors import Unauthenticated
+from surehold.web.validation import parse_id
+
+CART_COOKIE: Final = "surehold_cart"
+_COOKIE_PREFIX: Final = CART_COOKIE.encode() + b"="
+#: No token of ours is longer; what is, opens nothing and is not even hashed.
+_MAX_TOKEN: Final = 200
+
+
+def check_bearer(headers: Mapping[bytes, bytes], secret: SecretStr) -> None:
+    """Let only who knows the secret pass.
+
+    Raises:
+        Unauthenticated: No bearer secret was sent, or another one.
+    """
+    given = headers.get(b"authorization")
+    if given is None:
+        raise Unauthenticated("Send the secret as Authorization: Bearer ….")
+    scheme, _, token = given.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not is_same_secret(token.strip(), secret.get_secret_value()):
+        raise Unauthenticated("This secret does not open the route.")
+
+
+def check_staff(request: ApiRequest, parts: Parts) -> None:
+    """Let only staff pass.
+
+    Raises:
+        Unauthenticated: No bearer secret was sent, or another one.
+    """
+    check_bearer(headers_of(request), parts.config.staff_secret)
+
+
+def open_order(
+    request: ApiRequest,
+    parts: Parts,
+    order_id: str,
+    *,
+    otherwise: type[DomainError] = OrderNotFound,
+) -> tuple[OrderId, bool]:
+    """The order that the caller may see, and whether staff asks.
+
+    Staff show their bearer secret, guests the order's token. A token is a keyed hash of the
+    order's id, so nothing is looked up to refuse one, and a wrong token cannot be told from a
+    missing order.
+
+    Raises:
+        Unauthenticated: A bearer secret was sent, and it is not the staff's.
+        OrderNotFound, or ``otherwise``: No such order, or not for this caller.
+    """
+    headers = headers_of(request)
+    found = parse_id(order_id)
+    if b"authorization" in headers:
+        check_bearer(headers, parts.config.staff_secret)
+        if found is not None:
+            return OrderId(found), True
+    token = _order_token(request, headers)
+    if (
+        found is None
+        or token is None
+        or not parts.checkout.context.access.is_valid(token, order_id=found)
+    ):
+        raise otherwise("There is none with this id and token.")
+    return OrderId(found), False
+
+
+def _order_token(request: ApiRequest, headers: Mapping[bytes, bytes]) -> str | None:
+    given = headers.get(b"x-order-token")
+    if given is not None:
+        token = given.decode("latin-1")
+    else:
+        query = request.scope["query_string"].decode("latin-1")
+        token = parse_qs(query).get("token", [""])[0]
+    return token if 0 < len(token) <= _MAX_TOKEN else None
+
+
+def find_cart_token(headers: Mapping[bytes, bytes]) -> tuple[str | None, bool]:
+    """The token of the caller's cart, and whether it came by the cookie."""
+    given = headers.get(b"x-cart-token")
+    if given is not None:
+        return _usable(given), False
+    for part in headers.get(b"cookie", b"").split(b";"):
+        stripped = part.strip()
+        if stripped.startswith(_COOKIE_PREFIX):
+            return _usable(stripped[len(_COOKIE_PREFIX) :]), True
+    return None, False
+
+
+def _usable(raw: bytes) -> str | None:
+    return raw.decode("latin-1") if 0 < len(raw) <= _MAX_TOKEN else None

@@ -1,0 +1,250 @@
+"""Quotes, and the checkout as the document shows it; the work is in ``checkout_route.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import post
+from litestar.di import NamedDependency
+
+from surehold.cart import commands as carts
+from surehold.cart.errors import CartNotFound
+from surehold.catalog import queries as catalog
+from surehold.checkout.commands import save_quote
+from surehold.checkout.errors import NothingToOrder
+from surehold.db import shop
+from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.inventory.errors import InsufficientStock
+from surehold.kernel.errors import Busy, Fault
+from surehold.kernel.ids import CartId, ProductId, QuoteId, VariantId, VendorId
+from surehold.kernel.money import Money
+from surehold.payments.errors import CurrencyNotSupported, ProviderUnknown
+from surehold.pricing import rules as pricing
+from surehold.pricing.errors import NotForSale, PriceChanged, QuoteExpired, ShippingMethodUnknown
+from surehold.pricing.model import Quote, QuoteLine, SavedQuote
+from surehold.web.api.access import find_cart_token
+from surehold.web.api.checkout_route import CheckoutBody, CheckoutRoute, sum_lines
+from surehold.web.api.fields import AddressBody, Code, CurrencyCode, Lines, basket_faults
+from surehold.web.api.parts import Parts
+from surehold.web.api.shapes import CheckoutShape
+from surehold.web.api.wire import (
+    ApiRequest,
+    ApiResponse,
+    answer,
+    answer_bytes,
+    headers_of,
+    read_json,
+)
+from surehold.web.errors import CouponsNotAvailable, IdempotencyKeyInvalid
+from surehold.web.limits import CHECKOUT_LIMIT_BYTES, read_body
+from surehold.web.openapi import CART, KEY, describe
+from surehold.web.validation import Reader
+
+
+class QuoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to price: a cart (with its token) or lines, exactly one of the two."""
+
+    cart_id: UUID | None = None
+    lines: Lines | None = None
+    currency: CurrencyCode | None = None
+    shipping_method: Code = pricing.STANDARD
+    shipping_address: AddressBody | None = None
+
+    @staticmethod
+    def rule_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:
+        """What is wrong between the fields."""
+        yield from basket_faults(raw, at)
+
+
+class QuoteLineShape(msgspec.Struct, frozen=True):
+    """One priced line. ``total`` is quantity times unit price."""
+
+    variant_id: VariantId
+    product_id: ProductId
+    vendor_id: VendorId
+    slug: str
+    sku: str
+    name: str
+    options: list[str]
+    image: str | None
+    quantity: int
+    unit_price: Money
+    total: Money
+    net: Money
+    tax: Money
+    gross: Money
+
+
+class QuoteShape(msgspec.Struct, frozen=True):
+    """A priced basket. Until ``expires_at`` a checkout that names its id gets these prices."""
+
+    id: QuoteId
+    currency: str
+    lines: tuple[QuoteLineShape, ...]
+    subtotal: Money
+    discount: Money
+    shipping: Money
+    tax: Money
+    total: Money
+    is_tax_included: bool
+    shipping_method: str
+    expires_at: datetime
+
+
+_QUOTE: Final = Reader(QuoteBody)
+_VARIANT: Final = "0192f0c4-7a1e-7c3b-9d52-0b8a4f6e2d10"
+_ADDRESS: Final = {
+    "name": "Ada Byron",
+    "line1": "12 Mill Lane",
+    "city": "Berlin",
+    "postal_code": "10115",
+    "country": "DE",
+}
+
+
+def _line(line: QuoteLine, currency: str) -> QuoteLineShape:
+    return QuoteLineShape(
+        line.variant_id,
+        line.product_id,
+        line.vendor_id,
+        line.slug,
+        line.sku,
+        line.name,
+        line.options,
+        line.image,
+        line.quantity,
+        Money(line.unit_price_minor, currency),
+        Money(line.total_minor, currency),
+        Money(line.net_minor, currency),
+        Money(line.tax_minor, currency),
+        Money(line.gross_minor, currency),
+    )
+
+
+def quote_shape(saved: SavedQuote) -> QuoteShape:
+    """A promised quote for the wire."""
+    quote = saved.quote
+    currency = quote.currency
+    return QuoteShape(
+        id=saved.id,
+        currency=currency,
+        lines=tuple(_line(line, currency) for line in quote.lines),
+        subtotal=Money(quote.subtotal_minor, currency),
+        discount=Money(quote.discount_minor, currency),
+        shipping=Money(quote.shipping_minor, currency),
+        tax=Money(quote.tax_minor, currency),
+        total=Money(quote.total_minor, currency),
+        is_tax_included=quote.is_tax_included,
+        shipping_method=quote.shipping_method,
+        expires_at=saved.expires_at,
+    )
+
+
+async def _price(parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]) -> Quote:
+    currency = body.currency or parts.config.default_currency
+    lines = () if body.lines is None else sum_lines(body.lines)
+    async with parts.db.connection() as connection:
+        if body.cart_id is not None:
+            token, _ = find_cart_token(headers)
+            cart_id = CartId(body.cart_id)
+            known = [] if token is None else [(cart_id, carts.hash_token(token))]
+            content = (await carts.load_lines(connection, carts=known)).get(cart_id)
+            if content is None:
+                raise CartNotFound("There is no cart with this id and token.")
+            currency = content.currency
+            lines = tuple((line[0], line[1]) for line in content.lines)
+        if not lines:
+            raise NothingToOrder("There is nothing in the basket.")
+        settings = await shop.load(connection)
+        sellable = await catalog.list_sellable(
+            connection, variant_ids=[variant_id for variant_id, _ in lines]
+        )
+    return pricing.quote(
+        lines,
+        sellable=sellable,
+        currency=currency,
+        shipping_method=body.shipping_method,
+        settings=settings,
+    )
+
+
+@post(
+    "/checkout/quote",
+    opt=describe(
+        tag="checkout",
+        summary="Price a basket",
+        about="Subtotal, discount, shipping, tax and total, and a promise of them for a time. "
+        "Reserves nothing.",
+        body=QuoteBody,
+        body_example={
+            "lines": [{"variant_id": _VARIANT, "quantity": 1}],
+            "currency": "EUR",
+            "shipping_method": "standard",
+        },
+        answer=QuoteShape,
+        status=201,
+        errors=(CartNotFound, NothingToOrder, NotForSale, ShippingMethodUnknown),
+        security=(CART,),
+    ),
+)
+async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
+    """Price a basket and promise the prices."""
+    body, _ = await read_json(request, _QUOTE)
+    quote = await _price(parts, body, headers_of(request))
+    return answer(quote_shape(await save_quote(parts.checkout, quote=quote)), status=201)
+
+
+@post(
+    "/checkout",
+    opt=describe(
+        tag="checkout",
+        summary="Place an order and begin its payment",
+        about="All lines are reserved or none. The answer says in `payment.next_action` what the "
+        "buyer must do: `redirect` (send the browser to `url`), `instructions` (show them), "
+        "`wait` (read the payment again) or `none`. With the order's `access_token` a guest reads "
+        "it later. At most 64 kB.",
+        body=CheckoutBody,
+        body_example={
+            "lines": [{"variant_id": _VARIANT, "quantity": 1}],
+            "email": "ada@example.com",
+            "shipping_address": _ADDRESS,
+            "shipping_method": "standard",
+            "payment_method": {"provider": "bank_transfer"},
+            "currency": "EUR",
+            "expected_total": {"amount": 2489, "currency": "EUR"},
+        },
+        answer=CheckoutShape,
+        status=201,
+        headers=(KEY,),
+        errors=(
+            IdempotencyKeyMissing,
+            IdempotencyKeyInvalid,
+            IdempotencyKeyReused,
+            CartNotFound,
+            NothingToOrder,
+            CouponsNotAvailable,
+            ShippingMethodUnknown,
+            ProviderUnknown,
+            CurrencyNotSupported,
+            NotForSale,
+            PriceChanged,
+            QuoteExpired,
+            InsufficientStock,
+            Busy,
+        ),
+        security=(CART,),
+    ),
+)
+async def place(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
+    """Answer the addresses that are not quite the hot path's, such as one that ends in a slash."""
+    headers = headers_of(request)
+    raw = await read_body(request.receive, headers, limit=CHECKOUT_LIMIT_BYTES)
+    placed = await CheckoutRoute(parts).place(raw, headers)
+    return answer_bytes(placed.body, status=placed.status)
+
+
+HANDLERS: Final = (make_quote, place)

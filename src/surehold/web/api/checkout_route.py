@@ -1,0 +1,228 @@
+"""``POST /api/v1/checkout``: the hot path, a bare ASGI application in front of the framework.
+
+It has the same validation and the same errors as every other route, and nothing else: no router,
+no request object, no response object. What is not needed is not allocated. A body that a quick
+look finds fault with, or is not sure of, is read again by the slow walk that all routes share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar.types import Receive, Scope, Send
+
+from surehold.cart.commands import hash_token
+from surehold.cart.errors import CartNotFound
+from surehold.checkout.commands import place_order
+from surehold.checkout.model import Answer, Placement
+from surehold.kernel import clock
+from surehold.kernel.errors import Fault
+from surehold.kernel.ids import CartId, QuoteId, VariantId
+from surehold.web.api.access import find_cart_token
+from surehold.web.api.fields import (
+    PLAIN_EMAIL,
+    AddressBody,
+    Code,
+    CurrencyCode,
+    Email,
+    LineBody,
+    Lines,
+    Minor,
+    MoneyBody,
+    PaymentMethodBody,
+    basket_faults,
+    is_line,
+    normalize_email,
+)
+from surehold.web.api.once import get_key
+from surehold.web.api.parts import Parts
+from surehold.web.countries import COUNTRIES
+from surehold.web.errors import CouponsNotAvailable
+from surehold.web.limits import (
+    CHECKOUT_LIMIT_BYTES,
+    NO_STORE,
+    SECURITY_HEADERS,
+    check_is_json,
+    read_body,
+)
+from surehold.web.problems import problem_of
+from surehold.web.requests import request_id_of
+from surehold.web.validation import Reader
+
+PATH: Final = "/api/v1/checkout"
+_COUPON: Final = "This store takes no coupons yet; leave it out."
+_USUAL_CURRENCIES: Final[frozenset[str | None]] = frozenset({None, "USD", "EUR"})
+
+
+class CheckoutBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A checkout of a cart (with its token) or of lines: exactly one of the two.
+
+    ``expected_total`` is what the buyer was shown: an amount with its currency, or bare minor
+    units. If the total differs, nothing is placed.
+    """
+
+    email: Email
+    shipping_address: AddressBody
+    shipping_method: Code
+    payment_method: PaymentMethodBody
+    cart_id: UUID | None = None
+    lines: Lines | None = None
+    billing_address: AddressBody | None = None
+    coupon: str | None = None
+    expected_total: MoneyBody | Minor | None = None
+    currency: CurrencyCode | None = None
+    quote_id: UUID | None = None
+
+    @staticmethod
+    def rule_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:
+        """What is wrong between the fields."""
+        yield from basket_faults(raw, at)
+
+
+def _is_fine(body: CheckoutBody) -> bool:
+    """Whether a decoded body needs no second look. Says no when it is not sure."""
+    lines = body.lines
+    if (body.cart_id is None) == (lines is None):
+        return False
+    # Two lines may name one variant, and then their sum has a limit.
+    if lines is not None and len(lines) > 1 and sum(line.quantity for line in lines) > 999:
+        return False
+    total = body.expected_total
+    return (
+        PLAIN_EMAIL(body.email) is not None
+        and body.currency in _USUAL_CURRENCIES
+        and (type(total) is not MoneyBody or total.currency in _USUAL_CURRENCIES)
+        and _is_address_fine(body.shipping_address)
+        and (body.billing_address is None or _is_address_fine(body.billing_address))
+    )
+
+
+def _is_address_fine(address: AddressBody) -> bool:
+    return (
+        address.country in COUNTRIES
+        and not address.name.isspace()
+        and not address.line1.isspace()
+        and not address.city.isspace()
+        and address.name.isprintable()
+        and address.line1.isprintable()
+        and address.city.isprintable()
+        and is_line(address.line2)
+        and is_line(address.region)
+        and is_line(address.postal_code)
+        and is_line(address.phone)
+        and is_line(address.company)
+    )
+
+
+READER: Final = Reader(CheckoutBody, is_fine=_is_fine)
+
+
+def sum_lines(lines: tuple[LineBody, ...]) -> tuple[tuple[VariantId, int], ...]:
+    """Units by variant, in the order in which each was named first."""
+    if len(lines) == 1:
+        return ((VariantId(lines[0].variant_id), lines[0].quantity),)
+    sums: dict[VariantId, int] = {}
+    for line in lines:
+        variant_id = VariantId(line.variant_id)
+        sums[variant_id] = sums.get(variant_id, 0) + line.quantity
+    return tuple(sums.items())
+
+
+def read_placement(
+    raw: bytes, headers: Mapping[bytes, bytes], *, default_currency: str
+) -> Placement:
+    """What a checkout asks for.
+
+    Raises:
+        UnsupportedMediaType, MalformedJson: It is not JSON.
+        IdempotencyKeyMissing, IdempotencyKeyInvalid: The header is not as it must be.
+        InvalidInput: Lists every fault of the body.
+        CouponsNotAvailable: A coupon was given.
+        CartNotFound: A cart was named without its token.
+    """
+    check_is_json(headers)
+    key = get_key(headers)
+    body = READER.read(raw)
+    if body.coupon is not None:
+        raise CouponsNotAvailable(_COUPON)
+    digest = hashlib.sha256(raw)
+    cart_id = token_hash = None
+    if body.cart_id is not None:
+        token, _ = find_cart_token(headers)
+        if token is None:
+            raise CartNotFound("There is no cart with this id and token.")
+        cart_id, token_hash = CartId(body.cart_id), hash_token(token)
+        # The token is part of the question: without it nobody hears the answer again.
+        digest.update(token_hash)
+    expected = body.expected_total
+    expected_currency = None
+    if isinstance(expected, MoneyBody):
+        expected_currency = expected.currency
+        expected = expected.amount
+    return Placement(
+        key=key,
+        request_hash=digest.digest(),
+        email=normalize_email(body.email),
+        shipping_address=body.shipping_address,
+        billing_address=body.billing_address,
+        shipping_method=body.shipping_method,
+        provider=body.payment_method.provider,
+        cart_id=cart_id,
+        cart_token_hash=token_hash,
+        lines=() if body.lines is None else sum_lines(body.lines),
+        currency=body.currency or default_currency,
+        expected_total_minor=expected,
+        expected_currency=expected_currency,
+        quote_id=None if body.quote_id is None else QuoteId(body.quote_id),
+    )
+
+
+class CheckoutRoute:
+    """The checkout as an ASGI application."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._checkout = parts.checkout
+        self._default_currency = parts.config.default_currency
+        self._metrics = parts.metrics
+
+    async def place(self, raw: bytes, headers: Mapping[bytes, bytes]) -> Answer:
+        """Validate and place.
+
+        Raises:
+            DomainError, ProtocolRefusal: As the modules below name them.
+        """
+        placement = read_placement(raw, headers, default_currency=self._default_currency)
+        answer = await place_order(self._checkout, placement)
+        self._metrics.orders_placed += 1
+        return answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one POST."""
+        began = clock.monotonic_seconds()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        request_id = request_id_of(headers)
+        answer_headers = [
+            NO_STORE,
+            *SECURITY_HEADERS,
+            (b"x-request-id", request_id.encode("ascii")),
+        ]
+        try:
+            raw = await read_body(receive, headers, limit=CHECKOUT_LIMIT_BYTES)
+            answer = await self.place(raw, headers)
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
+            reply = problem_of(error, request_id=request_id)
+            status, body = reply.status, reply.body
+            answer_headers += [
+                (name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers
+            ]
+        else:
+            status, body = answer.status, answer.body
+            answer_headers.append((b"content-type", b"application/json"))
+        answer_headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": answer_headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+        self._metrics.count("POST", PATH, status, clock.monotonic_seconds() - began)

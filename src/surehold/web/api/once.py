@@ -1,0 +1,136 @@
+"""Requests that may come twice: one helper for every route that takes an ``Idempotency-Key``.
+
+Look first, do the work, and store the answer at the end in a transaction of its own. That is
+enough here, because what these routes ask for is idempotent by itself (a payment that is open is
+joined, a canceled order stays canceled), or can be undone when another process was first. The
+checkout is not one of them: its lane stores the key with the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from surehold.db import Database, clock, idempotency
+from surehold.db.idempotency import (
+    MAX_LENGTH,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    NewKey,
+    StoredAnswer,
+)
+from surehold.web.errors import IdempotencyKeyInvalid, RequestInFlight
+
+_PRINTABLE: Final = frozenset(range(0x20, 0x7F))
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """The answer of one request, and what it was about."""
+
+    status: int
+    body: bytes
+    subject_id: UUID
+
+
+def find_key(headers: Mapping[bytes, bytes]) -> str | None:
+    """The ``Idempotency-Key`` of a request.
+
+    Raises:
+        IdempotencyKeyInvalid: It is empty, too long, or not printable ASCII.
+    """
+    raw = headers.get(b"idempotency-key")
+    if raw is None:
+        return None
+    text = raw.strip()
+    if not 1 <= len(text) <= MAX_LENGTH or not _PRINTABLE.issuperset(text):
+        raise IdempotencyKeyInvalid(f"From 1 to {MAX_LENGTH} printable ASCII characters.")
+    return text.decode("ascii")
+
+
+def get_key(headers: Mapping[bytes, bytes]) -> str:
+    """The ``Idempotency-Key`` of a request that must have one.
+
+    Raises:
+        IdempotencyKeyMissing: There is none.
+        IdempotencyKeyInvalid: It is empty, too long, or not printable ASCII.
+    """
+    key = find_key(headers)
+    if key is None:
+        raise IdempotencyKeyMissing(
+            "Send an Idempotency-Key header; repeat it to ask for the same answer again."
+        )
+    return key
+
+
+class Once:
+    """Answers a repeated request with the first one's bytes."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._in_flight: set[tuple[str, str]] = set()
+
+    async def __call__(
+        self,
+        *,
+        scope: str,
+        key: str | None,
+        body: bytes,
+        work: Callable[[], Awaitable[Finished]],
+        undo: Callable[[UUID], Awaitable[object]] | None = None,
+    ) -> Finished:
+        """Do the work, or answer what it came to before. Without a key it is simply done.
+
+        ``scope`` names the route and what it is about. ``undo`` is given the subject of work that
+        another process turns out to have done first. A refusal is not stored: it wrote nothing.
+
+        Raises:
+            IdempotencyKeyReused: The key came before with another body.
+            RequestInFlight: The first request is still being carried out by this process.
+        """
+        if key is None:
+            return await work()
+        place = (scope, key)
+        if place in self._in_flight:
+            raise RequestInFlight("The first request with this key has not been answered yet.")
+        self._in_flight.add(place)
+        try:
+            request_hash = idempotency.hash_request(body)
+            stored = await self._find(scope, key)
+            if stored is None:
+                finished = await work()
+                if await self._store(scope, key, request_hash, finished):
+                    return finished
+                if undo is not None:
+                    await undo(finished.subject_id)
+                stored = await self._find(scope, key)
+                assert stored is not None
+            return _replay(stored, request_hash)
+        finally:
+            self._in_flight.discard(place)
+
+    async def _find(self, scope: str, key: str) -> StoredAnswer | None:
+        async with self._db.connection() as connection:
+            return (await idempotency.find(connection, scope=scope, keys=[key])).get(key)
+
+    async def _store(self, scope: str, key: str, request_hash: bytes, finished: Finished) -> bool:
+        new = NewKey(
+            key, request_hash, "done", finished.subject_id, finished.status, finished.body
+        )
+        try:
+            async with self._db.transaction() as tx:
+                await idempotency.insert(tx, scope=scope, keys=[new], now=await clock.now(tx))
+        except asyncpg.UniqueViolationError:
+            return False
+        return True
+
+
+def _replay(stored: StoredAnswer, request_hash: bytes) -> Finished:
+    if stored.request_hash != request_hash:
+        raise IdempotencyKeyReused("This Idempotency-Key was used with another body.")
+    assert stored.status is not None
+    assert stored.response is not None
+    return Finished(stored.status, stored.response, stored.subject_id)

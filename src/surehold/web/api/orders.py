@@ -1,0 +1,279 @@
+"""Orders over HTTP: for the guest who has the order's token, and for staff."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from surehold.checkout import queries
+from surehold.checkout.commands import cancel_order, extend_reservation, retry_payment
+from surehold.checkout.errors import ExtensionRefused, HoldOver, OrderNotPayable
+from surehold.checkout.model import BUYER, Actor, PlacedOrder
+from surehold.db.idempotency import IdempotencyKeyReused
+from surehold.inventory.errors import InsufficientStock
+from surehold.kernel.errors import Busy
+from surehold.kernel.ids import OrderId
+from surehold.orders import queries as orders
+from surehold.orders.errors import OrderNotCancelable, OrderNotFound
+from surehold.orders.model import CancelReason, OrderEvent
+from surehold.payments.errors import CurrencyNotSupported, PaymentInProgress, ProviderUnknown
+from surehold.web.api.access import open_order
+from surehold.web.api.fields import PaymentMethodBody
+from surehold.web.api.once import Finished, find_key
+from surehold.web.api.parts import Parts
+from surehold.web.api.shapes import OrderShape, PaymentShape, order_shape, payment_shape
+from surehold.web.api.wire import (
+    ApiRequest,
+    ApiResponse,
+    answer,
+    answer_bytes,
+    encode,
+    headers_of,
+    read_json,
+)
+from surehold.web.errors import IdempotencyKeyInvalid, RequestInFlight, Unauthenticated
+from surehold.web.openapi import OPTIONAL_KEY, ORDER, STAFF, describe
+from surehold.web.validation import Reader
+
+STAFF_ACTOR: Final = Actor("staff")
+_REPEATED: Final = (IdempotencyKeyInvalid, IdempotencyKeyReused, RequestInFlight)
+
+
+class OrderDetail(OrderShape, frozen=True):
+    """An order and its latest payment."""
+
+    payment: PaymentShape | None
+
+
+class EventShape(msgspec.Struct, frozen=True):
+    """One line of an order's history. ``from_status`` is null for the first."""
+
+    seq: int
+    from_status: str | None
+    to_status: str
+    actor: str
+    reason: str
+    happened_at: datetime
+
+
+class EventList(msgspec.Struct, frozen=True):
+    """The history of an order, oldest first."""
+
+    items: tuple[EventShape, ...]
+    next_cursor: str | None = None
+
+
+class RetryBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to pay this time; unset: as before."""
+
+    payment_method: PaymentMethodBody | None = None
+
+
+class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing."""
+
+
+_RETRY: Final = Reader(RetryBody)
+_NO_BODY: Final = Reader(NoBody)
+
+
+def order_detail(parts: Parts, placed: PlacedOrder) -> OrderDetail:
+    """An order with its payment for the wire."""
+    order = order_shape(placed, token=parts.checkout.context.access.token(placed.order.id))
+    payment = payment_shape(placed.payment) if placed.payment else None
+    return OrderDetail(**msgspec.structs.asdict(order), payment=payment)
+
+
+def _finished(parts: Parts, placed: PlacedOrder) -> Finished:
+    return Finished(200, encode(order_detail(parts, placed)), placed.order.id)
+
+
+def _event(event: OrderEvent) -> EventShape:
+    return EventShape(
+        event.seq,
+        event.from_status.value if event.from_status else None,
+        event.to_status.value,
+        event.actor,
+        event.reason,
+        event.happened_at,
+    )
+
+
+@get(
+    "/orders/{order_id:str}",
+    opt=describe(
+        tag="orders",
+        summary="Read one order",
+        about="A wrong token and a missing order look the same.",
+        answer=OrderDetail,
+        errors=(OrderNotFound, Unauthenticated),
+        security=(ORDER, STAFF),
+    ),
+)
+async def get_order(
+    request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
+) -> ApiResponse:
+    """One order with its lines and its latest payment."""
+    found, _ = open_order(request, parts, order_id)
+    async with parts.db.connection() as connection:
+        placed = await queries.get_placed_order(connection, order_id=found)
+    return answer(order_detail(parts, placed))
+
+
+@get(
+    "/orders/{order_id:str}/events",
+    opt=describe(
+        tag="orders",
+        summary="Read an order's history",
+        answer=EventList,
+        errors=(OrderNotFound, Unauthenticated),
+        security=(ORDER, STAFF),
+    ),
+)
+async def list_events(
+    request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
+) -> ApiResponse:
+    """Every change of status, oldest first."""
+    found, _ = open_order(request, parts, order_id)
+    async with parts.db.connection() as connection:
+        await orders.get_order(connection, order_id=found)
+        events = await orders.list_events(connection, order_id=found)
+    return answer(EventList(tuple(_event(event) for event in events)))
+
+
+@post(
+    "/orders/{order_id:str}/cancel",
+    status_code=200,
+    opt=describe(
+        tag="orders",
+        summary="Cancel an order that has not shipped",
+        about="Its stock is free again and its money goes back, once. Canceling twice answers the "
+        "canceled order.",
+        body=NoBody,
+        is_body_optional=True,
+        answer=OrderDetail,
+        headers=(OPTIONAL_KEY,),
+        errors=(OrderNotFound, Unauthenticated, OrderNotCancelable, Busy, *_REPEATED),
+        security=(ORDER, STAFF),
+    ),
+)
+async def cancel(
+    request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
+) -> ApiResponse:
+    """Cancel as the buyer or as staff, whoever asks."""
+    found, is_staff = open_order(request, parts, order_id)
+    key = find_key(headers_of(request))
+    _, raw = await read_json(request, _NO_BODY, is_optional=True)
+
+    async def work() -> Finished:
+        placed = await cancel_order(
+            parts.checkout,
+            order_id=found,
+            reason=CancelReason.STAFF if is_staff else CancelReason.BUYER,
+            actor=STAFF_ACTOR if is_staff else BUYER,
+        )
+        return _finished(parts, placed)
+
+    done = await parts.once(scope=f"cancel:{found}", key=key, body=raw, work=work)
+    return answer_bytes(done.body, status=done.status)
+
+
+@post(
+    "/orders/{order_id:str}/retry-payment",
+    status_code=200,
+    opt=describe(
+        tag="orders",
+        summary="Pay an order again, perhaps another way",
+        about="A payment that is still open is joined, not doubled. When the items are no longer "
+        "held, they are held afresh: all of them, or the answer says what is left.",
+        body=RetryBody,
+        is_body_optional=True,
+        body_example={"payment_method": {"provider": "bank_transfer"}},
+        answer=OrderDetail,
+        headers=(OPTIONAL_KEY,),
+        errors=(
+            OrderNotFound,
+            Unauthenticated,
+            ProviderUnknown,
+            CurrencyNotSupported,
+            OrderNotPayable,
+            PaymentInProgress,
+            InsufficientStock,
+            Busy,
+            *_REPEATED,
+        ),
+        security=(ORDER, STAFF),
+    ),
+)
+async def retry(
+    request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
+) -> ApiResponse:
+    """Begin another payment of the same order."""
+    found, _ = open_order(request, parts, order_id)
+    key = find_key(headers_of(request))
+    body, raw = await read_json(request, _RETRY, is_optional=True)
+
+    async def work() -> Finished:
+        placed = await begin_payment(parts, found, body.payment_method)
+        return _finished(parts, placed)
+
+    done = await parts.once(scope=f"retry-payment:{found}", key=key, body=raw, work=work)
+    return answer_bytes(done.body, status=done.status)
+
+
+async def begin_payment(
+    parts: Parts, order_id: OrderId, method: PaymentMethodBody | None
+) -> PlacedOrder:
+    """Pay an order (again), the way that was named or the way it was begun."""
+    if method is not None:
+        provider = method.provider
+    else:
+        async with parts.db.connection() as connection:
+            provider = (await orders.get_order(connection, order_id=order_id)).provider
+    return await retry_payment(parts.checkout, order_id=order_id, provider=provider)
+
+
+@post(
+    "/orders/{order_id:str}/extend-reservation",
+    status_code=200,
+    opt=describe(
+        tag="orders",
+        summary="Hold an unpaid order's items for longer",
+        about="As often as the store allows. A repeated request without a key counts again.",
+        body=NoBody,
+        is_body_optional=True,
+        answer=OrderDetail,
+        headers=(OPTIONAL_KEY,),
+        errors=(
+            OrderNotFound,
+            Unauthenticated,
+            OrderNotPayable,
+            HoldOver,
+            ExtensionRefused,
+            Busy,
+            *_REPEATED,
+        ),
+        security=(ORDER, STAFF),
+    ),
+)
+async def extend(
+    request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
+) -> ApiResponse:
+    """Give the buyer more time."""
+    found, _ = open_order(request, parts, order_id)
+    key = find_key(headers_of(request))
+    _, raw = await read_json(request, _NO_BODY, is_optional=True)
+
+    async def work() -> Finished:
+        return _finished(parts, await extend_reservation(parts.checkout, order_id=found))
+
+    done = await parts.once(scope=f"extend-reservation:{found}", key=key, body=raw, work=work)
+    return answer_bytes(done.body, status=done.status)
+
+
+HANDLERS: Final = (get_order, list_events, cancel, retry, extend)

@@ -1,0 +1,28 @@
+"""What the handlers of one process work with, built once by the application."""
+
+from __future__ import annotations
+
+from surehold.checkout.commands import Inbox
+from surehold.checkout.engine import Checkout
+from surehold.config import Config
+from surehold.db import Database
+from surehold.web.api.once import Once
+from surehold.web.metrics import Metrics
+
+
+class Parts:
+    """Everything that a handler may need; the framework hands it to those that ask."""
+
+    def __init__(self, config: Config, checkout: Checkout, inbox: Inbox) -> None:
+        self.config = config
+        self.checkout = checkout
+        self.inbox = inbox
+        self.metrics = Metrics(checkout)
+        self.once = Once(checkout.db)
+        #: Whether every migration of this program has been seen in the database.
+        self.is_migrated = False
+
+    @property
+    def db(self) -> Database:
+        """The store's database."""
+        return self.checkout.db

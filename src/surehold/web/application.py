@@ -1,0 +1,153 @@
+"""The JSON side as one ASGI application: routes, errors, limits and what every answer carries.
+
+request ── POST /api/v1/checkout ──▶ CheckoutRoute
+        ── /api /webhooks /health /metrics /cron ──▶ the framework's router
+        ── anything else ──▶ ``pages``, where there are any
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+import structlog
+from litestar import Litestar, Request, Response, Router
+from litestar.di import Provide
+from litestar.types import ASGIApp, Message
+from structlog.contextvars import bound_contextvars
+
+from surehold.checkout.commands import Inbox
+from surehold.checkout.engine import Checkout
+from surehold.config import Config
+from surehold.kernel import clock
+from surehold.web import operations
+from surehold.web.api import cart, catalog, checkout_route, inventory, orders, payments
+from surehold.web.api import checkout as checkout_api
+from surehold.web.api.parts import Parts
+from surehold.web.api.reference import reference_handlers
+from surehold.web.assets import AssetIndex, asset_handler
+from surehold.web.inbound import webhooks
+from surehold.web.limits import NO_STORE, SECURITY_HEADERS
+from surehold.web.metrics import UNMATCHED
+from surehold.web.openapi import template_of
+from surehold.web.problems import problem_of
+from surehold.web.requests import request_id_of
+
+log = structlog.get_logger(__name__)
+
+API: Final = "/api/v1"
+#: First parts of the paths that are the JSON side's; all others are pages.
+OURS: Final = frozenset({"api", "webhooks", "health", "metrics", "cron", "assets"})
+#: Where the id of a request lies in its scope.
+REQUEST_ID: Final = "surehold.request_id"
+
+#: Opens and closes what the application works with; run by the server's lifespan.
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_web(
+    config: Config,
+    checkout: Checkout,
+    inbox: Inbox,
+    *,
+    index: AssetIndex | None = None,
+    pages: ASGIApp | None = None,
+    lifespan: Sequence[Lifespan] = (),
+) -> WebApplication:
+    """The JSON side in front of ``pages``. The caller or ``lifespan`` opens the checkout."""
+    index = index or AssetIndex()
+    parts = Parts(config, checkout, inbox)
+    api = Router(
+        API,
+        route_handlers=[
+            *catalog.HANDLERS,
+            *cart.HANDLERS,
+            *checkout_api.HANDLERS,
+            *orders.HANDLERS,
+            *payments.HANDLERS,
+            *inventory.HANDLERS,
+        ],
+    )
+    router = Litestar(
+        route_handlers=[
+            api,
+            *webhooks.HANDLERS,
+            *operations.HANDLERS,
+            *reference_handlers(config, index),
+            asset_handler(index),
+        ],
+        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
+        exception_handlers={Exception: _as_problem},
+        lifespan=list(lifespan),
+        logging_config=None,
+        openapi_config=None,
+        debug=False,
+    )
+    return WebApplication(router, parts, pages=pages)
+
+
+class WebApplication:
+    """The edge: every answer that leaves has an id, the security headers and a count."""
+
+    def __init__(self, router: Litestar, parts: Parts, *, pages: ASGIApp | None) -> None:
+        self.router = router
+        self.parts = parts
+        self._checkout = checkout_route.CheckoutRoute(parts)
+        self._pages = pages
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send a request to whom it belongs."""
+        if scope["type"] != "http":
+            await self.router(scope, receive, send)
+            return
+        path = scope["path"]
+        if path == checkout_route.PATH and scope["method"] == "POST":
+            await self._checkout(scope, receive, send)
+        elif self._pages is not None and path.split("/", 2)[1:2][0] not in OURS:
+            await self._pages(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        began = clock.monotonic_seconds()
+        request_id = request_id_of(dict(scope["headers"]))
+        scope[REQUEST_ID] = request_id
+        status = 500
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _complete(message["headers"], request_id)
+            await send(message)
+
+        with bound_contextvars(request_id=request_id):
+            await self.router(scope, receive, send_on)
+        template = scope.get("path_template")
+        route = UNMATCHED if template is None else template_of(template)
+        method = scope["method"] if template is not None else "ANY"
+        self.parts.metrics.count(method, route, status, clock.monotonic_seconds() - began)
+
+
+def _complete(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The answer's own headers and ours. What says nothing of caching is not kept by anybody."""
+    found = list(headers)
+    names = {name.lower() for name, _ in found}
+    if b"cache-control" not in names:
+        found.append(NO_STORE)
+    found += [header for header in SECURITY_HEADERS if header[0] not in names]
+    found.append((b"x-request-id", request_id.encode("ascii")))
+    return found
+
+
+def _as_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What went wrong, as a problem document; the framework's own refusals, too."""
+    scope: Any = request.scope
+    status = None
+    if scope.get("path_template", "").startswith("/webhooks/"):
+        status = webhooks.STATUSES.get(type(error))
+    reply = problem_of(error, request_id=scope[REQUEST_ID], status=status)
+    headers = dict(reply.headers)
+    media_type = headers.pop("content-type")
+    return Response(reply.body, status_code=reply.status, headers=headers, media_type=media_type)

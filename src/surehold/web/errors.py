@@ -1,0 +1,56 @@
+"""What only the edge refuses: the rooms below never see these requests.
+
+DomainError
+├── Unauthenticated            401
+├── CouponsNotAvailable        422
+├── IdempotencyKeyInvalid      422
+├── RequestInFlight            409
+└── CartCurrencyDiffers        409
+"""
+
+from __future__ import annotations
+
+from surehold.kernel.errors import DomainError, Kind
+
+
+class Unauthenticated(DomainError):
+    """The route needs a bearer secret, and none or another one was sent."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "unauthenticated"
+    title = "Proof of who asks is required"
+
+
+class CouponsNotAvailable(DomainError):
+    """This version of the store takes no coupons; the order was not placed without it."""
+
+    kind = Kind.INVALID
+    code = "coupons_not_available"
+    title = "Coupons are not taken"
+
+
+class IdempotencyKeyInvalid(DomainError):
+    """An ``Idempotency-Key`` has 1 to 200 printable ASCII characters."""
+
+    kind = Kind.INVALID
+    code = "idempotency_key_invalid"
+    title = "The Idempotency-Key header is not valid"
+
+
+class RequestInFlight(DomainError):
+    """The first request with this key has not been answered yet; ask again for its answer."""
+
+    kind = Kind.CONFLICT
+    code = "request_in_flight"
+    title = "The same request is being carried out"
+
+
+class CartCurrencyDiffers(DomainError):
+    """The cart counts in another currency than the request names. Nothing was added.
+
+    Facts: ``currency``, the cart's own.
+    """
+
+    kind = Kind.CONFLICT
+    code = "cart_currency_differs"
+    title = "The cart counts in another currency"

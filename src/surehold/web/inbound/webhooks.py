@@ -1,0 +1,80 @@
+"""``POST /webhooks/{provider}``: verified over the raw bytes, stored once, and then answered.
+
+Nothing parses the body before its proof is checked. Providers send again whatever is not answered
+with 2xx, so what we cannot keep right now is 503, and nothing is ever redirected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from surehold.payments.errors import ProviderUnknown, WebhookProofInvalid
+from surehold.web.api.parts import Parts
+from surehold.web.api.wire import ApiRequest, ApiResponse, answer, headers_of
+from surehold.web.limits import WEBHOOK_LIMIT_BYTES, read_body
+from surehold.web.openapi import describe
+from surehold.web.problems import BodyTooLarge, BodyTooSlow
+
+#: The two refusals of the inbox that this route answers with other statuses than the rest would:
+#: an address without a provider is no address, and 400 is what providers understand.
+STATUSES: Final[Mapping[type[Exception], int]] = MappingProxyType(
+    {ProviderUnknown: 404, WebhookProofInvalid: 400}
+)
+
+OTHER: Final = "other"
+
+
+class ReceivedShape(msgspec.Struct, frozen=True):
+    """The delivery is kept. ``new`` counts its events that had not come before."""
+
+    received: bool
+    new: int
+
+
+@post(
+    "/webhooks/{provider:str}",
+    status_code=200,
+    opt=describe(
+        tag="webhooks",
+        summary="Take a payment provider's message",
+        about="The provider's own signature over the raw body is its proof. At most 256 kB. The "
+        "same message twice changes nothing.",
+        body=dict[str, Any],
+        body_type="application/octet-stream",
+        answer=ReceivedShape,
+        errors=(ProviderUnknown, WebhookProofInvalid, BodyTooLarge, BodyTooSlow),
+        statuses=dict(STATUSES),
+    ),
+)
+async def receive(
+    request: ApiRequest, parts: NamedDependency[Parts], provider: FromPath[str]
+) -> ApiResponse:
+    """Store the events of one delivery and begin to act on the new ones."""
+    headers = headers_of(request)
+    raw = await read_body(request.receive, headers, limit=WEBHOOK_LIMIT_BYTES)
+    is_ours = parts.checkout.context.providers.find_remote(provider) is not None
+    label = provider if is_ours else OTHER
+    texts = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+    try:
+        count = await parts.inbox.receive(provider_name=provider, raw_body=raw, headers=texts)
+    except ProviderUnknown:
+        parts.metrics.count_webhook(label, "unknown_provider")
+        raise
+    except WebhookProofInvalid:
+        parts.metrics.count_webhook(label, "refused")
+        raise
+    except Exception:
+        parts.metrics.count_webhook(label, "failed")
+        raise
+    parts.metrics.count_webhook(label, "new" if count else "repeated")
+    return answer(ReceivedShape(received=True, new=count))
+
+
+HANDLERS: Final = (receive,)

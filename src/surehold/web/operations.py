@@ -1,0 +1,144 @@
+"""For whoever runs the store: health, metrics, and the sweep on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+
+from surehold.checkout.commands import sweep
+from surehold.checkout.lane import CONNECTION_LOST
+from surehold.checkout.model import Swept
+from surehold.db import health
+from surehold.db.migrate import MigrationChanged, list_pending
+from surehold.kernel.errors import Busy
+from surehold.web import metrics
+from surehold.web.api.access import check_bearer
+from surehold.web.api.parts import Parts
+from surehold.web.api.wire import ApiRequest, ApiResponse, answer, headers_of
+from surehold.web.errors import Unauthenticated
+from surehold.web.openapi import CRON, describe
+
+log = structlog.get_logger(__name__)
+
+#: A readiness probe asks often; one that waits longer than this has its answer.
+PROBE_SECONDS: Final = 2
+_UNREACHABLE: Final = (*CONNECTION_LOST, asyncpg.PostgresError, TimeoutError, Busy)
+
+
+class LiveShape(msgspec.Struct, frozen=True):
+    """This process answers."""
+
+    status: str
+
+
+class ReadyShape(msgspec.Struct, frozen=True):
+    """Whether this process can serve buyers, and if not, every reason."""
+
+    status: str
+    reasons: tuple[str, ...]
+
+
+@get(
+    "/health/live",
+    opt=describe(tag="operations", summary="Is the process alive?", answer=LiveShape),
+)
+async def live() -> ApiResponse:
+    """Answer, and nothing else."""
+    return answer(LiveShape("ok"))
+
+
+@get(
+    "/health/ready",
+    opt=describe(
+        tag="operations",
+        summary="Can the process serve buyers?",
+        about="The database answers, its migrations are complete and the lanes are open; else "
+        "503 with `reasons`: `database_unreachable`, `migrations_pending`, `lane_closed: …`.",
+        answer=ReadyShape,
+    ),
+)
+async def ready(parts: NamedDependency[Parts]) -> ApiResponse:
+    """Look at everything that a checkout needs."""
+    reasons = [*await _database_reasons(parts), *_lane_reasons(parts)]
+    status = "unavailable" if reasons else "ok"
+    return answer(ReadyShape(status, tuple(reasons)), status=503 if reasons else 200)
+
+
+async def _database_reasons(parts: Parts) -> list[str]:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            async with parts.db.connection() as connection:
+                await health.get_server_facts(connection)
+            if not parts.is_migrated:
+                # Once complete they stay complete for this program, so this is asked until then.
+                settings = parts.db.settings
+                pending = await list_pending(settings.url, schema=settings.schema)
+                parts.is_migrated = not pending
+    except MigrationChanged:
+        return ["migrations_differ"]
+    except (*_UNREACHABLE, RuntimeError) as error:
+        log.warning("not_ready", error=repr(error))
+        return ["database_unreachable"]
+    return [] if parts.is_migrated else ["migrations_pending"]
+
+
+def _lane_reasons(parts: Parts) -> list[str]:
+    lanes = (parts.checkout.placing, parts.checkout.settling)
+    return [f"lane_closed: {lane.name}" for lane in lanes if not _is_open(lane)]
+
+
+def _is_open(lane: object) -> bool:
+    runner: asyncio.Task[None] | None = getattr(lane, "_runner", None)
+    return runner is not None and not runner.done() and not getattr(lane, "_is_closing", True)
+
+
+@get(
+    "/metrics",
+    opt=describe(
+        tag="operations",
+        summary="Figures for Prometheus",
+        answer=str,
+        answer_type=metrics.CONTENT_TYPE,
+    ),
+)
+async def show_metrics(parts: NamedDependency[Parts]) -> Response[bytes]:
+    """Requests, latencies, lanes, pool, webhooks."""
+    return Response(parts.metrics.expose(), media_type=metrics.CONTENT_TYPE)
+
+
+_CLEANUP: Final = describe(
+    tag="operations",
+    summary="Sweep now",
+    about="Frees expired holds, cancels what nobody paid for, asks providers about undecided "
+    "payments, acts on waiting webhooks and forgets what is past its use; answers how many of "
+    "each. Safe to call at any time, from anywhere, at once.",
+    answer=Swept,
+    errors=(Unauthenticated, Busy),
+    security=(CRON,),
+)
+
+
+@get("/cron/cleanup", opt=_CLEANUP)
+async def get_cleanup(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
+    """For schedulers that can only GET."""
+    return await _clean_up(request, parts)
+
+
+@post("/cron/cleanup", status_code=200, opt=_CLEANUP)
+async def post_cleanup(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
+    """What the worker does by itself, now."""
+    return await _clean_up(request, parts)
+
+
+async def _clean_up(request: ApiRequest, parts: Parts) -> ApiResponse:
+    check_bearer(headers_of(request), parts.config.cron_secret)
+    return answer(await sweep(parts.checkout))
+
+
+HANDLERS: Final = (live, ready, show_metrics, get_cleanup, post_cleanup)
