@@ -86,10 +86,13 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     answer_type: str = JSON
     answer_example: Any = None
     status: int = 200
+    #: Other statuses with the same shape, and when they come.
+    also: dict[int, str] = {}
     errors: tuple[type[DomainError | ProtocolRefusal], ...] = ()
     #: Statuses that differ from the table, by class.
     statuses: dict[type[Exception], int] = {}
     security: tuple[str, ...] = ()
+    is_security_optional: bool = False
     headers: tuple[Header, ...] = ()
 
 
@@ -198,7 +201,7 @@ def _operation(path: str, method: str, said: Described) -> dict[str, Any]:
         "tags": [said.tag],
         "summary": said.summary,
         "parameters": list(_parameters(path, said)),
-        "responses": {str(said.status): _success(said), **_refusals(said)},
+        "responses": _responses(said),
     }
     if said.about:
         operation["description"] = said.about
@@ -211,8 +214,16 @@ def _operation(path: str, method: str, said: Described) -> dict[str, Any]:
             "content": {said.body_type: content},
         }
     if said.security:
-        operation["security"] = [{name: []} for name in said.security]
+        needed: list[dict[str, list[str]]] = [{name: []} for name in said.security]
+        operation["security"] = [{}, *needed] if said.is_security_optional else needed
     return operation
+
+
+def _responses(said: Described) -> dict[str, Any]:
+    found = {**_refusals(said), str(said.status): _success(said)}
+    for status, when in said.also.items():
+        found[str(status)] = {**_success(said), "description": when}
+    return dict(sorted(found.items()))
 
 
 def _operation_id(path: str, method: str) -> str:

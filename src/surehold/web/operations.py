@@ -61,6 +61,7 @@ async def live() -> ApiResponse:
         about="The database answers, its migrations are complete and the lanes are open; else "
         "503 with `reasons`: `database_unreachable`, `migrations_pending`, `lane_closed: …`.",
         answer=ReadyShape,
+        also={503: "It cannot, for these reasons."},
     ),
 )
 async def ready(parts: NamedDependency[Parts]) -> ApiResponse:

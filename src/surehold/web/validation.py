@@ -48,7 +48,10 @@ class Reader(Generic[T]):
     """
 
     def __init__(self, kind: type[T], *, is_fine: Callable[[T], bool] | None = None) -> None:
+        info = inspect.type_info(kind)
+        assert isinstance(info, inspect.StructType)
         self.kind = kind
+        self._info = info
         self._decode = msgspec.json.Decoder(kind).decode
         self._is_fine = is_fine
 
@@ -76,10 +79,8 @@ class Reader(Generic[T]):
             InvalidInput: Lists every fault.
         """
         given, faults = _parameters(query)
-        info = _info_of(self.kind)
-        assert isinstance(info, inspect.StructType)
-        values = _read_numbers(given, info)
-        _walk(values, info, "", faults)
+        values = _read_numbers(given, self._info)
+        _walk(values, self._info, "", faults)
         if faults:
             raise InvalidInput(tuple(faults[:MAX_FAULTS]))
         try:

@@ -207,8 +207,10 @@ async def get_cart(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRes
         body_example=_EXAMPLE,
         answer=CartShape,
         status=201,
+        also={200: "The cart was there, and has more now."},
         errors=(CartNotFound, NotForSale, CartFull, InsufficientStock, CartCurrencyDiffers),
         security=(CART,),
+        is_security_optional=True,
     ),
 )
 async def add_line(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:

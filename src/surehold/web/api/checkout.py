@@ -39,7 +39,7 @@ from surehold.web.api.wire import (
     headers_of,
     read_json,
 )
-from surehold.web.errors import CouponsNotAvailable, IdempotencyKeyInvalid
+from surehold.web.errors import CartCurrencyDiffers, CouponsNotAvailable, IdempotencyKeyInvalid
 from surehold.web.limits import CHECKOUT_LIMIT_BYTES, read_body
 from surehold.web.openapi import CART, KEY, describe
 from surehold.web.validation import Reader
@@ -155,6 +155,10 @@ async def _price(parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]) 
             content = (await carts.load_lines(connection, carts=known)).get(cart_id)
             if content is None:
                 raise CartNotFound("There is no cart with this id and token.")
+            if body.currency not in {None, content.currency}:
+                raise CartCurrencyDiffers(
+                    f"This cart counts in {content.currency}.", currency=content.currency
+                )
             currency = content.currency
             lines = tuple((line[0], line[1]) for line in content.lines)
         if not lines:
@@ -187,8 +191,15 @@ async def _price(parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]) 
         },
         answer=QuoteShape,
         status=201,
-        errors=(CartNotFound, NothingToOrder, NotForSale, ShippingMethodUnknown),
+        errors=(
+            CartNotFound,
+            NothingToOrder,
+            NotForSale,
+            ShippingMethodUnknown,
+            CartCurrencyDiffers,
+        ),
         security=(CART,),
+        is_security_optional=True,
     ),
 )
 async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
@@ -237,6 +248,7 @@ async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
             Busy,
         ),
         security=(CART,),
+        is_security_optional=True,
     ),
 )
 async def place(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:

@@ -22,6 +22,7 @@ from surehold.checkout.model import Answer, Placement
 from surehold.kernel import clock
 from surehold.kernel.errors import Fault
 from surehold.kernel.ids import CartId, QuoteId, VariantId
+from surehold.kernel.money import is_currency
 from surehold.web.api.access import find_cart_token
 from surehold.web.api.fields import (
     PLAIN_EMAIL,
@@ -55,7 +56,6 @@ from surehold.web.validation import Reader
 
 PATH: Final = "/api/v1/checkout"
 _COUPON: Final = "This store takes no coupons yet; leave it out."
-_USUAL_CURRENCIES: Final[frozenset[str | None]] = frozenset({None, "USD", "EUR"})
 
 
 class CheckoutBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,8 +94,8 @@ def _is_fine(body: CheckoutBody) -> bool:
     total = body.expected_total
     return (
         PLAIN_EMAIL(body.email) is not None
-        and body.currency in _USUAL_CURRENCIES
-        and (type(total) is not MoneyBody or total.currency in _USUAL_CURRENCIES)
+        and (body.currency is None or is_currency(body.currency))
+        and (type(total) is not MoneyBody or is_currency(total.currency))
         and _is_address_fine(body.shipping_address)
         and (body.billing_address is None or _is_address_fine(body.billing_address))
     )
@@ -174,7 +174,8 @@ def read_placement(
         cart_id=cart_id,
         cart_token_hash=token_hash,
         lines=() if body.lines is None else sum_lines(body.lines),
-        currency=body.currency or default_currency,
+        # A cart has a currency of its own; lines are in the store's first unless they say.
+        currency=body.currency or (default_currency if cart_id is None else None),
         expected_total_minor=expected,
         expected_currency=expected_currency,
         quote_id=None if body.quote_id is None else QuoteId(body.quote_id),

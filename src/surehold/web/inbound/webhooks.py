@@ -47,7 +47,7 @@ class ReceivedShape(msgspec.Struct, frozen=True):
         about="The provider's own signature over the raw body is its proof. At most 256 kB. The "
         "same message twice changes nothing.",
         body=dict[str, Any],
-        body_type="application/octet-stream",
+        body_type="*/*",
         answer=ReceivedShape,
         errors=(ProviderUnknown, WebhookProofInvalid, BodyTooLarge, BodyTooSlow),
         statuses=dict(STATUSES),

@@ -329,11 +329,15 @@ class SummaryView(msgspec.Struct, frozen=True):
 
 
 class CartView(msgspec.Struct, frozen=True, kw_only=True):
-    """The cart, maybe empty; ``can_check_out`` is false while a line is sold out."""
+    """The cart, maybe empty; ``can_check_out`` is false while a line is sold out.
+
+    With ``has_changes`` the buyer can accept prices that changed and quantities that shrank.
+    """
 
     lines: tuple[LineView, ...]
     totals: TotalsView | None
     can_check_out: bool = True
+    has_changes: bool = False
     arrival: ArrivalView | None = None
     suggestions: tuple[ProductCard, ...] = ()
 
@@ -464,7 +468,14 @@ class ShopBusy(msgspec.Struct, frozen=True, tag="busy"):
     attempt: int = 1
 
 
-CheckoutProblem = PricesChanged | StockShort | ShopBusy
+class AlreadyPlaced(msgspec.Struct, frozen=True, tag="already_placed"):
+    """409: the form was sent before, with other answers. Sending it again is a second order."""
+
+    number: str
+    order_url: str
+
+
+CheckoutProblem = PricesChanged | StockShort | ShopBusy | AlreadyPlaced
 
 
 class FieldFault(msgspec.Struct, frozen=True):
@@ -482,7 +493,7 @@ class CheckoutView(msgspec.Struct, frozen=True, kw_only=True):
     again without placing anything: it is another address, not a flag, so that no mistake in the
     form can place an order. After ``insufficient_stock`` it also gets ``take``, a line and a count
     as ``line-id:2``; 0 removes the line, and everything typed is kept. ``expected_total``
-    and ``idempotency_key`` travel as hidden fields.
+    and ``idempotency_key`` travel as hidden fields, and ``attempt`` while the shop is busy.
     """
 
     form: CheckoutForm
@@ -493,6 +504,7 @@ class CheckoutView(msgspec.Struct, frozen=True, kw_only=True):
     payment: tuple[PaymentChoice, ...]
     expected_total: MoneyView
     idempotency_key: str
+    attempt: int = 1
     faults: tuple[FieldFault, ...] = ()
     problem: CheckoutProblem | None = None
     quote_url: str = "/checkout/quote"
@@ -598,6 +610,7 @@ class PayView(msgspec.Struct, frozen=True, kw_only=True):
     phone_hint: str | None = None
     transfer: tuple[CopyLine, ...] = ()
     decline_reason: str | None = None
+    decline_title: str = "Your bank declined the card"
     shortages: tuple[Shortage, ...] = ()
     refund_reference: str | None = None
     refund_days: str = "5–10"

@@ -1,0 +1,120 @@
+"""The store: every HTML page in one ASGI application, with its assets and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from litestar import Litestar, get
+from litestar.di import NamedDependency, Provide
+from litestar.types import ASGIApp, Message, Receive, Send
+
+from surehold.checkout.engine import Checkout
+from surehold.config import Config, Mode
+from surehold.web.assets import (
+    ASSET_PREFIX,
+    MEDIA_PREFIX,
+    AssetIndex,
+    asset_handler,
+    media_handler,
+)
+from surehold.web.problems import RouteNotFound
+from surehold.web.storefront import cart, catalog, checkout, choices, gallery, orders, pay, product
+from surehold.web.storefront.failures import error_page
+from surehold.web.storefront.parts import Page, Store
+from surehold.web.storefront.visit import StoreRequest
+
+
+@get("/{path:path}")
+async def nowhere(request: StoreRequest, store: NamedDependency[Store]) -> Page:
+    """Any other address: a page that says so, with the menu and the visitor's cart."""
+    async with store.open(store.greet(request)):
+        raise RouteNotFound("There is nothing at this address.")
+
+
+HANDLERS: Final = (
+    catalog.home,
+    catalog.category,
+    catalog.vendor,
+    catalog.search,
+    product.product,
+    cart.show_cart,
+    cart.show_added,
+    cart.add,
+    cart.change,
+    cart.remove,
+    cart.accept,
+    checkout.show,
+    checkout.requote,
+    checkout.place,
+    pay.show,
+    pay.status,
+    pay.pay,
+    pay.extend,
+    orders.show,
+    orders.cancel,
+    orders.track_form,
+    orders.track,
+    choices.choose_currency,
+    choices.choose_theme,
+    nowhere,
+)
+_WORKSHOP: Final = (gallery.index, gallery.show)
+
+
+def create_store(
+    config: Config,
+    checkout: Checkout,
+    *,
+    assets: AssetIndex | None = None,
+    media: tuple[Path, ...] = (),
+) -> ASGIApp:
+    """Every address that is not the JSON API's. It has no lifespan: the caller opens the parts.
+
+    ``media`` are the folders that product pictures come from, the first that has one wins.
+    """
+    index = AssetIndex() if assets is None else assets
+    store, tries = Store(config, checkout, index), orders.Tries()
+
+    def fail(request: StoreRequest, error: Exception) -> Page:
+        return error_page(store, request, error)
+
+    application = Litestar(
+        route_handlers=[
+            *HANDLERS,
+            *(() if config.mode is Mode.PRODUCTION else _WORKSHOP),
+            asset_handler(index),
+            media_handler(media),
+        ],
+        dependencies={
+            "store": Provide(lambda: store, sync_to_thread=False),
+            "tries": Provide(lambda: tries, sync_to_thread=False),
+        },
+        exception_handlers={Exception: fail},
+        openapi_config=None,
+        logging_config=None,
+    )
+    return _with_heads(application)
+
+
+def _with_heads(application: ASGIApp) -> ASGIApp:
+    """Answer HEAD as GET without its body, which the framework leaves to each route."""
+
+    async def serve(scope: Any, receive: Receive, send: Send) -> None:
+        if scope.get("method") != "HEAD" or _is_file(scope["path"]):
+            await application(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        asked: Any = {**scope, "method": "GET"}
+        await application(asked, receive, send_head)
+
+    return serve
+
+
+def _is_file(path: str) -> bool:
+    return path.startswith((ASSET_PREFIX, MEDIA_PREFIX))

@@ -1,0 +1,217 @@
+"""Reading the checkout form: what was typed, what is wrong with it, and what it asks for.
+
+The rules of e-mails, lines and countries are the JSON API's own; here they get the words of the
+form, and each country's own rules are added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from surehold.cart.commands import hash_token
+from surehold.checkout.model import Placement
+from surehold.kernel.ids import CartId
+from surehold.kernel.money import MAX_MINOR
+from surehold.orders.model import Address
+from surehold.web.api.fields import AddressBody, Code, Email, normalize_email
+from surehold.web.storefront.destinations import DESTINATIONS, is_postal_code
+from surehold.web.storefront.views import CheckoutForm, FieldFault
+from surehold.web.validation import list_faults
+
+#: Longer than any field may be, so that the fault can be told with what was typed.
+_KEPT: Final = 300
+_MAX_KEY: Final = 64
+_SHOUTED: Final = frozenset({"postal_code", "country"})
+
+_LABELS: Final = MappingProxyType(
+    {
+        "email": "Email",
+        "name": "Full name",
+        "country": "Country",
+        "line1": "Address",
+        "line2": "Apartment, floor",
+        "city": "City",
+        "region": "Region",
+        "postal_code": "Postcode",
+        "phone": "Phone",
+        "company": "Company",
+        "shipping_method": "Shipping method",
+        "provider": "Payment",
+    }
+)
+_MISSING: Final = MappingProxyType(
+    {
+        "email": "Enter your email, so that we can send the confirmation.",
+        "name": "Enter your full name.",
+        "country": "Choose the country to deliver to.",
+        "line1": "Enter the street and house number.",
+        "city": "Enter the town or city.",
+        "shipping_method": "Choose how we send it.",
+        "provider": "Choose how you want to pay.",
+    }
+)
+_EMPTY_CODES: Final = frozenset({"missing", "blank", "too_short", "wrong_type"})
+
+
+class _Body(msgspec.Struct, frozen=True):
+    """The form as the API would take it."""
+
+    email: Email
+    shipping_address: AddressBody
+    shipping_method: Code
+    provider: Code
+
+
+def read_typed(form: Mapping[str, str]) -> CheckoutForm:
+    """What the buyer typed, without spaces around it."""
+    typed: dict[str, str] = {}
+    for field in CheckoutForm.__struct_fields__:
+        text = " ".join(form.get(field, "")[:_KEPT].split(" ")).strip()
+        typed[field] = text.upper() if field in _SHOUTED else text
+    return CheckoutForm(**typed)
+
+
+def find_faults(typed: CheckoutForm) -> tuple[FieldFault, ...]:
+    """Everything that is wrong, in the order of the form, one sentence per field."""
+    found: dict[str, str] = {}
+    for field, words in (*_form_faults(typed), *_country_faults(typed)):
+        found.setdefault(field, words)
+    order = [field for field in _LABELS if field in found]
+    return tuple(FieldFault(field, _label(field, typed.country), found[field]) for field in order)
+
+
+def fault(field: str, message: str, country: str = "") -> FieldFault:
+    """One fault that was found later."""
+    return FieldFault(field, _label(field, country), message)
+
+
+def _form_faults(typed: CheckoutForm) -> Iterator[tuple[str, str]]:
+    body = {
+        "email": typed.email,
+        "shipping_method": typed.shipping_method,
+        "provider": typed.provider,
+        "shipping_address": _address_fields(typed),
+    }
+    for one in list_faults(msgspec.json.encode(body), _Body):
+        field = one.pointer.rpartition("/")[2]
+        yield field, _words(field, one.code, one.detail)
+
+
+def _words(field: str, code: str, detail: str) -> str:
+    if code in _EMPTY_CODES:
+        return _MISSING.get(field, "Fill this in.")
+    if code == "invalid_email":
+        return "Enter an address such as name@example.com. " + detail
+    if code == "invalid_country":
+        return _MISSING["country"]
+    if code in {"too_long", "invalid_text"}:
+        return detail
+    return _MISSING.get(field, "Check this field.")
+
+
+def _country_faults(typed: CheckoutForm) -> Iterator[tuple[str, str]]:
+    place = DESTINATIONS.get(typed.country)
+    if place is None:
+        yield "country", _MISSING["country"]
+        return
+    form = place.address
+    if typed.postal_code and not is_postal_code(typed.postal_code, typed.country):
+        yield "postal_code", f"Enter one such as {place.postal_example}."
+    elif not typed.postal_code and form.is_postal_required:
+        yield (
+            "postal_code",
+            f"Enter the {_lower(form.postal_label)}, such as {place.postal_example}.",
+        )
+    if "region" not in form.order or not form.is_region_required:
+        return
+    known = {choice.code for choice in form.regions}
+    if not typed.region or (known and typed.region not in known):
+        yield "region", f"Choose the {_lower(form.region_label)}."
+
+
+def _label(field: str, country: str) -> str:
+    place = DESTINATIONS.get(country)
+    if place is not None:
+        labels = {
+            "city": place.address.city_label,
+            "postal_code": place.address.postal_label,
+            "region": place.address.region_label,
+        }
+        if field in labels:
+            return labels[field]
+    return _LABELS[field]
+
+
+def _lower(label: str) -> str:
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+def _address_fields(typed: CheckoutForm) -> dict[str, str]:
+    """The address as the country writes it; fields that it does not have are left out."""
+    fields = {
+        "name": typed.name,
+        "line1": typed.line1,
+        "city": typed.city,
+        "country": typed.country,
+    }
+    place = DESTINATIONS.get(typed.country)
+    used = ("city", "region", "postal_code") if place is None else place.address.order
+    optional = {
+        "line2": typed.line2,
+        "region": typed.region if "region" in used else "",
+        "postal_code": typed.postal_code if "postal_code" in used else "",
+        "phone": typed.phone,
+        "company": typed.company,
+    }
+    return fields | {name: text for name, text in optional.items() if text}
+
+
+def read_total(form: Mapping[str, str]) -> int | None:
+    """The total that the buyer saw, from the form's hidden field."""
+    text = form.get("expected_total_minor", "")
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(MAX_MINOR)):
+        return None
+    return int(text)
+
+
+def read_key(form: Mapping[str, str]) -> str | None:
+    """The key that makes two presses one order; ``None`` when it is not one of ours."""
+    key = form.get("idempotency_key", "")
+    is_plain = key.isascii() and key.replace("-", "").isalnum() and 0 < len(key) <= _MAX_KEY
+    return key if is_plain else None
+
+
+def placement(
+    typed: CheckoutForm,
+    *,
+    key: str,
+    cart_id: CartId,
+    cart_token: str,
+    expected_minor: int,
+    currency: str,
+) -> Placement:
+    """What a form without faults asks for. The same form under the same key is the same order."""
+    email = normalize_email(typed.email)
+    address = msgspec.convert(_address_fields(typed), Address)
+    token_hash = hash_token(cart_token)
+    asked = (email, address, typed.shipping_method, typed.provider, str(cart_id))
+    # The cart's token is part of the question: without it nobody hears the answer again.
+    digest = hashlib.sha256(msgspec.json.encode(asked) + token_hash)
+    return Placement(
+        key=key,
+        request_hash=digest.digest(),
+        email=email,
+        shipping_address=address,
+        billing_address=None,
+        shipping_method=typed.shipping_method,
+        provider=typed.provider,
+        cart_id=cart_id,
+        cart_token_hash=token_hash,
+        expected_total_minor=expected_minor,
+        expected_currency=currency,
+    )

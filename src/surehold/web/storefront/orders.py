@@ -1,0 +1,240 @@
+"""After the order: its page, canceling it, and finding it by number and e-mail."""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from typing import Final
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from surehold.checkout.commands import cancel_order
+from surehold.checkout.model import BUYER
+from surehold.checkout.rules import CANCELABLE
+from surehold.kernel import clock
+from surehold.orders import queries as orders
+from surehold.orders.errors import OrderNotCancelable
+from surehold.orders.model import CancelReason, Order
+from surehold.payments.errors import ProviderUnknown
+from surehold.payments.model import Payment, PaymentState
+from surehold.web.api.fields import normalize_email
+from surehold.web.format import format_days, format_money
+from surehold.web.storefront import destinations, order_access, order_words
+from surehold.web.storefront.errors import TriedTooOften
+from surehold.web.storefront.order_access import NUMBER, Opened, order_url
+from surehold.web.storefront.parts import NO_STORE, Page, Store
+from surehold.web.storefront.pay import hold_view
+from surehold.web.storefront.pay_state import UNPAID
+from surehold.web.storefront.shown import address_lines, order_summary
+from surehold.web.storefront.views import BannerView, FieldFault, OrderView, TrackView
+from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.validation import is_clean
+
+#: Tries to find an order from one address, in one minute.
+TRIES: Final = 10
+TRY_SECONDS: Final = 60
+_ADDRESSES_KEPT: Final = 10_000
+_MAX_EMAIL: Final = 254
+_SHIPPING_NAME: Final = "Standard"
+_GONE_OUT: Final = frozenset({"shipped", "in_transit"})
+
+
+@get("/orders/{number:str}")
+async def show(
+    request: StoreRequest, store: NamedDependency[Store], number: FromPath[str]
+) -> Page:
+    """The order as its buyer sees it."""
+    visit = store.greet(request)
+    return await order_page(store, visit, number)
+
+
+@post("/orders/{number:str}/cancel")
+async def cancel(
+    request: StoreRequest, store: NamedDependency[Store], number: FromPath[str]
+) -> Page:
+    """Give the order up, while that is allowed. Twice is once."""
+    visit = store.greet(request)
+    await store.read_form(request, visit)
+    async with store.open(visit) as connection:
+        order = await order_access.enter(store, visit, connection, number)
+    if isinstance(order, Response):
+        return order
+    try:
+        await cancel_order(
+            store.checkout, order_id=order.id, reason=CancelReason.BUYER, actor=BUYER
+        )
+    except OrderNotCancelable:
+        banner = BannerView(
+            tone="warn",
+            title="This order cannot be canceled any more",
+            text="It has gone too far. Nothing was changed.",
+        )
+        return await order_page(store, visit, number, status=409, banner=banner)
+    visit.leave_notice(BannerView(tone="ok", title=f"Order {number} is canceled"))
+    return store.go(visit, order_url(number))
+
+
+async def order_page(
+    store: Store,
+    visit: Visit,
+    number: str,
+    *,
+    status: int = 200,
+    banner: BannerView | None = None,
+) -> Page:
+    """The order's page as it is now."""
+    async with store.open(visit) as connection:
+        order = await order_access.enter(store, visit, connection, number)
+        if isinstance(order, Response):
+            return order
+        opened = await order_access.read(connection, order)
+        events = await orders.list_events(connection, order_id=order.id)
+        slugs = await order_access.find_slugs(connection, opened.lines)
+    order = opened.order
+    is_unpaid = order.status in UNPAID and order.canceled_at is None
+    way = _paid_with(store, opened)
+    summary = order_summary(store, order, opened.lines, slugs=slugs)
+    view = OrderView(
+        number=order.number,
+        status=order.status.value,
+        placed_at=order.placed_at,
+        email=order.email,
+        summary=summary,
+        address=address_lines(order.shipping_address, visit.locale),
+        steps=order_words.list_steps(order, events),
+        events=order_words.tell_events(order, events, locale=visit.locale),
+        paid_with="Not paid yet" if is_unpaid else way,
+        shipping_name=_SHIPPING_NAME,
+        headline=_headline(order, opened, visit.locale),
+        refunds=order_words.tell_refunds(opened.refunds, way=way),
+        hold=hold_view(store, opened) if is_unpaid else None,
+        pay_url=f"{order_url(number)}/pay" if is_unpaid else None,
+        cancel_url=f"{order_url(number)}/cancel",
+        cancel_effect=_cancel_effect(order, way, visit.locale),
+    )
+    return store.page(
+        visit,
+        "store/order.html",
+        view,
+        block="tracking",
+        status=status,
+        path=order_url(number),
+        banner=banner,
+        cache=NO_STORE,
+    )
+
+
+def _paid_with(store: Store, opened: Opened) -> str:
+    """The way that the money came, as the buyer chose it."""
+    captured = [row for row in opened.payments if row.state is PaymentState.CAPTURED]
+    payment: Payment | None = captured[-1] if captured else opened.standing.latest
+    name = opened.order.provider if payment is None else payment.provider
+    try:
+        return store.checkout.context.providers.get(name).capabilities.title
+    except ProviderUnknown:
+        return name
+
+
+def _headline(order: Order, opened: Opened, locale: str) -> str | None:
+    """One sentence with a date, once one can be given."""
+    if order.canceled_at is not None:
+        return "This order is canceled"
+    if order.status.value in {"paid", "confirmed", "processing", "ready_for_shipment"} | _GONE_OUT:
+        country = order.shipping_address.country
+        arrival = destinations.arrival(country, order.placed_at.date(), locale)
+        if arrival is not None and arrival.last_day >= opened.now.date():
+            return f"Arrives {format_days(arrival.first_day, arrival.last_day, locale)}"
+    return None
+
+
+def _cancel_effect(order: Order, way: str, locale: str) -> str | None:
+    """What canceling does to the money; ``None`` when it is too late to cancel."""
+    if order.canceled_at is not None or order.status not in CANCELABLE:
+        return None
+    if order.paid_minor > order.refunded_minor:
+        amount = format_money(order.paid_minor - order.refunded_minor, order.currency, locale)
+        return f"We refund {amount} to the way you paid ({way}); it reaches you in 5–10 days."
+    return "Your items go back on sale. Nothing was charged."
+
+
+# --- Finding an order ---------------------------------------------------------------------------
+
+
+class Tries:
+    """How often an address tried lately, in this process: enough to make guessing hopeless."""
+
+    def __init__(self) -> None:
+        self._since: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def count(self, address: str, *, now: int) -> None:
+        """Count one try.
+
+        Raises:
+            TriedTooOften: It is one too many.
+        """
+        since, count = self._since.pop(address, (now, 0))
+        if now - since >= TRY_SECONDS:
+            since, count = now, 0
+        self._since[address] = (since, count + 1)
+        while len(self._since) > _ADDRESSES_KEPT:
+            self._since.popitem(last=False)
+        if count >= TRIES:
+            wait = TRY_SECONDS - (now - since)
+            raise TriedTooOften("Too many tries; wait a moment.", retry_after_seconds=wait)
+
+
+@get("/track")
+async def track_form(request: StoreRequest, store: NamedDependency[Store]) -> Page:
+    """The form that finds an order."""
+    visit = store.greet(request)
+    return await _track_page(store, visit, TrackView())
+
+
+@post("/track")
+async def track(
+    request: StoreRequest, store: NamedDependency[Store], tries: NamedDependency[Tries]
+) -> Page:
+    """Find an order. A wrong pair and an unknown number get the same answer."""
+    visit = store.greet(request)
+    form = await store.read_form(request, visit)
+    number = "".join(form.get("number", "").split()).upper()[:20]
+    email = form.get("email", "").strip()[:_MAX_EMAIL]
+    faults = []
+    if not number:
+        fault = "Enter the number from your confirmation email."
+        faults.append(FieldFault("number", "Order number", fault))
+    if not email:
+        faults.append(FieldFault("email", "Email", "Enter the address that you ordered with."))
+    if faults:
+        view = TrackView(number=number, email=email, faults=tuple(faults))
+        return await _track_page(store, visit, view, status=422)
+    client = request.scope["client"]
+    tries.count(client[0] if client else "", now=clock.unix_seconds())
+    order = None
+    if NUMBER(number) and is_clean(email):
+        async with store.open(visit) as connection:
+            order = await orders.find_order_by_number(connection, number=number)
+    if order is None or not _is_same_email(email, order.email):
+        view = TrackView(number=number, email=email, is_unmatched=True)
+        return await _track_page(store, visit, view, status=422)
+    visit.keep_order(order.number, store.checkout.context.access.token(order.id))
+    return store.go(visit, order_url(order.number))
+
+
+async def _track_page(store: Store, visit: Visit, view: TrackView, *, status: int = 200) -> Page:
+    async with store.open(visit):
+        pass
+    return store.page(
+        visit, "store/track.html", view, block="lookup", status=status, path="/track",
+        cache=NO_STORE,
+    )  # fmt: skip
+
+
+def _is_same_email(given: str, known: str) -> bool:
+    try:
+        given = normalize_email(given)
+    except ValueError:
+        return False
+    return hmac.compare_digest(given.casefold().encode(), known.casefold().encode())

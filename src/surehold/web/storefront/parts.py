@@ -1,0 +1,258 @@
+"""What every page of the store works with: the parts, reading forms, and answering."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import jinja2
+import msgspec
+from litestar import Response
+
+from surehold.cart import queries as carts
+from surehold.catalog import queries as catalog
+from surehold.catalog.model import Category, Image
+from surehold.checkout.engine import Checkout
+from surehold.config import Config, Mode
+from surehold.db import Connection, shop
+from surehold.db.shop import ShopSettings
+from surehold.kernel import clock
+from surehold.web.assets import MEDIA_PREFIX, AssetIndex
+from surehold.web.limits import read_body
+from surehold.web.problems import BadRequest, UnsupportedMediaType
+from surehold.web.storefront.errors import FormNotOurs
+from surehold.web.storefront.proofs import Signer
+from surehold.web.storefront.views import BannerView, ImageView, LinkView, Shell
+from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.templating import build_environment, render_block, render_page
+
+Page: TypeAlias = Response[bytes]
+
+#: The framework adds the charset.
+HTML: Final = "text/html"
+FORM: Final = "application/x-www-form-urlencoded"
+FORM_LIMIT_BYTES: Final = 32 * 1024
+MAX_FIELDS: Final = 60
+#: How long the names in the menu and the tax wording may lag behind; what decides is read anew.
+SIGNS_SECONDS: Final = 15
+_VISIT: Final = "surehold_visit"
+#: Pages with a person's cart, order or address are never kept by anybody.
+NO_STORE: Final = "no-store"
+PRIVATE: Final = "private, no-cache"
+
+
+class Signs(msgspec.Struct, frozen=True):
+    """What hangs over every shelf: the categories, and the settings that word a price."""
+
+    categories: tuple[Category, ...] = ()
+    settings: ShopSettings = shop.DEFAULTS
+
+
+class Store:
+    """The parts of the store's pages in one process."""
+
+    def __init__(self, config: Config, checkout: Checkout, assets: AssetIndex) -> None:
+        self.config = config
+        self.checkout = checkout
+        self.db = checkout.db
+        self.assets = assets
+        self.environment: jinja2.Environment = build_environment(assets.url)
+        self.signer = Signer(tuple(key.get_secret_value() for key in config.secret_keys))
+        self.currencies = tuple(dict.fromkeys((config.default_currency, *config.currencies)))
+        self.is_demo = config.mode is not Mode.PRODUCTION
+        self.signs = Signs()
+        self._signs_until = -1.0
+        self._headers = {
+            "content-security-policy": _policy(config),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+            "cross-origin-opener-policy": "same-origin",
+            "vary": "HX-Request, Cookie",
+        }
+
+    # --- coming in ----------------------------------------------------------------------------
+
+    def greet(self, request: StoreRequest) -> Visit:
+        """What the browser says about itself; the same for a page and for its failure."""
+        known: Any = request.scope
+        visit = known.get(_VISIT)
+        if not isinstance(visit, Visit):
+            visit = Visit(
+                request,
+                signer=self.signer,
+                currencies=self.currencies,
+                is_secure=self.config.base_url.startswith("https:"),
+            )
+            known[_VISIT] = visit
+        return visit
+
+    async def read_form(self, request: StoreRequest, visit: Visit) -> dict[str, str]:
+        """The fields of a form of ours; of repeated ones the last, as the button that was pressed.
+
+        Raises:
+            UnsupportedMediaType, BodyTooLarge, BodyTooSlow, BadRequest: It is no form.
+            FormNotOurs: It lacks the proof that we gave it to this browser.
+        """
+        kind = visit.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind != FORM.encode():
+            raise UnsupportedMediaType("Send the form as a browser does.")
+        raw = await read_body(request.receive, visit.headers, limit=FORM_LIMIT_BYTES)
+        try:
+            pairs = parse_qsl(
+                raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS
+            )
+        except ValueError:
+            raise BadRequest("The form has too many fields.") from None
+        form = dict(pairs)
+        if not visit.is_csrf_token(form.pop("csrf_token", "")):
+            raise FormNotOurs(
+                "The page was open for too long, or cookies are off. Go back, reload, try again."
+            )
+        return form
+
+    @asynccontextmanager
+    async def open(self, visit: Visit) -> AsyncIterator[Connection]:
+        """One connection for one page, once the visitor's cart and the signs are read."""
+        async with self.db.connection() as connection:
+            if clock.monotonic_seconds() >= self._signs_until:
+                self.signs = Signs(
+                    await catalog.list_categories(connection), await shop.load(connection)
+                )
+                self._signs_until = clock.monotonic_seconds() + SIGNS_SECONDS
+            await self.read_cart(connection, visit)
+            yield connection
+
+    async def read_cart(self, connection: Connection, visit: Visit) -> None:
+        """The visitor's cart as it is now. While it holds something, its currency is theirs."""
+        if visit.cart_token is None:
+            return
+        visit.cart = await carts.find_cart(connection, token=visit.cart_token)
+        if visit.cart is not None and visit.cart.lines and visit.cart.currency in self.currencies:
+            visit.currency = visit.cart.currency
+
+    # --- going out ----------------------------------------------------------------------------
+
+    def shell(self, visit: Visit, *, path: str | None = None, banner: BannerView | None) -> Shell:
+        """The frame of a page."""
+        return Shell(
+            store_name=self.config.store_name,
+            locale=visit.locale,
+            currency=visit.currency,
+            currencies=self.currencies,
+            categories=tuple(
+                LinkView(category.name, category_url(category.slug), is_here(category.slug, visit))
+                for category in self.signs.categories
+                if category.parent_slug is None
+            ),
+            cart_count=visit.cart.item_count if visit.cart else 0,
+            path=visit.here if path is None else path,
+            now=clock.now(),
+            zone=UTC,
+            request_id=visit.request_id,
+            theme=visit.theme,
+            query=visit.query.get("q", ""),
+            is_demo=self.is_demo,
+            banner=banner or visit.notice,
+            is_fragment=visit.is_partial,
+        )
+
+    def page(
+        self,
+        visit: Visit,
+        template: str,
+        view: object,
+        *,
+        block: str | None = None,
+        status: int = 200,
+        path: str | None = None,
+        banner: BannerView | None = None,
+        cache: str = PRIVATE,
+        headers: Mapping[str, str] | None = None,
+    ) -> Page:
+        """A page, or the block of it that htmx asked for."""
+        context: dict[str, Any] = {
+            "page": self.shell(visit, path=path, banner=banner),
+            "view": view,
+            "csrf_token": visit.csrf_token,
+        }
+        if block is not None and visit.is_partial:
+            html = render_block(self.environment, template, block, **context)
+        else:
+            html = render_page(self.environment, template, **context)
+            visit.forget_notice()
+        return self.answer(visit, html, status=status, cache=cache, headers=headers)
+
+    def answer(
+        self,
+        visit: Visit,
+        html: str,
+        *,
+        status: int = 200,
+        cache: str = PRIVATE,
+        headers: Mapping[str, str] | None = None,
+    ) -> Page:
+        """HTML with the headers that every answer has."""
+        return Response(
+            html.encode(),
+            status_code=status,
+            media_type=HTML,
+            headers={
+                **self._headers,
+                "cache-control": cache,
+                "x-request-id": visit.request_id,
+                **(headers or {}),
+            },
+            cookies=visit.cookies,
+        )
+
+    def go(self, visit: Visit, url: str) -> Page:
+        """Redirect after a form: the browser gets the next page, and a reload repeats nothing."""
+        location = quote(url, safe="/:?#[]@!$&'()*+,;=%~-._")
+        return self.answer(visit, "", status=303, cache=NO_STORE, headers={"location": location})
+
+    def image(self, image: Image | None, *, alt: str | None = None) -> ImageView:
+        """A picture; the store's mark where there is none."""
+        if image is None:
+            return ImageView(self.assets.url("favicon.svg"), "", 800, 1000)
+        words = image.alt if alt is None else alt
+        return ImageView(MEDIA_PREFIX + quote(image.file), words, image.width, image.height)
+
+
+def category_url(slug: str) -> str:
+    """The address of a category."""
+    return f"/c/{quote(slug, safe='')}"
+
+
+def product_url(slug: str, sku: str | None = None) -> str:
+    """The address of a product, with one variant chosen."""
+    chosen = f"?variant={quote(sku, safe='')}" if sku is not None else ""
+    return f"/p/{quote(slug, safe='')}{chosen}"
+
+
+def is_here(slug: str, visit: Visit) -> bool:
+    """Whether the visitor is in this category."""
+    return visit.path == category_url(slug)
+
+
+def _policy(config: Config) -> str:
+    """What browsers may load. A form that leads on to a provider counts as sent there."""
+    forms = ["'self'"]
+    if config.sandbox_url is not None:
+        parts = urlsplit(config.sandbox_url)
+        forms.append(f"{parts.scheme}://{parts.netloc}")
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            "connect-src 'self'",
+            f"form-action {' '.join(forms)}",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )

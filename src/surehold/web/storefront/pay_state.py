@@ -1,0 +1,149 @@
+"""What the payment page says: one pure function from an order's facts to its state.
+
+Only facts that we have recorded count; nothing that a browser brings along does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from surehold.inventory.model import Reservation, ReservationState
+from surehold.orders.model import CancelReason, Order, OrderStatus
+from surehold.payments.model import (
+    Instructions,
+    Payment,
+    PaymentState,
+    Redirect,
+)
+from surehold.web.storefront.views import PayState
+
+#: What inventory writes when late money found the goods still there.
+PAID_LATE: Final = "paid late"
+UNPAID: Final = frozenset({OrderStatus.PENDING_PAYMENT, OrderStatus.PAYMENT_FAILED})
+#: From here on the payment page has nothing to add to the order's own.
+AFTER_PAYMENT: Final = frozenset(
+    {
+        OrderStatus.PROCESSING,
+        OrderStatus.READY_FOR_SHIPMENT,
+        OrderStatus.SHIPPED,
+        OrderStatus.IN_TRANSIT,
+        OrderStatus.DELIVERED,
+        OrderStatus.PARTIALLY_REFUNDED,
+        OrderStatus.DISPUTED,
+        OrderStatus.ARCHIVED,
+    }
+)
+
+#: The provider's reasons in plain words; without one the sentence is left out.
+DECLINE_REASONS: Final = MappingProxyType(
+    {
+        "insufficient_funds": "Your bank says there is not enough money on this card.",
+        "do_not_honor": "Your bank gave no reason; it can tell you.",
+        "expired_card": "Your bank says this card has expired.",
+        "lost_card": "Your bank says this card was reported lost.",
+        "incorrect_cvc": "The security code was not right.",
+        "processing_error": "Your bank had a technical problem.",
+        "authentication_refused": "The payment was not confirmed with your bank.",
+    }
+)
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides. ``payments`` are the order's, oldest first."""
+
+    order: Order
+    payments: Sequence[Payment]
+    reservations: Sequence[Reservation]
+    now: datetime
+
+    @property
+    def latest(self) -> Payment | None:
+        """The payment that the page is about."""
+        return self.payments[-1] if self.payments else None
+
+    @property
+    def reserved_until(self) -> datetime | None:
+        """Until when all of it is held; ``None`` when the time is over."""
+        active = [row for row in self.reservations if row.state is ReservationState.ACTIVE]
+        until = min((row.expires_at for row in active), default=None)
+        return until if until is not None and until > self.now else None
+
+
+def decide(standing: Standing) -> PayState:
+    """The state of the payment page."""
+    order = standing.order
+    if order.status in UNPAID and order.canceled_at is None:
+        if any(payment.review_reason is not None for payment in standing.payments):
+            return PayState.REVIEW
+        return _decide_unpaid(standing)
+    if order.cancel_reason is CancelReason.SOLD_OUT_AFTER_PAYMENT:
+        return PayState.LATE_REFUNDED
+    if order.canceled_at is not None or order.status is OrderStatus.REFUNDED:
+        return PayState.CANCELED
+    if any(row.end_reason == PAID_LATE for row in standing.reservations):
+        return PayState.LATE_CONFIRMED
+    return PayState.PAID
+
+
+def _decide_unpaid(standing: Standing) -> PayState:
+    payment = standing.latest
+    is_held = standing.reserved_until is not None
+    if payment is None:
+        return PayState.PROVIDER_DOWN if is_held else PayState.HOLD_ENDED
+    match payment.state:
+        case PaymentState.UNKNOWN:
+            # Without an id at the provider there is no page on which anybody could have paid.
+            is_begun = payment.provider_payment_id is not None
+            return PayState.UNKNOWN if is_begun else PayState.PROVIDER_DOWN
+        case PaymentState.PENDING | PaymentState.AUTHORIZED:
+            return PayState.PENDING
+        case PaymentState.CAPTURED:
+            return PayState.UNKNOWN  # money came, and the order does not say so yet
+        case _ if not is_held:
+            return PayState.HOLD_ENDED
+        case PaymentState.REQUIRES_ACTION:
+            if isinstance(payment.next_action, Redirect):
+                return PayState.REDIRECT
+            if isinstance(payment.next_action, Instructions):
+                return PayState.BANK_TRANSFER
+            return PayState.PENDING
+        case PaymentState.FAILED if payment.provider_payment_id is None:
+            return PayState.PROVIDER_DOWN  # it refused to begin; no bank was asked
+        case _:
+            return PayState.DECLINED
+
+
+def describe_decline(payment: Payment | None) -> tuple[str, str | None]:
+    """The headline of a payment that came to nothing, and its reason in plain words."""
+    if payment is None or payment.state is not PaymentState.FAILED:
+        return "The payment was not finished", "It was canceled or took too long."
+    reason = DECLINE_REASONS.get(payment.failure_code or "")
+    return "Your bank declined the card", reason
+
+
+def may_retry(state: PayState) -> bool:
+    """Whether paying (again) is safe: never while money may be on its way."""
+    return state in {
+        PayState.REDIRECT,
+        PayState.BANK_TRANSFER,
+        PayState.DECLINED,
+        PayState.HOLD_ENDED,
+    }
+
+
+#: When the page asks next: soon at first, then ever more calmly.
+POLL_SECONDS: Final = (2, 5, 15)
+
+
+def poll_after(asked: int) -> int:
+    """Seconds until the next question, after so many were asked.
+
+    >>> [poll_after(asked) for asked in (0, 1, 2, 9)]
+    [2, 5, 15, 15]
+    """
+    return POLL_SECONDS[min(max(asked, 0), len(POLL_SECONDS) - 1)]

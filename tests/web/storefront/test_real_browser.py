@@ -1,0 +1,119 @@
+"""Chromium buys a lamp: once with scripts off, once with them on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from surehold.db import Database
+from tests.builders.catalog import a_product
+from tests.support.placing import counters
+from tests.web.storefront.buying import TYPED
+from tests.web.storefront.conftest import Served
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}"),
+    # The driver's pipes are closed by its own process a moment after the test.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@asynccontextmanager
+async def _open(served: Served, *, has_scripts: bool) -> AsyncIterator[tuple[Page, list[str]]]:
+    """A page, and what its console complained of."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        context = await chromium.new_context(
+            base_url=served.base_url, java_script_enabled=has_scripts, locale="en-IE"
+        )
+        complaints: list[str] = []
+        page = await context.new_page()
+        page.on(
+            "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        try:
+            yield page, complaints
+        finally:
+            await chromium.close()
+
+
+async def _fill(page: Page) -> None:
+    for name, value in TYPED.items():
+        if name != "country":
+            await page.fill(f"[name={name}]", value)
+
+
+async def test_without_scripts(served: Served, db: Database) -> None:
+    lamp = await a_product(db, name="Trail lamp", price=3900, on_hand=5, images=0)
+
+    async with _open(served, has_scripts=False) as (page, complaints):
+        await page.goto("/")
+        await page.click("text=Trail lamp")
+        await page.click("button:has-text('Add to cart')")
+        added = await page.inner_text("h1")
+        await page.click("a:has-text('Check out')")
+        await _fill(page)
+        await page.click(".pay-row button")
+        await page.wait_for_url("**/pay/pay_*")
+        await page.click("button[value=success]")
+        await page.wait_for_url("**/orders/**")
+        paid = await page.inner_text("h1")
+
+    assert added == "Added to cart"
+    assert paid.startswith("Thank you, Mara.")
+    assert complaints == []
+    assert await counters(db, lamp.variant_id) == (5, 1, 0)
+
+
+async def test_with_scripts(served: Served, db: Database) -> None:
+    lamp = await a_product(db, name="Trail lamp", price=3900, on_hand=5, images=0)
+
+    async with _open(served, has_scripts=True) as (page, complaints):
+        await page.goto(f"/p/{lamp.slug}")
+        await page.click(".buy-add")
+        await page.wait_for_selector("dialog.cart-drawer[open]")
+        count = await page.locator("#cart-count").evaluate("node => node.firstChild.data.trim()")
+        address = page.url
+        await page.keyboard.press("Escape")
+        await page.goto("/cart")
+        await page.click("[data-step='1']")
+        await page.wait_for_selector("#cart-count:has-text('2')")
+        await page.goto("/checkout")
+        await _fill(page)
+        await page.select_option("[name=country]", "US")
+        await page.wait_for_selector("select[name=region]")
+        name = await page.input_value("[name=name]")
+        await page.select_option("[name=country]", "IE")
+        await page.wait_for_selector("select[name=region]", state="detached")
+        await page.fill("[name=postal_code]", TYPED["postal_code"])
+        await page.dblclick(".pay-row button")
+        await page.wait_for_url("**/pay/pay_*")
+        await page.click("button[value=slow_bank]")
+        await page.wait_for_url("**/orders/**")
+        await page.wait_for_selector("[data-state=paid]", timeout=20_000)
+        title = await page.title()
+
+    assert count == "1"
+    assert address.endswith(f"/p/{lamp.slug}")
+    assert name == TYPED["name"]
+    assert title.startswith("Confirmed")
+    assert complaints == []
+    assert await counters(db, lamp.variant_id) == (5, 2, 0)
