@@ -278,8 +278,7 @@ CREATE TABLE order_events (
     actor text NOT NULL,
     reason text NOT NULL,
     happened_at timestamp with time zone NOT NULL,
-    CONSTRAINT order_events_pkey PRIMARY KEY (order_id, seq),
-    CONSTRAINT order_events_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id)
+    CONSTRAINT order_events_pkey PRIMARY KEY (order_id, seq)
 );
 CREATE TRIGGER order_events_append_only BEFORE DELETE OR UPDATE ON order_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 
 from surehold.catalog import sql
 from surehold.catalog.errors import CategoryNotFound, ProductNotFound, VendorNotFound
-from surehold.catalog.model import CatalogCounts, Category, ProductDetail, Sellable, Vendor
+from surehold.catalog.model import (
+    CatalogCounts,
+    Category,
+    ProductDetail,
+    Sellable,
+    Variant,
+    Vendor,
+)
 from surehold.db import Connection
 from surehold.kernel.ids import ProductId, VariantId
 
@@ -50,6 +57,17 @@ async def get_product(
     if product is None:
         raise ProductNotFound("There is no such product.")
     return product
+
+
+async def list_variants(
+    connection: Connection, *, product_ids: Iterable[ProductId], currency: str
+) -> dict[ProductId, tuple[Variant, ...]]:
+    """The variants of these products, in their order, with the prices of one currency."""
+    found: dict[ProductId, tuple[Variant, ...]] = {}
+    for row in await connection.all(sql.LIST_VARIANTS, list(product_ids), currency):
+        variant = Variant(row.id, row.sku, tuple(row.options), row.price_minor, row.weight_grams)
+        found[row.product_id] = (*found.get(row.product_id, ()), variant)
+    return found
 
 
 async def list_categories(connection: Connection) -> tuple[Category, ...]:

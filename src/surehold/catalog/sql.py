@@ -8,7 +8,7 @@ import msgspec
 
 from surehold.catalog.model import CatalogCounts, Category, ProductDetail, Sellable, Vendor
 from surehold.db import command, query
-from surehold.kernel.ids import CategoryId, VendorId
+from surehold.kernel.ids import CategoryId, ProductId, VariantId, VendorId
 
 LIST_SELLABLE: Final = query(
     """
@@ -31,7 +31,35 @@ LIST_SELLABLE: Final = query(
     Sellable,
 )
 
+
 # One trip for the whole page: what belongs to a product is small and comes as JSON.
+class VariantOfRow(msgspec.Struct, frozen=True):
+    """One variant with the product that it is of."""
+
+    product_id: ProductId
+    id: VariantId
+    sku: str
+    options: list[str]
+    price_minor: int | None
+    weight_grams: int
+
+
+LIST_VARIANTS: Final = query(
+    """
+    /* catalog.list_variants */
+    SELECT variants.product_id, variants.id, variants.sku, variants.options,
+           prices.amount_minor AS price_minor, variants.weight_grams
+      FROM variants
+      LEFT JOIN variant_prices AS prices
+        ON prices.variant_id = variants.id
+       AND prices.currency = $2
+     WHERE variants.product_id = ANY($1::uuid[])
+       AND variants.is_active
+     ORDER BY variants.product_id, variants.position, variants.id
+    """,
+    VariantOfRow,
+)
+
 FIND_PRODUCT: Final = query(
     """
     /* catalog.find_product */

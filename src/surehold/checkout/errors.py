@@ -37,7 +37,7 @@ class ExtensionRefused(DomainError):
 
 
 class OrderNotPayable(DomainError):
-    """The order is paid, canceled or over. Facts: ``status``."""
+    """The order is paid, canceled or over. Facts: ``order_status``."""
 
     kind = Kind.CONFLICT
     code = "order_not_payable"

@@ -132,6 +132,11 @@ class Lane(Generic[Request, Answer]):
         await self._disconnect()
 
     @property
+    def is_open(self) -> bool:
+        """Whether it takes requests and works on them."""
+        return not self._is_closing and self._runner is not None and not self._runner.done()
+
+    @property
     def waiting_count(self) -> int:
         """How many wait for the next batch."""
         return len(self._waiting)

@@ -132,6 +132,14 @@ class Database:
             except TimeoutError:
                 pool.terminate()
 
+    @property
+    def pool_sizes(self) -> tuple[int, int]:
+        """Connections of the pool that are idle, and that are in use."""
+        if self._pool is None:
+            return 0, 0
+        idle = self._pool.get_idle_size()
+        return idle, self._pool.get_size() - idle
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection outside any transaction, for single reads.

@@ -19,7 +19,7 @@ class OrderNotFound(DomainError):
 
 
 class OrderNotCancelable(DomainError):
-    """The order has gone too far to cancel. Facts: ``status``."""
+    """The order has gone too far to cancel. Facts: ``order_status``."""
 
     kind = Kind.CONFLICT
     code = "order_not_cancelable"

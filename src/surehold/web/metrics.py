@@ -122,14 +122,12 @@ class Metrics:
         yield waiting
 
     def _collect_pool(self) -> Iterator[Metric]:
-        pool = self._checkout.db._pool  # noqa: SLF001 - until Database tells its own figures
+        idle, used = self._checkout.db.pool_sizes
         family = GaugeMetricFamily(
             "surehold_pool_connections", "Connections of the pool.", labels=("state",)
         )
-        if pool is not None:
-            idle = pool.get_idle_size()
-            family.add_metric(("idle",), idle)
-            family.add_metric(("used",), pool.get_size() - idle)
+        family.add_metric(("idle",), idle)
+        family.add_metric(("used",), used)
         yield family
 
 

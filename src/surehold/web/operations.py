@@ -91,12 +91,7 @@ async def _database_reasons(parts: Parts) -> list[str]:
 
 def _lane_reasons(parts: Parts) -> list[str]:
     lanes = (parts.checkout.placing, parts.checkout.settling)
-    return [f"lane_closed: {lane.name}" for lane in lanes if not _is_open(lane)]
-
-
-def _is_open(lane: object) -> bool:
-    runner: asyncio.Task[None] | None = getattr(lane, "_runner", None)
-    return runner is not None and not runner.done() and not getattr(lane, "_is_closing", True)
+    return [f"lane_closed: {lane.name}" for lane in lanes if not lane.is_open]
 
 
 @get(

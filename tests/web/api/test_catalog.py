@@ -34,6 +34,17 @@ async def test_a_list_shows_prices_and_stock(api: Api) -> None:
                 "price_to": {"amount": 1400, "currency": "EUR"},
                 "currency": "EUR",
                 "available": 4,
+                "variants": [
+                    {
+                        "id": str(product.variant_id),
+                        "sku": product.sku,
+                        "name": f"Product {product.sku}",
+                        "options": [],
+                        "price": {"amount": 1400, "currency": "EUR"},
+                        "available": 4,
+                        "weight_grams": 400,
+                    }
+                ],
             }
         ],
         "next_cursor": None,

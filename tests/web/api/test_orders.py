@@ -224,4 +224,4 @@ async def test_a_fact_never_hides_the_status_of_the_answer(api: Api) -> None:
     )
 
     assert answer.refusal == (409, "order_not_payable")
-    assert answer.body["current_status"] == "paid"
+    assert answer.body["order_status"] == "paid"

@@ -53,7 +53,7 @@ def cancel(case: Case, *, reason: CancelReason, actor: Actor, providers: Provide
     if order.status not in CANCELABLE:
         raise OrderNotCancelable(
             f"Order {order.number} is {order.status.value} and cannot be canceled.",
-            status=order.status.value,
+            order_status=order.status.value,
         )
     was_sold = case.is_sold
     case.free_holds(ReservationEvent.RELEASE, reason=reason.value)

@@ -91,7 +91,7 @@ def extend(case: Case, *, ttl: timedelta) -> None:
         OrderStatus.PAYMENT_FAILED,
     ):
         raise OrderNotPayable(
-            f"Order {order.number} is {order.status.value}.", status=order.status.value
+            f"Order {order.number} is {order.status.value}.", order_status=order.status.value
         )
     if not case.is_whole_held:
         raise HoldOver("The items are no longer held; pay again to have them held anew.")

@@ -234,7 +234,7 @@ def check_payable(case: Case) -> None:
         OrderStatus.PAYMENT_FAILED,
     ):
         raise OrderNotPayable(
-            f"Order {order.number} is {order.status.value}.", status=order.status.value
+            f"Order {order.number} is {order.status.value}.", order_status=order.status.value
         )
     stuck = [
         row

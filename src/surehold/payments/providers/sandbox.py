@@ -277,8 +277,9 @@ class SandboxProvider:
             raise WebhookRefused("malformed event") from error
         if event.livemode:
             raise WebhookRefused("live event on a test account")
-        if not event.id:
-            raise WebhookRefused("event without an id")
+        told = (event.id, event.type, event.data.object.id, event.data.object.merchant_reference)
+        if not event.id or not all(word.isprintable() for word in told):
+            raise WebhookRefused("event with an unusable id")
         return (
             NormalizedEvent(
                 dedup_key=event.id,

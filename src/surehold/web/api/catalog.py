@@ -13,7 +13,14 @@ from msgspec import Meta
 
 from surehold.catalog import queries as catalog
 from surehold.catalog.errors import CategoryNotFound, ProductNotFound, VendorNotFound
-from surehold.catalog.model import Category, CategoryLink, Image, ProductDetail, ProductSummary
+from surehold.catalog.model import (
+    Category,
+    CategoryLink,
+    Image,
+    ProductDetail,
+    ProductSummary,
+    Variant,
+)
 from surehold.inventory import queries as inventory
 from surehold.kernel.ids import ProductId, VariantId, VendorId
 from surehold.kernel.money import MAX_MINOR, Money
@@ -51,6 +58,18 @@ class VendorLink(msgspec.Struct, frozen=True):
     name: str
 
 
+class VariantShape(msgspec.Struct, frozen=True):
+    """One thing that is sold. ``price`` is null when it is not for sale in the currency."""
+
+    id: VariantId
+    sku: str
+    name: str
+    options: tuple[str, ...]
+    price: Money | None
+    available: int
+    weight_grams: int
+
+
 class ProductCard(msgspec.Struct, frozen=True):
     """One product of a list, at its lowest and highest price."""
 
@@ -64,6 +83,7 @@ class ProductCard(msgspec.Struct, frozen=True):
     price_to: Money
     currency: str
     available: int
+    variants: tuple[VariantShape, ...]
 
 
 class CategoryFacet(msgspec.Struct, frozen=True):
@@ -88,18 +108,6 @@ class ProductList(msgspec.Struct, frozen=True):
     next_cursor: str | None
     total: int | msgspec.UnsetType = msgspec.UNSET
     facets: Facets | msgspec.UnsetType = msgspec.UNSET
-
-
-class VariantShape(msgspec.Struct, frozen=True):
-    """One thing that is sold. ``price`` is null when it is not for sale in the currency."""
-
-    id: VariantId
-    sku: str
-    name: str
-    options: tuple[str, ...]
-    price: Money | None
-    available: int
-    weight_grams: int
 
 
 class DetailShape(msgspec.Struct, frozen=True):
@@ -206,7 +214,23 @@ def image_shape(image: Image) -> ImageShape:
     return ImageShape(MEDIA_PREFIX + image.file, image.alt, image.width, image.height)
 
 
-def _card(product: ProductSummary) -> ProductCard:
+def _variant(
+    variant: Variant, product_name: str, currency: str, available: Mapping[VariantId, int]
+) -> VariantShape:
+    return VariantShape(
+        id=variant.id,
+        sku=variant.sku,
+        name=" / ".join(variant.options) or product_name,
+        options=variant.options,
+        price=None if variant.price_minor is None else Money(variant.price_minor, currency),
+        available=available.get(variant.id, 0),
+        weight_grams=variant.weight_grams,
+    )
+
+
+def _card(
+    product: ProductSummary, variants: tuple[Variant, ...], available: Mapping[VariantId, int]
+) -> ProductCard:
     currency = product.currency
     return ProductCard(
         id=product.id,
@@ -219,6 +243,9 @@ def _card(product: ProductSummary) -> ProductCard:
         price_to=Money(product.price_to_minor, currency),
         currency=currency,
         available=product.available,
+        variants=tuple(
+            _variant(variant, product.name, currency, available) for variant in variants
+        ),
     )
 
 
@@ -238,18 +265,7 @@ def _product(product: ProductDetail, available: Mapping[VariantId, int]) -> Prod
         images=tuple(image_shape(image) for image in product.images),
         categories=product.categories,
         variants=tuple(
-            VariantShape(
-                id=variant.id,
-                sku=variant.sku,
-                name=" / ".join(variant.options) or product.name,
-                options=variant.options,
-                price=(
-                    None if variant.price_minor is None else Money(variant.price_minor, currency)
-                ),
-                available=available.get(variant.id, 0),
-                weight_grams=variant.weight_grams,
-            )
-            for variant in product.variants
+            _variant(variant, product.name, currency, available) for variant in product.variants
         ),
     )
 
@@ -290,6 +306,12 @@ async def list_products(request: ApiRequest, parts: NamedDependency[Parts]) -> A
             cursor=query.cursor,
             limit=query.limit,
         )
+        variants = await catalog.list_variants(
+            connection, product_ids=[product.id for product in page.items], currency=currency
+        )
+        available = await inventory.available(
+            connection, [variant.id for rows in variants.values() for variant in rows]
+        )
         if query.facets:
             total = await inventory.count_shelf(
                 connection,
@@ -316,7 +338,10 @@ async def list_products(request: ApiRequest, parts: NamedDependency[Parts]) -> A
                 )
             )
     shape = ProductList(
-        tuple(_card(product) for product in page.items), page.next_cursor, total, facets
+        tuple(_card(product, variants.get(product.id, ()), available) for product in page.items),
+        page.next_cursor,
+        total,
+        facets,
     )
     return answer(shape, headers=_HEADERS)
 
