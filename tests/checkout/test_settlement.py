@@ -291,6 +291,24 @@ async def test_paying_after_the_hold_holds_afresh_or_says_what_is_left(
     assert await counters(db, product.variant_id) == (1, 0, 1)
 
 
+async def test_paying_again_after_an_unswept_hold_holds_on(
+    db: Database, checkout: Checkout
+) -> None:
+    product = await a_product(db, on_hand=1)
+    order = await place(checkout, product.variant_id)
+
+    async with later(db, timedelta(days=4)) as due:
+        again = await commands.retry_payment(
+            due, order_id=order.order_id, provider="bank_transfer"
+        )
+        expired = await commands.expire_reservations(due)
+
+    assert expired == 0
+    assert again.payment is not None
+    assert again.payment.id != order.payment_id
+    assert await counters(db, product.variant_id) == (1, 0, 1)
+
+
 async def test_a_paid_order_takes_no_second_payment(db: Database, checkout: Checkout) -> None:
     product = await a_product(db)
     order = await place(checkout, product.variant_id)

@@ -131,6 +131,11 @@ class Case:
         return all(held.get(line.id, 0) >= line.quantity for line in self.lines)
 
     @property
+    def is_hold_over(self) -> bool:
+        """Whether some hold is past its time and only waits to be swept."""
+        return any(row.expires_at <= self.now for row in self.active)
+
+    @property
     def open_payments(self) -> tuple[Payment, ...]:
         """Payments that are not decided, oldest first."""
         return tuple(row for row in self.payments.values() if row.state in OPEN)

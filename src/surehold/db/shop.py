@@ -6,7 +6,7 @@ follows a change at once. What was never changed has the default that is written
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -31,8 +31,6 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_minutes: Minutes = 10
     unpaid_cancel_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 60)] = 24
     quote_minutes: Minutes = 30
-    shortfall_policy: Literal["refund", "hold"] = "refund"
-    shortfall_hold_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 48
     tax_rate: Rate = "0.20"
     is_tax_included: bool = True
     shipping_standard: Amounts = msgspec.field(default_factory=lambda: {"USD": 590, "EUR": 490})

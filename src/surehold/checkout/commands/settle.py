@@ -277,7 +277,7 @@ class SettlementWork:
         joined = next(
             (row for row in reversed(case.open_payments) if row.provider == request.provider), None
         )
-        if joined is not None and case.is_whole_held:
+        if joined is not None and case.is_whole_held and not case.is_hold_over:
             return Outcome("joined", joined.id)
         ttl = self._hold_time(case, request.provider)
         rules.hold_again(case, ttl=ttl)

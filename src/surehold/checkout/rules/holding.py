@@ -48,10 +48,14 @@ def expire_holds(case: Case) -> int:
 def hold_again(case: Case, *, ttl: timedelta) -> None:
     """Make sure that every line is held: keep the holds that live, or hold everything afresh.
 
+    Holds that are over but were not swept yet are still ours: they live on.
+
     Raises:
         InsufficientStock: Lists what is short; nothing is held.
     """
     if case.is_whole_held:
+        if case.is_hold_over:
+            case.prolong(case.now + ttl)
         return
     case.free_holds(ReservationEvent.RELEASE, reason="held afresh")
     wanted = tuple((line.variant_id, line.quantity) for line in case.lines)
