@@ -1,4 +1,3 @@
-# ruff: noqa: N802  # fault rows keep their names: test_P5_…
 """The adapter against a real sandbox over loopback HTTP, and against forged webhooks."""
 
 from __future__ import annotations

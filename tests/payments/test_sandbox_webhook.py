@@ -1,4 +1,3 @@
-# ruff: noqa: N802  # fault rows keep their names: test_P5_…
 """Forged, stale, re-encoded and mangled webhooks of the sandbox, and the genuine ones."""
 
 from __future__ import annotations

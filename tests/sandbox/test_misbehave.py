@@ -1,4 +1,3 @@
-# ruff: noqa: N802  # fault rows keep their names: test_P5_…
 from __future__ import annotations
 
 import asyncio
