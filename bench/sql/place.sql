@@ -1,0 +1,65 @@
+-- The whole checkout as one function: one trip, the stock row locked as late as possible.
+CREATE FUNCTION bench_place(wanted uuid, order_number text) RETURNS uuid
+LANGUAGE plpgsql AS $$
+DECLARE
+    item     record;
+    order_id uuid := uuidv7();
+    line_id  uuid := uuidv7();
+    line_tax bigint;
+BEGIN
+    SELECT variants.product_id, products.vendor_id, variants.sku, products.name,
+           to_jsonb(variants.options) AS options, images.file, prices.amount_minor AS price
+      INTO STRICT item
+      FROM variants
+      JOIN products ON products.id = variants.product_id
+      JOIN variant_prices AS prices ON prices.variant_id = variants.id
+      LEFT JOIN product_images AS images
+        ON images.product_id = products.id AND images.position = 0
+     WHERE variants.id = wanted
+       AND variants.is_active
+       AND products.status = 'active'
+       AND prices.currency = 'EUR';
+    line_tax := (2 * item.price + 6) / 12;
+    INSERT INTO orders
+           (id, number, email, currency, subtotal_minor, discount_minor, shipping_minor,
+            shipping_tax_minor, tax_minor, total_minor, is_tax_included, shipping_method,
+            shipping_address, provider, status, payment_status, placed_at, changed_by,
+            change_reason, updated_at)
+    VALUES (order_id, order_number, '{{email}}', 'EUR', item.price, 0, 490, 82, line_tax + 82,
+            item.price + 490, true, 'standard', '{{address}}', 'bank_transfer',
+            'pending_payment', 'pending', now(), 'buyer', 'placed', now());
+    INSERT INTO order_lines
+           (id, order_id, position, product_id, variant_id, vendor_id, sku, name, options, image,
+            quantity, unit_price_minor, discount_minor, total_minor, tax_rate, net_minor,
+            tax_minor, gross_minor)
+    VALUES (line_id, order_id, 0, item.product_id, wanted, item.vendor_id, item.sku, item.name,
+            item.options, item.file, 1, item.price, 0, item.price, 0.20, item.price - line_tax,
+            line_tax, item.price);
+    INSERT INTO reservations
+           (id, holder_id, order_line_id, variant_id, location_id, quantity, state, expires_at,
+            is_grace_used, created_at)
+    VALUES (uuidv7(), order_id, line_id, wanted, '018f5a00-0000-7000-8000-000000000002', 1,
+            'active', now() + interval '3 days', false, now());
+    INSERT INTO payments
+           (id, order_id, provider, account, provider_payment_id, state, currency,
+            requested_minor, next_action, created_at, updated_at)
+    VALUES (uuidv7(), order_id, 'bank_transfer', 'main',
+            'SH' || left(replace(order_id::text, '-', ''), 26), 'requires_action', 'EUR',
+            item.price + 490, '{{next_action}}', now(), now());
+    INSERT INTO outbox (id, topic, subject_id, payload, created_at)
+    VALUES (uuidv7(), 'order.placed', order_id, '{{payload}}', now());
+    INSERT INTO idempotency_keys
+           (scope, key, request_hash, state, subject_id, status, response, created_at, expires_at)
+    VALUES ('checkout', gen_random_uuid()::text, '\x{{request_hash}}', 'done', order_id, 201,
+            '\x{{response}}', now(), now() + interval '24 hours');
+    UPDATE stock_levels
+       SET reserved = reserved + 1, version = version + 1
+     WHERE variant_id = wanted
+       AND location_id = '018f5a00-0000-7000-8000-000000000002'
+       AND on_hand + backorder_limit - allocated - reserved >= 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'insufficient stock';
+    END IF;
+    RETURN order_id;
+END
+$$;
