@@ -116,10 +116,12 @@ class Shop:
                 *("--book", str(self.folder / "book.sqlite")),
             ],
             self.environment(
-                SUREHOLD_SANDBOX_WEBHOOK_SECRETS=WEBHOOK_SECRET,
-                SUREHOLD_SANDBOX_RETRY_FACTOR="0.02",
-                SUREHOLD_SANDBOX_REFUND_SECONDS="0",
-                **settings,
+                **{
+                    "SUREHOLD_SANDBOX_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+                    "SUREHOLD_SANDBOX_RETRY_FACTOR": "0.02",
+                    "SUREHOLD_SANDBOX_REFUND_SECONDS": "0",
+                    **settings,
+                }
             ),
             "sandbox",
         )
