@@ -51,12 +51,13 @@ class PriceChanged(DomainError):
         *,
         currency: str,
         expected_minor: int,
+        expected_currency: str,
         actual_minor: int,
         lines: Sequence[dict[str, Any]],
     ) -> None:
         super().__init__(
             "The total is not what you expected; nothing was placed.",
-            expected={"amount": expected_minor, "currency": currency},
+            expected={"amount": expected_minor, "currency": expected_currency},
             actual={"amount": actual_minor, "currency": currency},
             lines=list(lines),
         )

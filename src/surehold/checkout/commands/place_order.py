@@ -293,11 +293,13 @@ def _quote(
     if expected is not None and (
         expected != quote.total_minor or placement.expected_currency not in (None, quote.currency)
     ):
-        raise _price_changed(quote, expected, seen)
+        raise _price_changed(quote, expected, placement.expected_currency, seen)
     return quote
 
 
-def _price_changed(quote: Quote, expected_minor: int, seen: dict[VariantId, int]) -> PriceChanged:
+def _price_changed(
+    quote: Quote, expected_minor: int, expected_currency: str | None, seen: dict[VariantId, int]
+) -> PriceChanged:
     lines: list[dict[str, Any]] = []
     for line in quote.lines:
         entry: dict[str, Any] = {
@@ -313,6 +315,7 @@ def _price_changed(quote: Quote, expected_minor: int, seen: dict[VariantId, int]
     return PriceChanged(
         currency=quote.currency,
         expected_minor=expected_minor,
+        expected_currency=expected_currency or quote.currency,
         actual_minor=quote.total_minor,
         lines=lines,
     )

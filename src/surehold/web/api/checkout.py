@@ -13,10 +13,9 @@ from litestar.di import NamedDependency
 
 from surehold.cart import commands as carts
 from surehold.cart.errors import CartNotFound
-from surehold.catalog import queries as catalog
+from surehold.checkout import queries
 from surehold.checkout.commands import save_quote
 from surehold.checkout.errors import NothingToOrder
-from surehold.db import shop
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy, Fault
@@ -161,19 +160,9 @@ async def _price(parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]) 
                 )
             currency = content.currency
             lines = tuple((line[0], line[1]) for line in content.lines)
-        if not lines:
-            raise NothingToOrder("There is nothing in the basket.")
-        settings = await shop.load(connection)
-        sellable = await catalog.list_sellable(
-            connection, variant_ids=[variant_id for variant_id, _ in lines]
+        return await queries.price_basket(
+            connection, lines=lines, currency=currency, shipping_method=body.shipping_method
         )
-    return pricing.quote(
-        lines,
-        sellable=sellable,
-        currency=currency,
-        shipping_method=body.shipping_method,
-        settings=settings,
-    )
 
 
 @post(
