@@ -119,6 +119,20 @@ def test_report_names_what_was_promised(tmp_path: Path) -> None:
     assert [goal.is_met for goal in report.goals_of(found)] == [False, True, True]
 
 
+def test_the_harder_order_of_statements_is_the_opponent() -> None:
+    rows = [
+        Baseline(Form.STATEMENTS, 64, 500, 1),
+        Baseline(Form.STATEMENTS_LATE, 64, 800, 1),
+        Baseline(Form.CTE, 1, 2_000, 1),
+    ]
+
+    found = report.workload_of(rows, [a_run(64, 3_000), a_run(256, 4_000)], None)
+
+    assert found.multi_statement_64_per_s == 800
+    assert (found.ratio_64, found.ratio_64_equal) == (5.0, 3.75)
+    assert (found.ratio_best, found.ratio_best_equal) == (2.0, 1.5)
+
+
 def test_a_script_with_an_unknown_value_is_refused() -> None:
     sample = Sample(
         email="e", address="a", next_action="n", payload="p", request_hash="h", response="r"

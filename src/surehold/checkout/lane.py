@@ -50,7 +50,7 @@ def _busy(retry_after_seconds: int = 1) -> Busy:
 #: Every statement of a lane looks rows up by key, so there is one right plan, whatever the tables
 #: hold: index look-ups in a nested loop. It is made once. Left to itself the planner keeps a plan
 #: that was right for an empty store (its checks of foreign keys, too), and the lane slows down as
-#: the store fills; planning each time instead costs a fifth of the database's time.
+#: the store fills; planning each time instead costs about a third of its time.
 PLANNING: Final = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
