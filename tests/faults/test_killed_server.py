@@ -18,7 +18,7 @@ from surehold.db.invariants import check_invariants
 from surehold.jobs import outbox
 from tests.builders.catalog import a_product
 from tests.support.placing import counters
-from tests.support.shop import Shop, a_body, a_key, a_shop
+from tests.support.shop import Shop, a_body, a_key, a_shop, make_due
 
 #: Reached while the order is placed, in this order.
 PLACING = (
@@ -64,22 +64,9 @@ async def _wait_paid(shop: Shop, db: Database, order: dict[str, Any]) -> None:
     """Sweep as the worker does until the order is paid; what is leased comes due by itself."""
     async with asyncio.timeout(40):
         while await _status(shop, order) != "paid":
-            await _make_due(db)
+            await make_due(db)
             await shop.cleanup()
             await asyncio.sleep(0.1)
-
-
-async def _make_due(db: Database) -> None:
-    """Let every lease run out now instead of in some seconds."""
-    async with db.connection() as connection:
-        for table, column in (
-            ("payment_operations", "next_attempt_at"),
-            ("webhook_events", "next_attempt_at"),
-            ("payments", "next_check_at"),
-        ):
-            await connection.raw.execute(
-                f"UPDATE {table} SET {column} = store_now() WHERE {column} IS NOT NULL"
-            )
 
 
 async def _provider_payment(db: Database) -> str:
@@ -91,7 +78,7 @@ async def _provider_payment(db: Database) -> str:
 
 async def _check_books(shop: Shop, db: Database, order: dict[str, Any]) -> None:
     """The provider's own book is the judge: what it took once, we have once."""
-    await _make_due(db)
+    await make_due(db)
     await shop.cleanup()
     report = await shop.sandbox_report()
     assert [(row["type"], row["amount"]) for row in report] == [
@@ -177,7 +164,7 @@ async def test_P1_a_lost_answer_is_unknown_and_then_found_out(fresh_url: str) ->
         assert answer.status_code == 201
         assert answer.json()["payment"]["state"] == "unknown"
         assert answer.json()["payment"]["next_action"]["type"] == "wait"
-        await _make_due(db)
+        await make_due(db)
         await shop.cleanup()
         async with db.connection() as connection:
             state = await connection.raw.fetchval("SELECT state FROM payments")

@@ -14,7 +14,7 @@ from surehold.db.invariants import check_invariants
 from surehold.jobs import outbox
 from tests.builders.catalog import a_product
 from tests.support.placing import counters
-from tests.support.shop import Shop, a_body, a_key, a_shop
+from tests.support.shop import Shop, a_body, a_key, a_shop, make_due
 
 
 @pytest.fixture
@@ -55,21 +55,9 @@ async def _read(shop: Shop, order: dict[str, Any]) -> dict[str, Any]:
 async def _wait_for(shop: Shop, db: Database, order: dict[str, Any], status: str) -> None:
     async with asyncio.timeout(40):
         while (await _read(shop, order))["status"] != status:
-            await _make_due(db)
+            await make_due(db)
             await shop.cleanup()
             await asyncio.sleep(0.1)
-
-
-async def _make_due(db: Database) -> None:
-    async with db.connection() as connection:
-        for table, column in (
-            ("payment_operations", "next_attempt_at"),
-            ("webhook_events", "next_attempt_at"),
-            ("payments", "next_check_at"),
-        ):
-            await connection.raw.execute(
-                f"UPDATE {table} SET {column} = store_now() WHERE {column} IS NOT NULL"
-            )
 
 
 async def _end_holds(shop: Shop, db: Database) -> None:
@@ -94,7 +82,7 @@ async def _book(shop: Shop) -> list[tuple[str, int]]:
 
 
 async def _check(db: Database, shop: Shop) -> None:
-    await _make_due(db)
+    await make_due(db)
     await shop.cleanup()
     await outbox.publish(db, subscribers=())
     async with db.connection() as connection:
@@ -153,7 +141,7 @@ async def test_P2_a_second_payment_of_one_order_goes_back(db: Database, shop: Sh
     total = order["total"]["amount"]
     async with asyncio.timeout(40):
         while len(await _book(shop)) < 3 or (await _read(shop, order))["refunded"]["amount"] == 0:
-            await _make_due(db)
+            await make_due(db)
             await shop.cleanup()
             await asyncio.sleep(0.1)
 
@@ -180,7 +168,7 @@ async def test_P9_a_wrong_amount_is_parked_for_a_person(
     await shop.control(f"payments/{await _provider_payment(db, placed['payment'])}/capture")
     async with asyncio.timeout(20):
         while not (await _read(shop, placed["order"]))["payment"]["is_under_review"]:
-            await _make_due(db)
+            await make_due(db)
             await shop.cleanup()
             await asyncio.sleep(0.1)
 

@@ -21,7 +21,6 @@ from uuid import uuid4
 import httpx2
 
 from surehold.db import Database
-from surehold.db.database import Settings
 from surehold.kernel.faults import VARIABLE
 
 SECRETS: Final = {
@@ -206,11 +205,17 @@ async def a_shop(url: str) -> AsyncIterator[Shop]:
             await shop.close()
 
 
-@asynccontextmanager
-async def database_of(shop: Shop) -> AsyncIterator[Database]:
-    """The shop's database, for what a test looks up or prepares."""
-    async with Database(Settings(url=shop.database_url)) as db:
-        yield db
+async def make_due(db: Database) -> None:
+    """Let every lease run out now instead of in some seconds."""
+    async with db.connection() as connection:
+        for table, column in (
+            ("payment_operations", "next_attempt_at"),
+            ("webhook_events", "next_attempt_at"),
+            ("payments", "next_check_at"),
+        ):
+            await connection.raw.execute(
+                f"UPDATE {table} SET {column} = store_now() WHERE {column} IS NOT NULL"
+            )
 
 
 def a_body(*lines: tuple[str, int], provider: str = "sandbox", **more: Any) -> dict[str, Any]:
