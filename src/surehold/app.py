@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 DEMO_PICTURES: Final = Path(__file__).with_name("demo") / "images"
 
 
+#: Connections of each process that are kept for checkouts and webhooks.
+POOL_RESERVE: Final = 2
+
+
 class MissingSetting(RuntimeError):
     """A setting without which this process cannot work."""
 
@@ -50,6 +54,7 @@ def database_of(config: Config, *, name: str) -> Database:
             url=config.database_url.get_secret_value(),
             schema=config.store,
             pool_max=config.pool_max,
+            pool_reserve=min(POOL_RESERVE, config.pool_max // 4),
             application_name=f"surehold:{name}",
         )
     )
@@ -103,7 +108,9 @@ def checkout_of(
     )
     return Checkout(
         context,
-        placing=Lane(db, name="placing", work=PlacementWork(context), settings=lane_settings),
+        placing=Lane(
+            db, name="placing", work=PlacementWork(context), settings=lane_settings, runners=2
+        ),
         settling=Lane(db, name="settling", work=SettlementWork(context), settings=lane_settings),
     )
 

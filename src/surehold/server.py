@@ -25,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from surehold import logs, processes
 from surehold.config import Config
+from surehold.web.requests import WHOLE_BODY
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ DRAIN_SECONDS: Final = 15
 HEAD_BYTES_MAX: Final = 32_768
 CONCURRENCY_MAX: Final = 2_000
 BACKLOG: Final = 2_048
+_EXTENSIONS: Final[dict[str, dict[object, object]]] = {WHOLE_BODY: {}}
 #: A process that ends sooner than this could not start.
 START_SECONDS: Final = 3
 
@@ -53,9 +55,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     uvicorn waits for ever for the rest of a head or of a body. Here a head, the silence before it
     included, has ``HEAD_SECONDS`` and ``HEAD_BYTES_MAX``, and a body has ``BODY_SECONDS``.
+
+    A request that comes whole, as nearly all do, touches no timer: a deadline is a number, and
+    the timer that looks at it is set only when it would look too late.
     """
 
-    _deadline: asyncio.TimerHandle | None = None
+    _due_at: float | None = None
+    _timer: asyncio.TimerHandle | None = None
     _is_in_head = True
     _is_refused = False
     _head_bytes = 0
@@ -67,7 +73,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is due any more."""
-        self._disarm()
+        self._due_at = None
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -75,12 +83,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_refused:
             return
         if self._is_in_head:
-            if self._deadline is None:
-                self._arm(HEAD_SECONDS)
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._is_in_head and self._head_bytes > HEAD_BYTES_MAX:
+        if not self._is_in_head:
+            if self._due_at is None:
+                self._arm(BODY_SECONDS)
+        elif self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(b"431 Request Header Fields Too Large")
+        elif self._head_bytes and self._due_at is None:
+            self._arm(HEAD_SECONDS)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -89,15 +100,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole; a body is due."""
+        self._due_at = None
         self._is_in_head = False
         self._head_bytes = 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > HEAD_BYTES_MAX:
             self._refuse(b"431 Request Header Fields Too Large")
-        if self._is_refused:
-            return
-        self._arm(BODY_SECONDS)
-        super().on_headers_complete()
+        if not self._is_refused:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -106,28 +116,32 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole; the next one may take its time within uvicorn's own limit."""
-        self._disarm()
+        self._due_at = None
         self._is_in_head = True
         if not self._is_refused:
+            self.scope["extensions"] = _EXTENSIONS
             super().on_message_complete()
 
-    def _arm(self, seconds: int) -> None:
-        self._disarm()
-        self._deadline = self.loop.call_later(seconds, self._give_up)
+    def _arm(self, seconds: float) -> None:
+        self._due_at = due_at = self.loop.time() + seconds
+        if self._timer is not None:
+            if self._timer.when() <= due_at:
+                return
+            self._timer.cancel()
+        self._timer = self.loop.call_at(due_at, self._look)
 
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _give_up(self) -> None:
-        self._deadline = None
-        if not self.transport.is_closing():
+    def _look(self) -> None:
+        self._timer = None
+        if self._due_at is None:
+            return
+        if self._due_at > self.loop.time():
+            self._timer = self.loop.call_at(self._due_at, self._look)
+        elif not self.transport.is_closing():
             self.transport.close()
 
     def _refuse(self, status: bytes) -> None:
         self._is_refused = True
-        self._disarm()
+        self._due_at = None
         if not self.transport.is_closing():
             self.transport.write(
                 b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"

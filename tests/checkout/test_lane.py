@@ -9,8 +9,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from surehold.checkout.lane import Lane, LaneSettings
+from surehold.checkout.lane import Lane, LaneSettings, LetNext
 from surehold.db import Database
+from surehold.kernel import clock
 from surehold.kernel.errors import Busy, DomainError, Kind
 
 
@@ -29,12 +30,21 @@ class Recorder:
         self.batches: list[list[str]] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        #: A batch with one of these in it lasts until it is set, and lets the next one begin.
+        self.lasting: dict[str, asyncio.Event] = {}
+        #: What the batches to come raise.
+        self.failures: list[Exception] = []
 
     async def __call__(
-        self, connection: asyncpg.Connection[Any], requests: Sequence[str]
+        self, connection: asyncpg.Connection[Any], requests: Sequence[str], let_next: LetNext
     ) -> Sequence[str | DomainError]:
         await self.gate.wait()
         self.batches.append(list(requests))
+        if self.failures:
+            raise self.failures.pop(0)
+        for request in self.lasting.keys() & set(requests):
+            let_next()
+            await self.lasting[request].wait()
         async with connection.transaction():
             for request in requests:
                 if request == "guilty":
@@ -44,8 +54,12 @@ class Recorder:
         return [Refused("no") if request == "refuse" else request.upper() for request in requests]
 
 
-async def _open(db: Database, work: Recorder, **limits: int) -> Lane[str, str]:
-    lane: Lane[str, str] = Lane(db, name="test", work=work, settings=LaneSettings(**limits))
+async def _open(
+    db: Database, work: Recorder, *, runners: int = 1, **limits: int
+) -> Lane[str, str]:
+    lane: Lane[str, str] = Lane(
+        db, name="test", work=work, settings=LaneSettings(**limits), runners=runners
+    )
     await lane.open()
     return lane
 
@@ -172,6 +186,40 @@ async def test_a_lost_connection_fails_nobody_else_and_heals(db: Database) -> No
     await lane.close()
 
 
+async def test_a_lost_connection_runs_the_batch_again_as_it_is(db: Database) -> None:
+    work = Recorder()
+    lane = await _open(db, work)
+    work.gate.clear()
+    opener = asyncio.create_task(lane.submit("opener"))
+    await asyncio.sleep(0.05)
+    tasks = [asyncio.create_task(lane.submit(name)) for name in "ab"]
+    await asyncio.sleep(0.05)
+    work.failures = [ConnectionResetError(), ConnectionResetError()]
+
+    work.gate.set()
+    answers = await asyncio.gather(opener, *tasks, return_exceptions=True)
+
+    assert isinstance(answers[0], Busy)
+    assert "cannot tell yet" in answers[0].detail
+    assert answers[1:] == ["A", "B"]
+    assert work.batches == [["opener"], ["opener"], ["a", "b"]]
+    assert lane.figures.reruns == 0
+    await lane.close()
+
+
+async def test_who_is_in_a_batch_that_outlasts_the_end_is_answered(db: Database) -> None:
+    work = Recorder()
+    lane = await _open(db, work, drain_seconds=0)
+    work.gate.clear()
+    stuck = asyncio.create_task(lane.submit("stuck"))
+    await asyncio.sleep(0.05)
+
+    await lane.close()
+
+    with pytest.raises(Busy, match="cannot tell yet"):
+        await stuck
+
+
 async def test_a_slow_cycle_makes_the_next_batch_smaller(db: Database) -> None:
     work = Recorder()
     lane = await _open(db, work, batch_max=64, batch_min=2, cycle_target_ms=20)
@@ -184,4 +232,143 @@ async def test_a_slow_cycle_makes_the_next_batch_smaller(db: Database) -> None:
 
     assert before == 16
     assert lane.figures.batch_limit == 2
+    await lane.close()
+
+
+async def _begun(work: Recorder, count: int) -> None:
+    async with asyncio.timeout(5):
+        while len(work.batches) < count:
+            await asyncio.sleep(0.005)
+
+
+async def test_a_batch_begins_beside_one_that_lets_it(db: Database) -> None:
+    work = Recorder()
+    work.lasting = {"first": asyncio.Event(), "second": asyncio.Event()}
+    lane = await _open(db, work, runners=2)
+
+    first = asyncio.create_task(lane.submit("first"))
+    await _begun(work, 1)
+    second = asyncio.create_task(lane.submit("second"))
+    await _begun(work, 2)
+    third = asyncio.create_task(lane.submit("third"))
+    await asyncio.sleep(0.05)
+    with_two_running = list(work.batches)
+    work.lasting["second"].set()
+
+    assert await second == "SECOND"
+    assert await third == "THIRD"
+    assert not first.done()
+    work.lasting["first"].set()
+    assert await first == "FIRST"
+    assert with_two_running == [["first"], ["second"]]
+    assert work.batches == [["first"], ["second"], ["third"]]
+    await lane.close()
+
+
+async def test_a_batch_that_lets_nobody_is_alone(db: Database) -> None:
+    work = Recorder()
+    lane = await _open(db, work, runners=2)
+    work.gate.clear()
+    tasks = [asyncio.create_task(lane.submit("a"))]
+    await asyncio.sleep(0.05)
+    tasks += [asyncio.create_task(lane.submit(letter)) for letter in "bcd"]
+    await asyncio.sleep(0.05)
+    begun = lane.figures.batches
+
+    work.gate.set()
+
+    assert await asyncio.gather(*tasks) == ["A", "B", "C", "D"]
+    assert begun == 1
+    assert work.batches == [["a"], ["b", "c", "d"]]
+    await lane.close()
+
+
+async def test_closing_waits_for_batches_side_by_side(db: Database) -> None:
+    work = Recorder()
+    work.lasting = {"first": asyncio.Event(), "second": asyncio.Event()}
+    lane = await _open(db, work, runners=2)
+    first = asyncio.create_task(lane.submit("first"))
+    await _begun(work, 1)
+    second = asyncio.create_task(lane.submit("second"))
+    await _begun(work, 2)
+    third = asyncio.create_task(lane.submit("third"))
+    await asyncio.sleep(0.01)
+    closing = asyncio.create_task(lane.close())
+    await asyncio.sleep(0.01)
+
+    assert not closing.done()
+    assert not lane.is_open
+    work.lasting["first"].set()
+    assert await first == "FIRST"
+    assert await third == "THIRD"
+    assert not closing.done()
+    work.lasting["second"].set()
+    await closing
+    assert await second == "SECOND"
+
+
+async def test_an_idle_lane_with_two_runners_closes_at_once(db: Database) -> None:
+    lane = await _open(db, Recorder(), runners=2, drain_seconds=60)
+    assert lane.is_open
+    assert await lane.submit("a") == "A"
+
+    async with asyncio.timeout(5):
+        await lane.close()
+
+    assert not lane.is_open
+
+
+async def test_who_was_second_with_a_key_is_run_again_with_its_batch(db: Database) -> None:
+    work = Recorder()
+    lane = await _open(db, work)
+    work.failures = [asyncpg.UniqueViolationError("somebody was first")]
+    work.gate.clear()
+    tasks = [asyncio.create_task(lane.submit(letter)) for letter in "ab"]
+    await asyncio.sleep(0.01)
+
+    work.gate.set()
+
+    assert await asyncio.gather(*tasks) == ["A", "B"]
+    assert work.batches == [["a", "b"], ["a", "b"]]
+    assert lane.figures.reruns == 0
+    await lane.close()
+
+
+async def test_a_batch_that_is_second_twice_is_run_one_by_one(db: Database) -> None:
+    work = Recorder()
+    lane = await _open(db, work)
+    work.failures = [asyncpg.UniqueViolationError("first"), asyncpg.DeadlockDetectedError("again")]
+    work.gate.clear()
+    tasks = [asyncio.create_task(lane.submit(letter)) for letter in "ab"]
+    await asyncio.sleep(0.01)
+
+    work.gate.set()
+
+    assert await asyncio.gather(*tasks) == ["A", "B"]
+    assert work.batches == [["a", "b"], ["a", "b"], ["a"], ["b"]]
+    assert lane.figures.reruns == 2
+    await lane.close()
+
+
+async def test_waiting_for_the_batch_before_makes_no_batch_smaller(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = 100.0
+    monkeypatch.setattr(clock, "monotonic_seconds", lambda: seconds)
+    work = Recorder()
+    work.lasting = {"first": asyncio.Event(), "second": asyncio.Event()}
+    lane = await _open(db, work, runners=2, cycle_target_ms=100, batch_min=2, batch_max=64)
+    first = asyncio.create_task(lane.submit("first"))
+    await _begun(work, 1)
+    second = asyncio.create_task(lane.submit("second"))
+    await _begun(work, 2)
+
+    seconds += 0.08
+    work.lasting["first"].set()
+    await first
+    seconds += 0.08
+    work.lasting["second"].set()
+    await second
+
+    assert lane.figures.batch_limit == 16
     await lane.close()

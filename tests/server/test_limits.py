@@ -96,6 +96,44 @@ async def test_l1_half_a_body_is_closed() -> None:
         assert 0.5 < await seconds_until_closed(reader) < 1.2
 
 
+async def test_l1_half_a_head_has_its_own_time_after_a_request() -> None:
+    async with connected() as (reader, writer):
+        # The look at the first deadline comes while this one still has time.
+        await asyncio.sleep(0.2)
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert (await answer(reader)).startswith(b"HTTP/1.1 200 OK")
+        writer.write(b"GET / HTTP/1.1\r\n")
+        assert 0.3 < await seconds_until_closed(reader) < 1
+
+
+async def test_l1_half_a_body_has_its_own_time_after_a_request() -> None:
+    async with connected() as (reader, writer):
+        await asyncio.sleep(0.2)
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert (await answer(reader)).startswith(b"HTTP/1.1 200 OK")
+        writer.write(b"POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n1234")
+        assert 0.5 < await seconds_until_closed(reader) < 1.2
+
+
+async def test_l1_a_deadline_that_was_met_closes_nothing() -> None:
+    async with connected() as (reader, writer):
+        for _ in range(3):
+            writer.write(b"POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\na")
+            await asyncio.sleep(0.3)
+            writer.write(b"bc")
+            assert await answer(reader) == b"HTTP/1.1 200 OK 3"
+
+
+async def test_a_request_that_comes_whole_is_said_to_be_whole() -> None:
+    async with connected() as (reader, writer):
+        writer.write(b"POST /whole HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc" * 2)
+        assert [await answer(reader) for _ in range(2)] == [b"HTTP/1.1 200 OK True"] * 2
+        writer.write(b"POST /whole HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\na")
+        await asyncio.sleep(0.1)
+        writer.write(b"bc")
+        assert await answer(reader) == b"HTTP/1.1 200 OK False"
+
+
 async def test_slow_answer_is_waited_for() -> None:
     async with connected() as (reader, writer):
         writer.write(b"POST /slow HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nok")

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from surehold.config import Config
+from surehold.web.requests import is_whole
 
 #: A folder; each process writes a file there when it has begun and when it has drained.
 TRACE_VARIABLE = "SUREHOLD_TEST_TRACE"
 
 
 class Application:
-    """Answers its process number; ``/slow`` takes a second, ``/body`` says how much came."""
+    """Answers its process number; ``/slow`` takes a second, ``/body`` says how much came.
+
+    ``/whole`` says whether the server said, before anything was read, that all of it was there.
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -24,6 +28,7 @@ class Application:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
+        is_said_whole = is_whole(scope)
         size = 0
         while True:
             message = await receive()
@@ -34,7 +39,8 @@ class Application:
             await asyncio.sleep(1)
         if scope["path"] == "/exit":
             os._exit(9)
-        text = str(size if scope["path"] == "/body" else os.getpid()).encode()
+        answers = {"/body": size, "/whole": is_said_whole}
+        text = str(answers.get(scope["path"], os.getpid())).encode()
         headers = [(b"content-length", str(len(text)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": text})

@@ -13,11 +13,12 @@ from surehold.checkout.model import Placed, PlacedOrder, Placement
 from surehold.db import Database
 from surehold.db.shop import ShopSettings
 from surehold.identity.tokens import OrderAccess
-from surehold.kernel.ids import OperationId, PaymentId, new_id
+from surehold.kernel.ids import OperationId, PaymentId, merchant_reference, new_id
 from surehold.kernel.money import Money
 from surehold.orders.model import Order
 from surehold.payments.commands import create_key
 from surehold.payments.model import (
+    NextAction,
     Operation,
     OperationKind,
     OperationState,
@@ -101,21 +102,32 @@ class Context(msgspec.Struct, frozen=True):
         """
         provider = self.providers.get_for(provider_name, currency=order.currency)
         payment_id = PaymentId(new_id())
+        state: PaymentState = PaymentState.PENDING
+        provider_payment_id: str | None = None
+        next_action: NextAction = WAIT
         local = self.providers.find_local(provider_name)
+        if local is not None:
+            begun = local.begin(
+                merchant_reference=merchant_reference(payment_id),
+                order_number=order.number,
+                settings=settings,
+            )
+            state, next_action = begun.state, begun.next_action
+            provider_payment_id = begun.provider_payment_id
         payment = Payment(
             id=payment_id,
             order_id=order.id,
             provider=provider.name,
             account=provider.account,
-            provider_payment_id=None,
-            state=PaymentState.PENDING,
+            provider_payment_id=provider_payment_id,
+            state=state,
             currency=order.currency,
             requested_minor=order.total_minor,
             authorized_minor=0,
             captured_minor=0,
             refunded_minor=0,
             disputed_minor=0,
-            next_action=WAIT,
+            next_action=next_action,
             failure_code=None,
             failure_message=None,
             review_reason=None,
@@ -125,20 +137,7 @@ class Context(msgspec.Struct, frozen=True):
             updated_at=now,
         )
         if local is not None:
-            begun = local.begin(
-                merchant_reference=payment.merchant_reference,
-                order_number=order.number,
-                settings=settings,
-            )
-            return (
-                msgspec.structs.replace(
-                    payment,
-                    state=begun.state,
-                    provider_payment_id=begun.provider_payment_id,
-                    next_action=begun.next_action,
-                ),
-                None,
-            )
+            return payment, None
         return payment, self._create_operation(order, payment, expires_at=expires_at)
 
     def _create_operation(

@@ -6,6 +6,7 @@ from surehold.db.database import (
     NestedTransaction,
     Transaction,
     is_transaction_open,
+    urgent,
 )
 from surehold.db.statement import Statement, command, query
 
@@ -18,4 +19,5 @@ __all__ = [
     "command",
     "is_transaction_open",
     "query",
+    "urgent",
 ]

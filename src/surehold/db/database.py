@@ -7,8 +7,8 @@ bounded. A task that has a transaction open is marked, so that the HTTP client c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any, ClassVar, Final, Self, TypeVar, cast
@@ -27,6 +27,7 @@ RETRYABLE: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 ATTEMPTS: Final = 3
 
 _open: ContextVar[bool] = ContextVar("surehold_transaction_open", default=False)
+_urgent: ContextVar[bool] = ContextVar("surehold_urgent", default=False)
 
 
 class NestedTransaction(RuntimeError):
@@ -36,6 +37,19 @@ class NestedTransaction(RuntimeError):
 def is_transaction_open() -> bool:
     """Whether the current task holds a transaction: then nothing may leave the building."""
     return _open.get()
+
+
+@contextmanager
+def urgent() -> Iterator[None]:
+    """Let what is done in this block, and the tasks it begins, take the pool's reserve, too.
+
+    For what must go on while everything else waits: orders, and what providers tell us.
+    """
+    token = _urgent.set(True)
+    try:
+        yield
+    finally:
+        _urgent.reset(token)
 
 
 class Connection:
@@ -82,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True):
     schema: str = "store"
     pool_min: int = 1
     pool_max: int = 10
+    #: Connections of the pool that only urgent work may take.
+    pool_reserve: int = 0
     statement_timeout_ms: int = 5_000
     lock_timeout_ms: int = 3_000
     idle_in_transaction_timeout_ms: int = 10_000
@@ -101,6 +117,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._ordinary = asyncio.Semaphore(max(1, settings.pool_max - settings.pool_reserve))
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -143,6 +160,11 @@ class Database:
             return 0, 0
         idle = self._pool.get_idle_size()
         return idle, self._pool.get_size() - idle
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether whoever asks for a connection now, without being urgent, must wait for it."""
+        return self._ordinary.locked()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -199,12 +221,32 @@ class Database:
 
     @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        if _urgent.get():
+            async with self._lent() as raw:
+                yield raw
+            return
+        if self._ordinary.locked():
+            try:
+                async with asyncio.timeout(self.settings.acquire_timeout_seconds):
+                    await self._ordinary.acquire()
+            except TimeoutError:
+                raise _all_in_use() from None
+        else:
+            await self._ordinary.acquire()
+        try:
+            async with self._lent() as raw:
+                yield raw
+        finally:
+            self._ordinary.release()
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
         if self._pool is None:
             raise RuntimeError("the database is not open")
         try:
             raw = await self._pool.acquire(timeout=self.settings.acquire_timeout_seconds)
         except TimeoutError:
-            raise Busy("Every database connection is in use; try again.") from None
+            raise _all_in_use() from None
         try:
             yield cast("asyncpg.Connection[asyncpg.Record]", raw)
         finally:
@@ -224,17 +266,27 @@ class Database:
         }
 
 
+def _all_in_use() -> Busy:
+    return Busy("Every database connection is in use; try again.")
+
+
 @asynccontextmanager
 async def transaction_on(raw: asyncpg.Connection[Any]) -> AsyncIterator[Transaction]:
-    """One transaction on a connection that the caller owns."""
+    """One transaction on a connection that the caller owns; closed if none can begin on it."""
     if _open.get():
         raise NestedTransaction("a transaction is open in this task; pass it on")
     token = _open.set(True)
+    is_begun = False
     try:
         async with raw.transaction():
+            is_begun = True
             yield Transaction(raw)
     finally:
         _open.reset(token)
+        if not is_begun:
+            # asyncpg takes a transaction that could not begin for the outermost one from then on,
+            # and would only set savepoints in it. A pool mends that; an owner must connect anew.
+            raw.terminate()
 
 
 async def prepare_connection(raw: asyncpg.Connection[Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from surehold.kernel.errors import DomainError, Kind
 
 LIFETIME: Final = timedelta(hours=24)
 MAX_LENGTH: Final = 200
+_BY_KEY: Final = attrgetter("key")
 
 
 class IdempotencyKeyReused(DomainError):
@@ -52,9 +54,7 @@ class NewKey(msgspec.Struct, frozen=True):
 
     key: str
     request_hash: bytes
-    state: str
     subject_id: UUID
-    status: int | None
     response: bytes | None
 
 
@@ -74,21 +74,26 @@ async def find(
     }
 
 
-async def insert(tx: Transaction, *, scope: str, keys: Sequence[NewKey], now: datetime) -> None:
-    """Store keys with what they came to.
+async def insert(
+    tx: Transaction, *, scope: str, status: int, keys: Sequence[NewKey], now: datetime
+) -> None:
+    """Store keys with what they came to; ``status`` is that of every response there is.
+
+    They are written in key order, so that two processes that insert some of the same keys wait
+    for each other in a line and not in a circle.
 
     Raises:
         asyncpg.UniqueViolationError: Another process was first; look again.
     """
+    ordered = sorted(keys, key=_BY_KEY)
     await tx.run(
         sql.INSERT_KEYS,
         scope,
-        [key.key for key in keys],
-        [key.request_hash for key in keys],
-        [key.state for key in keys],
-        [key.subject_id for key in keys],
-        [key.status for key in keys],
-        [key.response for key in keys],
+        status,
+        [key.key for key in ordered],
+        [key.request_hash for key in ordered],
+        [key.subject_id for key in ordered],
+        [key.response for key in ordered],
         now,
         LIFETIME,
     )

@@ -75,10 +75,11 @@ INSERT_KEYS: Final = command(
     /* db.insert_keys */
     INSERT INTO idempotency_keys
            (scope, key, request_hash, state, subject_id, status, response, created_at, expires_at)
-    SELECT $1, key, request_hash, state, subject_id, status, response, $8::timestamptz,
-           $8::timestamptz + $9::interval
-      FROM unnest($2::text[], $3::bytea[], $4::text[], $5::uuid[], $6::smallint[], $7::bytea[])
-           AS new (key, request_hash, state, subject_id, status, response)
+    SELECT $1, key, request_hash, CASE WHEN response IS NULL THEN 'placed' ELSE 'done' END,
+           subject_id, CASE WHEN response IS NOT NULL THEN $2::smallint END, response,
+           $7::timestamptz, $7::timestamptz + $8::interval
+      FROM unnest($3::text[], $4::bytea[], $5::uuid[], $6::bytea[])
+           AS new (key, request_hash, subject_id, response)
     """
 )
 

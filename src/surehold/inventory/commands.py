@@ -21,6 +21,7 @@ from surehold.inventory.model import (
     StockChange,
     StockLevel,
 )
+from surehold.inventory.sql import receiving
 from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import LocationId, ReservationId, VariantId, new_id
 
@@ -73,6 +74,23 @@ async def change_stock(tx: Transaction, *, changes: Iterable[StockChange]) -> No
         [key[1] for key, _ in kept],
         [total[0] for _, total in kept],
         [total[1] for _, total in kept],
+    )
+
+
+async def insert_holds(tx: Transaction, *, holds: Sequence[Reservation], now: datetime) -> None:
+    """Write active reservations that begin now; the caller changes the counters."""
+    if not holds:
+        return
+    await tx.run(
+        sql.INSERT_HOLDS,
+        [row.id for row in holds],
+        [row.holder_id for row in holds],
+        [row.order_line_id for row in holds],
+        [row.variant_id for row in holds],
+        [row.location_id for row in holds],
+        [row.quantity for row in holds],
+        [row.expires_at - now for row in holds],
+        now,
     )
 
 
@@ -202,7 +220,7 @@ async def reserve(
             )
             for take in outcome.takes
         )
-        await insert_reservations(tx, reservations=rows)
+        await insert_holds(tx, holds=rows, now=now)
         await change_stock(
             tx,
             changes=[
@@ -296,3 +314,51 @@ async def open_stock(
         reference,
         actor,
     )
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """Units of one variant that came to one place."""
+
+    variant_id: VariantId
+    location_id: LocationId
+    quantity: int
+
+
+async def receive_stock(
+    db: Database, *, arrivals: Sequence[Arrival], reference: str, actor: str
+) -> int:
+    """Add units that arrived, each level with the movement that explains it; returns how many.
+
+    A reference counts once per level: receiving it again, with whatever units, adds none.
+
+    Raises:
+        InvalidInput: A quantity is not from 1 to 1,000,000.
+        VariantNotStocked: No stock is kept of a variant at its place; nothing was added.
+    """
+    rules.check_arriving(arrival.quantity for arrival in arrivals)
+    units: dict[tuple[VariantId, LocationId], int] = {}
+    for arrival in arrivals:
+        key = (arrival.variant_id, arrival.location_id)
+        units[key] = units.get(key, 0) + arrival.quantity
+
+    async def work(tx: Transaction) -> int:
+        levels, _ = await lock_stock(tx, variant_ids={variant_id for variant_id, _ in units})
+        kept = {(level.variant_id, level.location_id) for row in levels.values() for level in row}
+        missing = sorted({str(variant_id) for variant_id, _ in units.keys() - kept})
+        if missing:
+            raise VariantNotStocked(
+                "No stock is kept of this variant at this place.", variant_ids=missing
+            )
+        # Whoever received the same reference held these locks, so the statement sees its movement.
+        added = await tx.all(
+            receiving.RECEIVE_STOCK,
+            [key[0] for key in units],
+            [key[1] for key in units],
+            list(units.values()),
+            [new_id() for _ in units],
+            reference,
+            actor,
+        )
+        return sum(row.quantity for row in added)
+
+    return await db.retrying(work)

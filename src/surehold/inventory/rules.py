@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from surehold.inventory.model import Reservation, ReservationState, Shortage, StockLevel
 from surehold.inventory.states import RESERVATION, ReservationEvent
+from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import LocationId, VariantId
+
+#: More than this of one variant at once is a typing error.
+ARRIVING_MAX: Final = 1_000_000
 
 Lines = Sequence[tuple[VariantId, int]]
 
@@ -108,3 +113,22 @@ def prolonged(
     grace = reservation.is_grace_used if is_grace_used is None else is_grace_used
     later = max(until, reservation.expires_at)
     return msgspec.structs.replace(reservation, expires_at=later, is_grace_used=grace)
+
+
+def check_arriving(quantities: Iterable[int]) -> None:
+    """Refuse a delivery with a quantity that cannot be meant.
+
+    Raises:
+        InvalidInput: One of them is not from 1 to 1,000,000.
+    """
+    faults = tuple(
+        Fault(
+            f"/arrivals/{index}/quantity",
+            "quantity_out_of_range",
+            f"From 1 to {ARRIVING_MAX:,} units can arrive at once.",
+        )
+        for index, quantity in enumerate(quantities)
+        if not 1 <= quantity <= ARRIVING_MAX
+    )
+    if faults:
+        raise InvalidInput(faults)

@@ -23,7 +23,7 @@ async def lock_orders(tx: Transaction, *, ids: Sequence[OrderId]) -> dict[OrderI
 
 
 async def insert_orders(tx: Transaction, *, orders: Sequence[Order], now: datetime) -> None:
-    """Write placed orders; the database writes the first line of each history."""
+    """Write orders just placed by a buyer; the database writes the first line of each history."""
     await tx.run(
         sql.INSERT_ORDERS,
         [row.id for row in orders],
@@ -42,11 +42,7 @@ async def insert_orders(tx: Transaction, *, orders: Sequence[Order], now: dateti
         [row.shipping_address for row in orders],
         [row.billing_address for row in orders],
         [row.provider for row in orders],
-        [row.status.value for row in orders],
-        [row.payment_status.value for row in orders],
         now,
-        [row.changed_by for row in orders],
-        [row.change_reason for row in orders],
     )
 
 

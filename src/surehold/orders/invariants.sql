@@ -99,6 +99,31 @@ SELECT line.id, orders.number, orders.status, line.quantity, coalesce(owned.unit
                          'in_transit', 'delivered')
    AND coalesce(owned.units, 0) <> line.quantity;
 
+-- SHP1: An order is called shipped when every unit of it was sent, and partially shipped when some.
+SELECT orders.id, orders.number, orders.fulfillment_status, line.units AS ordered,
+       coalesce(sent.units, 0) AS shipped
+  FROM orders
+  LEFT JOIN (
+        SELECT order_id, sum(shipped_quantity) AS units
+          FROM allocations
+         WHERE shipped_quantity <> 0
+         GROUP BY order_id) AS sent
+    ON sent.order_id = orders.id
+ CROSS JOIN LATERAL (
+        SELECT sum(quantity) AS units
+          FROM order_lines
+         WHERE order_lines.order_id = orders.id) AS line
+ WHERE (sent.order_id IS NOT NULL
+        OR orders.fulfillment_status NOT IN ('unfulfilled', 'processing', 'ready_for_shipment'))
+   AND CASE
+       WHEN orders.fulfillment_status IN ('shipped', 'in_transit', 'delivered')
+       THEN coalesce(sent.units, 0) <> line.units
+       WHEN orders.fulfillment_status = 'partially_shipped'
+       THEN coalesce(sent.units, 0) NOT BETWEEN 1 AND line.units - 1
+       WHEN orders.fulfillment_status = 'returned'
+       THEN coalesce(sent.units, 0) = 0
+       ELSE sent.units <> 0 END;
+
 -- STK6: A canceled order holds nothing and owns nothing that could still be sold.
 SELECT orders.id, orders.number, hold.id AS hold_id
   FROM orders

@@ -73,6 +73,7 @@ LIST_EVENTS: Final = query(
     OrderEvent,
 )
 
+# Every order begins in the same state, by the same hand: what is always so is not sent.
 INSERT_ORDERS: Final = command(
     """
     /* orders.insert_orders */
@@ -83,16 +84,14 @@ INSERT_ORDERS: Final = command(
             changed_by, change_reason, updated_at)
     SELECT id, number, cart_id, email, currency, subtotal_minor, discount_minor, shipping_minor,
            shipping_tax_minor, tax_minor, total_minor, is_tax_included, shipping_method,
-           shipping_address, billing_address, provider, status, payment_status, $19,
-           changed_by, change_reason, $19
+           shipping_address, billing_address, provider, 'pending_payment', 'pending', $17,
+           'buyer', 'placed', $17
       FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[],
                   $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-                  $12::boolean[], $13::text[], $14::jsonb[], $15::jsonb[], $16::text[],
-                  $17::text[], $18::text[], $20::text[], $21::text[])
+                  $12::boolean[], $13::text[], $14::jsonb[], $15::jsonb[], $16::text[])
            AS new (id, number, cart_id, email, currency, subtotal_minor, discount_minor,
                    shipping_minor, shipping_tax_minor, tax_minor, total_minor, is_tax_included,
-                   shipping_method, shipping_address, billing_address, provider, status,
-                   payment_status, changed_by, change_reason)
+                   shipping_method, shipping_address, billing_address, provider)
     """
 )
 

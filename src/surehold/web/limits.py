@@ -31,8 +31,10 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 _IDENTITY: Final = frozenset({b"", b"identity"})
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit: int) -> bytes:
-    """The whole body.
+async def read_body(
+    receive: Receive, headers: Mapping[bytes, bytes], *, limit: int, is_there: bool = False
+) -> bytes:
+    """The whole body. One that ``is_there`` already needs no clock.
 
     Raises:
         BodyTooLarge: It is, or says that it will be, larger than the limit.
@@ -42,15 +44,11 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit: 
     announced = headers.get(b"content-length")
     if announced is not None and announced.isdigit() and int(announced[:19]) > limit:
         raise _too_large(limit)
+    if is_there:
+        return await _read(receive, limit)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            message: Any = await receive()
-            if message["type"] == "http.request" and not message.get("more_body", False):
-                body: bytes = message.get("body", b"")
-                if len(body) > limit:
-                    raise _too_large(limit)
-                return body
-            return await _read_rest(receive, message, limit)
+            return await _read(receive, limit)
     except TimeoutError:
         raise BodyTooSlow(
             f"The whole body must arrive within {BODY_SECONDS} seconds.",
@@ -58,7 +56,13 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit: 
         ) from None
 
 
-async def _read_rest(receive: Receive, message: Any, limit: int) -> bytes:
+async def _read(receive: Receive, limit: int) -> bytes:
+    message: Any = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
     parts: list[bytes] = []
     size = 0
     while True:

@@ -14,8 +14,9 @@ from litestar.di import NamedDependency
 from surehold.checkout.commands import sweep
 from surehold.checkout.lane import CONNECTION_LOST
 from surehold.checkout.model import Swept
-from surehold.db import health
+from surehold.db import Connection, health, urgent
 from surehold.db.migrate import MigrationChanged, list_pending
+from surehold.kernel import clock
 from surehold.kernel.errors import Busy
 from surehold.web import metrics
 from surehold.web.api.access import check_bearer
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 #: A readiness probe asks often; one that waits longer than this has its answer.
 PROBE_SECONDS: Final = 2
+#: A database that takes longer for one short question, twice, is not well.
+SLOW_SECONDS: Final = 0.15
 _UNREACHABLE: Final = (*CONNECTION_LOST, asyncpg.PostgresError, TimeoutError, Busy)
 
 
@@ -38,7 +41,7 @@ class LiveShape(msgspec.Struct, frozen=True):
 
 
 class ReadyShape(msgspec.Struct, frozen=True):
-    """Whether this process can serve buyers, and if not, every reason."""
+    """Whether this process can serve buyers; why it cannot, or not as it should."""
 
     status: str
     reasons: tuple[str, ...]
@@ -59,23 +62,31 @@ async def live() -> ApiResponse:
         tag="operations",
         summary="Can the process serve buyers?",
         about="The database answers, its migrations are complete and the lanes are open; else "
-        "503 with `reasons`: `database_unreachable`, `migrations_pending`, `lane_closed: …`.",
+        "503 with `reasons`: `database_unreachable`, `migrations_pending`, `lane_closed: …`. "
+        "`degraded` (200) serves, but some are told to come back: `database_slow`, "
+        "`pool_exhausted`.",
         answer=ReadyShape,
         also={503: "It cannot, for these reasons."},
     ),
 )
 async def ready(parts: NamedDependency[Parts]) -> ApiResponse:
     """Look at everything that a checkout needs."""
-    reasons = [*await _database_reasons(parts), *_lane_reasons(parts)]
-    status = "unavailable" if reasons else "ok"
-    return answer(ReadyShape(status, tuple(reasons)), status=503 if reasons else 200)
+    # Asked before the probe, which takes none of the connections that it counts.
+    strains = ["pool_exhausted"] if parts.db.is_exhausted else []
+    reasons = [*await _database_reasons(parts, strains), *_lane_reasons(parts)]
+    if reasons:
+        return answer(ReadyShape("unavailable", tuple(reasons)), status=503)
+    return answer(ReadyShape("degraded" if strains else "ok", tuple(strains)))
 
 
-async def _database_reasons(parts: Parts) -> list[str]:
+async def _database_reasons(parts: Parts, strains: list[str]) -> list[str]:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            async with parts.db.connection() as connection:
-                await health.get_server_facts(connection)
+            with urgent():
+                async with parts.db.connection() as connection:
+                    # Once more: the first time the server has to be told what is meant.
+                    if await _is_slow(connection) and await _is_slow(connection):
+                        strains.append("database_slow")
             if not parts.is_migrated:
                 # Once complete they stay complete for this program, so this is asked until then.
                 settings = parts.db.settings
@@ -87,6 +98,12 @@ async def _database_reasons(parts: Parts) -> list[str]:
         log.warning("not_ready", error=repr(error))
         return ["database_unreachable"]
     return [] if parts.is_migrated else ["migrations_pending"]
+
+
+async def _is_slow(connection: Connection) -> bool:
+    began = clock.monotonic_seconds()
+    await health.get_server_facts(connection)
+    return clock.monotonic_seconds() - began > SLOW_SECONDS
 
 
 def _lane_reasons(parts: Parts) -> list[str]:

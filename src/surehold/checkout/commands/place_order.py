@@ -2,7 +2,8 @@
 
 One batch is one transaction. Read what needs no lock (idempotency keys, carts, quotes, prices),
 price every basket, then lock the stock rows in key order, decide in arrival order, and write
-everything with one statement per table; the counters of a hot variant change once, last.
+everything with one statement per table; the counters of a hot variant change once, last. The next
+batch is read while this one is still written, and waits for the same stock at its first lock.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from surehold.checkout import queries, rules
 from surehold.checkout.commands.ask import UNANSWERED, ask
 from surehold.checkout.engine import Checkout, Context
 from surehold.checkout.errors import NothingToOrder
+from surehold.checkout.lane import LetNext
 from surehold.checkout.model import Answer, Placed, PlacedOrder, Placement
 from surehold.db import Connection, Transaction, idempotency, shop
 from surehold.db.database import transaction_on
@@ -98,7 +100,7 @@ class PlacementWork:
         self._context = context
 
     async def __call__(
-        self, raw: asyncpg.Connection[Any], placements: Sequence[Placement]
+        self, raw: asyncpg.Connection[Any], placements: Sequence[Placement], let_next: LetNext
     ) -> Sequence[Placed | DomainError]:
         """One answer or refusal per placement, in order, from one transaction."""
         connection = Connection(raw)
@@ -118,7 +120,7 @@ class PlacementWork:
             priced = await self._price(connection, placements, fresh, answers, settings)
             if priced:
                 async with transaction_on(raw) as tx:
-                    await self._place(tx, priced, answers, settings)
+                    await self._place(tx, priced, answers, settings, let_next)
                     fault("place.before_commit")
                 fault("place.after_commit")
         return [
@@ -165,6 +167,7 @@ class PlacementWork:
         priced: Sequence[_Priced],
         answers: list[Placed | DomainError | None],
         settings: ShopSettings,
+        let_next: LetNext,
     ) -> None:
         """Lock, decide, write."""
         variant_ids = {line.variant_id for row in priced for line in row.quote.lines}
@@ -179,7 +182,7 @@ class PlacementWork:
                 answers[row.index] = self._build(rows, row, decision, settings, now)
         if rows.orders:
             assert now is not None
-            await _write(tx, rows, now)
+            await _write(tx, rows, now, let_next)
 
     def _build(
         self,
@@ -226,21 +229,23 @@ class PlacementWork:
         rows.events.append(order_placed(order))
         if operation is not None:
             rows.operations.append(operation)
-            rows.keys.append(_key(placement, order.id, None))
+            rows.keys.append(NewKey(placement.key, placement.request_hash, order.id, None))
             return Placed(order.id)
         body = context.render(PlacedOrder(order, lines, payment, expires_at))
-        rows.keys.append(_key(placement, order.id, body))
+        rows.keys.append(NewKey(placement.key, placement.request_hash, order.id, body))
         return Placed(order.id, CREATED, body)
 
 
-async def _write(tx: Transaction, rows: _Rows, now: datetime) -> None:
+async def _write(tx: Transaction, rows: _Rows, now: datetime, let_next: LetNext) -> None:
     await orders.insert_orders(tx, orders=rows.orders, now=now)
     await orders.insert_lines(tx, lines=rows.lines)
-    await inventory.insert_reservations(tx, reservations=rows.reservations)
+    await inventory.insert_holds(tx, holds=rows.reservations, now=now)
     await payments.insert_payments(tx, payments=rows.payments, now=now)
     await payments.insert_operations(tx, operations=rows.operations, now=now)
+    # What is left is mostly the server's work: time for this process to read the next batch.
+    let_next()
     await outbox.record(tx, rows.events, now=now)
-    await idempotency.insert(tx, scope=SCOPE, keys=rows.keys, now=now)
+    await idempotency.insert(tx, scope=SCOPE, status=CREATED, keys=rows.keys, now=now)
     await inventory.change_stock(
         tx,
         changes=[
@@ -381,12 +386,6 @@ def _lines(order: Order, quote: Quote) -> tuple[OrderLine, ...]:
         )
         for position, line in enumerate(quote.lines)
     )
-
-
-def _key(placement: Placement, order_id: OrderId, body: bytes | None) -> NewKey:
-    if body is None:
-        return NewKey(placement.key, placement.request_hash, "placed", order_id, None, None)
-    return NewKey(placement.key, placement.request_hash, "done", order_id, CREATED, body)
 
 
 def _replay(stored: StoredAnswer, placement: Placement) -> Placed | DomainError:

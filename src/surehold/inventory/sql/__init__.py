@@ -60,6 +60,22 @@ CHANGE_STOCK: Final = command(
     """
 )
 
+# A hold that begins now: what is so of all of them is not sent, and a length is sent faster than
+# an instant.
+INSERT_HOLDS: Final = command(
+    """
+    /* inventory.insert_holds */
+    INSERT INTO reservations
+           (id, holder_id, order_line_id, variant_id, location_id, quantity, state, expires_at,
+            created_at)
+    SELECT id, holder_id, order_line_id, variant_id, location_id, quantity, 'active',
+           $8::timestamptz + length, $8
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[],
+                  $7::interval[])
+           AS new (id, holder_id, order_line_id, variant_id, location_id, quantity, length)
+    """
+)
+
 INSERT_RESERVATIONS: Final = command(
     """
     /* inventory.insert_reservations */

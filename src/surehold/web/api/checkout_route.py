@@ -19,6 +19,7 @@ from surehold.cart.commands import hash_token
 from surehold.cart.errors import CartNotFound
 from surehold.checkout.commands import place_order
 from surehold.checkout.model import Answer, Placement
+from surehold.db import urgent
 from surehold.kernel import clock
 from surehold.kernel.errors import Fault
 from surehold.kernel.ids import CartId, QuoteId, VariantId
@@ -51,7 +52,7 @@ from surehold.web.limits import (
     read_body,
 )
 from surehold.web.problems import problem_of
-from surehold.web.requests import request_id_of
+from surehold.web.requests import is_whole, request_id_of
 from surehold.web.validation import Reader
 
 PATH: Final = "/api/v1/checkout"
@@ -197,7 +198,8 @@ class CheckoutRoute:
             DomainError, ProtocolRefusal: As the modules below name them.
         """
         placement = read_placement(raw, headers, default_currency=self._default_currency)
-        answer = await place_order(self._checkout, placement)
+        with urgent():
+            answer = await place_order(self._checkout, placement)
         self._metrics.orders_placed += 1
         return answer
 
@@ -212,7 +214,9 @@ class CheckoutRoute:
             (b"x-request-id", request_id.encode("ascii")),
         ]
         try:
-            raw = await read_body(receive, headers, limit=CHECKOUT_LIMIT_BYTES)
+            raw = await read_body(
+                receive, headers, limit=CHECKOUT_LIMIT_BYTES, is_there=is_whole(scope)
+            )
             answer = await self.place(raw, headers)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
             reply = problem_of(error, request_id=request_id)

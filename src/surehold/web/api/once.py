@@ -117,12 +117,13 @@ class Once:
             return (await idempotency.find(connection, scope=scope, keys=[key])).get(key)
 
     async def _store(self, scope: str, key: str, request_hash: bytes, finished: Finished) -> bool:
-        new = NewKey(
-            key, request_hash, "done", finished.subject_id, finished.status, finished.body
-        )
+        new = NewKey(key, request_hash, finished.subject_id, finished.body)
         try:
             async with self._db.transaction() as tx:
-                await idempotency.insert(tx, scope=scope, keys=[new], now=await clock.now(tx))
+                now = await clock.now(tx)
+                await idempotency.insert(
+                    tx, scope=scope, status=finished.status, keys=[new], now=now
+                )
         except asyncpg.UniqueViolationError:
             return False
         return True

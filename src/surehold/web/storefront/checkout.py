@@ -16,7 +16,7 @@ from surehold.catalog import queries as catalog
 from surehold.checkout.commands import place_order
 from surehold.checkout.commands.place_order import SCOPE
 from surehold.checkout.errors import NothingToOrder
-from surehold.db import Connection, idempotency, shop
+from surehold.db import Connection, idempotency, shop, urgent
 from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel import clock
@@ -140,7 +140,8 @@ async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         currency=visit.cart.currency,
     )
     try:
-        answer = await place_order(store.checkout, wanted)
+        with urgent():
+            answer = await place_order(store.checkout, wanted)
     except (NothingToOrder, CartNotFound, NotForSale):
         return store.go(visit, "/cart")
     except IdempotencyKeyReused:
