@@ -43,6 +43,8 @@ class PretendProvider:
         self.keys: list[str] = []
         #: Raised after the next call has been carried out, as a lost answer is.
         self.fail_next: ProviderFailure | None = None
+        #: Raised by every look-up by reference.
+        self.fail_reads: ProviderFailure | None = None
 
     def capture(self, provider_payment_id: str) -> None:
         """The buyer pays."""
@@ -91,6 +93,8 @@ class PretendProvider:
 
     async def find_by_reference(self, merchant_reference: str) -> ProviderSnapshot | None:
         self._lose()
+        if self.fail_reads is not None:
+            raise self.fail_reads
         return self.payments.get(f"pp_{merchant_reference}")
 
     async def cancel(self, provider_payment_id: str, *, idempotency_key: str) -> ProviderSnapshot:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from surehold.checkout import commands
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
 from surehold.payments.model import PaymentState, Redirect
-from surehold.payments.providers.port import OutcomeUnknown
+from surehold.payments.providers.port import InvalidRequest, OutcomeUnknown, Unavailable
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.orders import a_checkout, a_placed_order, begin_payment, look_at
@@ -35,3 +37,46 @@ async def test_p1_evidence_before_the_answer_does_not_hide_what_the_buyer_must_d
         assert len(set(pretend.keys)) == 1
     async with db.connection() as connection:
         assert await check_invariants(connection) == {}
+
+
+@pytest.mark.parametrize(
+    ("is_paid", "ends_as"), [(False, PaymentState.VOIDED), (True, PaymentState.CAPTURED)]
+)
+async def test_p1_a_refusal_after_a_lost_answer_is_not_the_whole_truth(
+    db: Database, *, is_paid: bool, ends_as: PaymentState
+) -> None:
+    pretend = PretendProvider()
+    product = await a_product(db)
+    async with a_checkout(db, providers=Providers([pretend])) as checkout:
+        placed = await a_placed_order(checkout, [(product.variant_id, 1)], provider="pretend")
+        pretend.fail_next = OutcomeUnknown("the answer was lost")
+        lost = await begin_payment(checkout, placed)
+        assert lost.payment is not None
+        if is_paid:
+            pretend.capture(f"pp_{lost.payment.merchant_reference}")
+        pretend.fail_next = InvalidRequest("the time to pay is over")
+
+        refused = await begin_payment(checkout, placed)
+
+        assert refused.payment is not None
+        assert refused.payment.state is ends_as
+        assert refused.order.paid_minor == (placed.order.total_minor if is_paid else 0)
+        assert pretend.payments[f"pp_{lost.payment.merchant_reference}"].state is ends_as
+    async with db.connection() as connection:
+        assert await check_invariants(connection) == {}
+
+
+async def test_p1_a_refusal_that_nobody_can_check_stays_unknown(db: Database) -> None:
+    pretend = PretendProvider()
+    product = await a_product(db)
+    async with a_checkout(db, providers=Providers([pretend])) as checkout:
+        placed = await a_placed_order(checkout, [(product.variant_id, 1)], provider="pretend")
+        pretend.fail_next = OutcomeUnknown("the answer was lost")
+        await begin_payment(checkout, placed)
+        pretend.fail_next = InvalidRequest("the time to pay is over")
+        pretend.fail_reads = Unavailable("not reached")
+
+        unsure = await begin_payment(checkout, placed)
+
+        assert unsure.payment is not None
+        assert unsure.payment.state is PaymentState.UNKNOWN

@@ -108,6 +108,34 @@ def test_verify_shows_the_rows_of_a_broken_store(run: Run, store: str) -> None:
     assert row["key"] == "grace_minutes"
 
 
+def test_verify_says_when_it_shows_only_the_first_rows(run: Run, store: str) -> None:
+    execute(
+        store,
+        "INSERT INTO settings SELECT 'hold_' || n, '5', 'nobody', now() FROM"
+        " generate_series(1, 60) AS n",
+    )
+
+    text, structured = run("verify"), run("verify", "--json")
+
+    assert "Every setting in force is the last change that somebody wrote down." in text.out
+    assert "These are the first 50; there may be more." in text.out
+    assert len(json.loads(structured.out)["violations"]["SET1"]) == 50
+
+
+def test_verify_at_rest_also_asks_for_what_is_under_way(run: Run, store: str) -> None:
+    execute(
+        store,
+        "INSERT INTO outbox VALUES (gen_random_uuid(), 'order.paid', gen_random_uuid(), '{}',"
+        " now(), NULL)",
+    )
+
+    busy, at_rest = run("verify", "--json"), run("verify", "--at-rest", "--json")
+
+    assert (busy.code, at_rest.code) == (0, 1)
+    assert list(json.loads(at_rest.out)["violations"]) == ["OUT2"]
+    assert json.loads(at_rest.out)["checked_count"] > json.loads(busy.out)["checked_count"]
+
+
 def test_settings_are_listed_and_changed(run: Run, store: str) -> None:
     assert json.loads(run("settings", "list", "--json").out)["hold_card_minutes"] == 15
 

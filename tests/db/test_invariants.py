@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -20,11 +20,13 @@ from surehold.db import Connection, Database, invariants
 from surehold.db.database import Settings
 from surehold.db.invariants import Watch, check_invariants, list_invariants
 from surehold.jobs import outbox
+from surehold.kernel import clock
 from surehold.kernel.ids import OrderId
 from surehold.orders.model import CancelReason
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
+from surehold.payments.states import PAYMENT
 from tests.builders.catalog import a_product
 from tests.builders.orders import a_checkout, a_paid_order, a_placed_order, begin_payment, pay
 from tests.builders.providers import PretendProvider
@@ -177,8 +179,12 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ("UPDATE reservations SET quantity = quantity + 1 WHERE state = 'active'",),
     ),
     "STK10": (
-        {"STK7"},
+        {"STK7", "SHP1"},
         ("UPDATE allocations SET shipped_quantity = quantity + 1 WHERE released_quantity = 0",),
+    ),
+    "SHP1": (
+        set(),
+        ("UPDATE orders SET fulfillment_status = 'shipped' WHERE status = 'paid'",),
     ),
     "MON1": (set(), ("UPDATE order_lines SET total_minor = total_minor + 1",)),
     "MON2": (
@@ -218,6 +224,10 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "RFD2": (
         {"LED5"},
         ("UPDATE refunds SET state = 'succeeded' WHERE state = 'requested'",),
+    ),
+    "RFD3": (
+        {"RFD2", "LED5"},
+        ("UPDATE refunds SET state = 'requested', ended_at = NULL WHERE state = 'succeeded'",),
     ),
     "LED1": (
         {"LED2"},
@@ -313,6 +323,22 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         set(),
         ("DELETE FROM payments WHERE state = 'requires_action' AND provider = 'bank_transfer'",),
     ),
+    "PAY4": (
+        set(),
+        (
+            (
+                "INSERT INTO ledger_journals (id, kind, reference, order_id, posted_at)"
+                " SELECT '00000000-0000-7000-8000-000000000001', 'suspense', id, order_id, now()"
+                "   FROM payments WHERE state = 'unknown'"
+            ),
+            (
+                "INSERT INTO ledger_entries (journal_id, position, account, currency,"
+                " amount_minor) VALUES"
+                " ('00000000-0000-7000-8000-000000000001', 0, 'provider_clearing:p', 'USD', 1),"
+                " ('00000000-0000-7000-8000-000000000001', 1, 'suspense', 'USD', -1)"
+            ),
+        ),
+    ),
     "WHK1": (
         set(),
         (
@@ -340,11 +366,20 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     ),
     "AUD4": (set(), ("UPDATE payments SET version = version + 1",)),
     "AUD5": (
-        set(),
+        {"AUD6"},
         (
             (
                 "UPDATE payment_events SET from_state = 'captured'"
                 " WHERE seq = 2 AND to_state = 'captured'"
+            ),
+        ),
+    ),
+    "AUD6": (
+        set(),
+        (
+            (
+                "UPDATE payment_events SET from_state = 'authorized'"
+                " WHERE seq = 2 AND to_state = 'requires_action'"
             ),
         ),
     ),
@@ -371,6 +406,16 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "SET1": (
         set(),
         ("INSERT INTO settings VALUES ('grace_minutes', '5', 'nobody', now())",),
+    ),
+    "JOB1": (
+        set(),
+        (
+            "DROP INDEX pgqueuer_unique_dedupe_key",
+            (
+                "INSERT INTO pgqueuer (priority, status, entrypoint, dedupe_key)"
+                " VALUES (0, 'queued', 'publish', 'same'), (0, 'picked', 'publish', 'same')"
+            ),
+        ),
     ),
     "JOB2": (
         set(),
@@ -434,6 +479,15 @@ def test_every_invariant_has_a_corruption() -> None:
     assert set(CORRUPTIONS) == {invariant.code for invariant in list_invariants()}
 
 
+def test_allowed_moves_of_a_payment_are_those_of_its_machine() -> None:
+    query = next(row.query for row in list_invariants() if row.code == "AUD6")
+
+    stated = re.findall(r"\('(\w+)', '(\w+)'\)", query)
+
+    moves = [(before.value, after.value) for (before, _), after in PAYMENT.table.items()]
+    assert sorted(stated) == sorted(moves)
+
+
 @pytest.mark.parametrize("code", CORRUPTIONS)
 async def test_corruption_fires(store: str, code: str) -> None:
     companions, statements = CORRUPTIONS[code]
@@ -466,7 +520,31 @@ async def test_check_changes_nothing_and_sees_one_snapshot(db: Database) -> None
         assert await connection.raw.fetchval("SHOW transaction_isolation") == "repeatable read"
 
 
-async def test_watch_logs_every_broken_code_and_keeps_the_report(db: Database) -> None:
+async def test_watch_rests_in_proportion_to_its_work(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(db)
+    await watch.check()
+    first = watch.last
+    assert first is not None
+
+    await watch.check()
+    assert watch.last is first
+
+    monkeypatch.setattr(clock, "monotonic_seconds", _later(19 * first.duration_ms / 1000 + 1))
+    await watch.check()
+    assert watch.last is not first
+
+
+def _later(seconds: float) -> Callable[[], float]:
+    began = clock.monotonic_seconds()
+    return lambda: began + seconds
+
+
+async def test_watch_logs_every_broken_code_and_keeps_the_report(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invariants, "REST_FACTOR", 0)
     watch = Watch(db)
     assert await watch.check() == 0
     async with db.transaction() as tx:

@@ -1,45 +1,76 @@
-"""kill -9 of the web server at every named place between placing an order and its being paid.
+"""kill -9 of the web server between placing an order and its being paid, place by place.
 
 After a restart every acknowledged order is there, a retry with the same key gets the one answer,
-every charged payment is settled or refunded, and nothing stays held by nobody.
+every charged payment is settled or refunded, and nothing stays held by nobody. The places come
+from a clean run (``proof.crashes``); the ones here are those where a death costs most.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from proof.crashes.ground import Ground
+from proof.crashes.points import parse
+from proof.crashes.run import JOURNEYS, Kill, kill
 from surehold.db import Database
 from surehold.db.database import Settings
 from surehold.db.invariants import check_invariants
 from surehold.jobs import outbox
 from tests.builders.catalog import a_product
-from tests.support.placing import counters
 from tests.support.shop import Shop, a_body, a_key, a_shop, make_due
 
-#: Reached while the order is placed, in this order.
+#: Reached while an order is placed: its commit, the call, its answer's commit, the answer.
 PLACING = (
-    "place.before_commit",
-    "place.after_commit",
-    "ask.before_call",
-    "ask.after_call",
-    "settle.before_commit",
-    "settle.after_commit",
-    "answer.before_commit",
-    "answer.after_commit",
+    "before COMMIT (inventory.change_stock) #1",
+    "after COMMIT (inventory.change_stock) #1",
+    "before call POST /v1/payments #1",
+    "after call POST /v1/payments #1",
+    "before COMMIT (payments.end_operations) #1",
+    "after COMMIT (payments.end_operations) #1",
+    "before db.finish_key #1",
+    "before answer POST #1",
 )
 #: Reached while a payment is settled because its webhook came.
-PAYING = (
-    "webhook.after_store",
-    "webhook.before_read",
-    "check.after_read",
-    "settle.before_commit",
-    "settle.after_commit",
-    "webhook.before_end",
+SETTLING = (
+    "after payments.store_webhook #1",
+    "before payments.find_webhook #1",
+    "before payments.end_webhook #1",
+    "before COMMIT (inventory.change_stock) #2",
+    "after COMMIT (inventory.change_stock) #2",
 )
+PAY = next(journey for journey in JOURNEYS if journey.name == "pay")
+
+
+@pytest.fixture(scope="module")
+def ground(run_folder: Path) -> Iterator[Ground]:
+    opened = Ground(run_folder)
+    try:
+        asyncio.run(opened.open())
+        yield opened
+    finally:
+        asyncio.run(opened.close())
+
+
+@pytest.mark.parametrize("place", PLACING)
+async def test_C1_killed_while_placing(ground: Ground, place: str) -> None:
+    result = await kill(ground, Kill(PAY, parse(place)))
+
+    assert result.violation == ""
+    assert (result.is_killed, result.retried) == (True, 1)
+
+
+@pytest.mark.parametrize("place", SETTLING)
+async def test_C3_killed_while_settling(ground: Ground, place: str) -> None:
+    result = await kill(ground, Kill(PAY, parse(place)))
+
+    assert result.violation == ""
+    assert result.is_killed
 
 
 async def _place(shop: Shop, body: dict[str, Any], key: dict[str, str]) -> httpx2.Response:
@@ -91,51 +122,6 @@ async def _check_books(shop: Shop, db: Database, order: dict[str, Any]) -> None:
             == (order["total"]["amount"])
         )
         assert await check_invariants(connection, at_rest=True) == {}
-
-
-@pytest.mark.parametrize("place", PLACING)
-async def test_C1_killed_while_placing(fresh_url: str, place: str) -> None:
-    async with a_shop(fresh_url) as shop, Database(Settings(url=fresh_url)) as db:
-        product = await a_product(db, on_hand=5)
-        await shop.start_sandbox()
-        doomed = await shop.start_web(fault=place)
-        body, key = a_body((str(product.variant_id), 1)), a_key()
-
-        with pytest.raises(httpx2.TransportError):
-            await _place(shop, body, key)
-        assert await doomed.wait_dead() == -9
-        await shop.start_web()
-        answer = await _place(shop, body, key)
-        again = await _place(shop, body, key)
-
-        assert answer.status_code == 201
-        assert again.content == answer.content
-        assert await counters(db, product.variant_id) == (5, 0, 1)
-        order = answer.json()["order"]
-        await _pay(shop, await _provider_payment(db))
-        await _wait_paid(shop, db, order)
-        assert await counters(db, product.variant_id) == (5, 1, 0)
-        await _check_books(shop, db, order)
-
-
-@pytest.mark.parametrize("place", PAYING)
-async def test_C3_killed_while_settling(fresh_url: str, place: str) -> None:
-    async with a_shop(fresh_url) as shop, Database(Settings(url=fresh_url)) as db:
-        product = await a_product(db, on_hand=5)
-        await shop.start_sandbox()
-        placing = await shop.start_web()
-        answer = await _place(shop, a_body((str(product.variant_id), 1)), a_key())
-        order = answer.json()["order"]
-        assert placing.stop() == 0
-        doomed = await shop.start_web(fault=place)
-
-        await _pay(shop, await _provider_payment(db))
-        assert await doomed.wait_dead() == -9
-        await shop.start_web()
-        await _wait_paid(shop, db, order)
-
-        assert await counters(db, product.variant_id) == (5, 1, 0)
-        await _check_books(shop, db, order)
 
 
 async def test_P7_a_webhook_that_never_comes_is_not_missed(fresh_url: str) -> None:

@@ -45,11 +45,11 @@ class _QuickServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[str]:
-    """Run an ASGI application on a free loopback port."""
+async def serving(app: Any, *, port: int = 0) -> AsyncIterator[str]:
+    """Run an ASGI application on a loopback port, a free one unless it is named."""
     # The protocol is named, because asyncio turns Nagle's delay off only where it is.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", port))
         listener.listen()
         server = _QuickServer(uvicorn.Config(app, log_level="error", ws="none"))
         task = asyncio.create_task(server._serve(sockets=[listener]))

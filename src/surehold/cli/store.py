@@ -11,7 +11,7 @@ from surehold.app import database_of
 from surehold.cli import environment
 from surehold.cli.console import ExitCode, aside, out, say_json, say_table
 from surehold.config import Config
-from surehold.db.invariants import Report, list_invariants, report
+from surehold.db.invariants import ROWS_MAX, Report, list_invariants, report
 from surehold.db.migrate import Migration, list_pending, migrate
 from surehold.demo.load import Loaded, load_demo
 
@@ -107,5 +107,7 @@ def _say_report(found: Report) -> None:
             columns,
             [[str(row[column]) for column in columns] for row in rows],
         )
+        if len(rows) == ROWS_MAX:
+            out.print(f"These are the first {ROWS_MAX}; there may be more.")
         out.print()
     out.print(f"{len(found.violations)} of {found.checked_count} invariants are broken.")

@@ -26,6 +26,8 @@ from surehold.payments.providers.port import NormalizedEvent
 
 #: How long whoever claimed a question has to ask it, before somebody else may; doubles each time.
 LEASE: Final = timedelta(seconds=15)
+#: Checks of a payment that follow one another within hours; after these, one a day with an alert.
+CHECKS_WITHIN_HOURS: Final = 5
 
 
 class ConcurrentChange(RuntimeError):

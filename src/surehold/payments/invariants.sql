@@ -34,6 +34,19 @@ SELECT payment.id, payment.refunded_minor, coalesce(sum(refund.amount_minor), 0)
  GROUP BY payment.id
 HAVING coalesce(sum(refund.amount_minor), 0) <> payment.refunded_minor;
 
+-- RFD3: A refund that was promised is on somebody's list: its provider is asked until it answers, or
+-- a person must look. A local one waits for staff and asks nobody.
+SELECT refund.id, refund.payment_id, refund.amount_minor, payment.provider
+  FROM refunds AS refund
+  JOIN payments AS payment ON payment.id = refund.payment_id
+ WHERE refund.state = 'requested'
+   AND payment.review_reason IS NULL
+   AND EXISTS (SELECT FROM payment_operations AS operation
+                WHERE operation.payment_id = payment.id)
+   AND NOT EXISTS (SELECT FROM payment_operations AS operation
+                    WHERE operation.refund_id = refund.id
+                      AND operation.state IN ('pending', 'unknown'));
+
 -- LED1: Every journal has entries, and they sum to zero in each currency.
 SELECT journal.id, journal.kind, entry.currency, sum(entry.amount_minor) AS balance
   FROM ledger_journals AS journal
@@ -107,6 +120,13 @@ SELECT id, payment_id, kind, state, next_attempt_at
   FROM payment_operations
  WHERE (state IN ('pending', 'unknown')) <> (next_attempt_at IS NOT NULL);
 
+-- PAY4: Money under suspense is of a payment that a person must look at.
+SELECT journal.id, journal.reference AS payment_id, payment.state, payment.review_reason
+  FROM ledger_journals AS journal
+  LEFT JOIN payments AS payment ON payment.id = journal.reference
+ WHERE journal.kind = 'suspense'
+   AND payment.review_reason IS NULL;
+
 -- WHK1: A processed event has its one outcome and is over; an open one is due; a dead one is not.
 SELECT id, provider, dedup_key, state, outcome, next_attempt_at
   FROM webhook_events
@@ -140,6 +160,36 @@ SELECT payment_id, seq, from_state, to_state
   FROM payment_events
  WHERE from_state = 'captured'
     OR from_state = to_state;
+
+-- AUD6: Every move of a payment is an allowed one: from a state that is not money yet, or late money.
+SELECT event.payment_id, event.seq, event.from_state, event.to_state
+  FROM payment_events AS event
+  LEFT JOIN (
+        VALUES ('pending', 'requires_action'),
+               ('pending', 'authorized'),
+               ('pending', 'captured'),
+               ('pending', 'failed'),
+               ('pending', 'voided'),
+               ('pending', 'unknown'),
+               ('requires_action', 'pending'),
+               ('requires_action', 'authorized'),
+               ('requires_action', 'captured'),
+               ('requires_action', 'failed'),
+               ('requires_action', 'voided'),
+               ('unknown', 'requires_action'),
+               ('unknown', 'pending'),
+               ('unknown', 'authorized'),
+               ('unknown', 'captured'),
+               ('unknown', 'failed'),
+               ('unknown', 'voided'),
+               ('authorized', 'captured'),
+               ('authorized', 'voided'),
+               ('failed', 'authorized'),
+               ('failed', 'captured'),
+               ('voided', 'authorized'),
+               ('voided', 'captured')) AS allowed (from_state, to_state)
+ USING (from_state, to_state)
+ WHERE allowed.to_state IS NULL;
 
 -- END1 (Q): No question is unanswered, and no payment's outcome is unknown.
 SELECT id, payment_id, kind AS what, state

@@ -36,6 +36,7 @@ from surehold.sandbox.webhooks import Sender
 
 _HUGE_BYTES: Final = 2_000_000
 _SLOW_SECONDS: Final = 10.0
+_HTML: Final = "text/html; charset=utf-8"
 _log: Final = logging.getLogger(__name__)
 
 
@@ -46,7 +47,8 @@ def create_app(settings: Settings) -> Sandbox:
         SandboxRefusesToStart: In production mode, or without its secrets.
     """
     settings.check()
-    return Sandbox(Bank(settings, Book(settings.book_path), Misbehavior()))
+    book = Book(settings.book_path, synchronous=settings.synchronous)
+    return Sandbox(Bank(settings, book, Misbehavior()))
 
 
 class Sandbox:
@@ -98,6 +100,8 @@ class Sandbox:
     def _answer(self, route: Route, request: Request, parameters: dict[str, str]) -> Response:
         """Answer, with the fault that is due. Refusals suffer from it like results do."""
         fault = self.bank.misbehavior.take_answer_fault(route.area)
+        if fault is Fault.LOSE_BEFORE_WORK:
+            return self._lost()
         if fault in BEFORE_WORK:
             return self._refuse(request.path, _REFUSALS[fault])
         try:
@@ -108,19 +112,28 @@ class Sandbox:
 
     def _spoil(self, response: Response, fault: Fault, path: str) -> Response:
         """What reaches the caller after the work was done."""
-        hang_seconds = self.bank.misbehavior.conduct.hang_seconds
+        slow_seconds = self.bank.misbehavior.conduct.hang_seconds or _SLOW_SECONDS
         match fault:
             case Fault.LOSE:
-                return Response(delivery=Delivery.LOST, hang_seconds=hang_seconds)
+                return self._lost()
             case Fault.SLOW:
-                seconds = hang_seconds or _SLOW_SECONDS
-                return msgspec.structs.replace(response, hang_seconds=seconds)
+                return msgspec.structs.replace(response, hang_seconds=slow_seconds)
+            case Fault.DRIP:
+                return msgspec.structs.replace(
+                    response, hang_seconds=slow_seconds, delivery=Delivery.DRIPPING
+                )
             case Fault.TRUNCATE:
                 body = response.body or b"no more than half of this arrives"
                 return msgspec.structs.replace(response, body=body, delivery=Delivery.TRUNCATED)
+            case Fault.HALF_JSON:
+                body = response.body[: len(response.body) // 2]
+                return msgspec.structs.replace(response, body=body)
             case Fault.WRONG_TYPE:
                 body = b"<!doctype html><title>OK</title><p>It works!"
-                return Response(body=body, content_type="text/html; charset=utf-8")
+                return Response(body=body, content_type=_HTML)
+            case Fault.GATEWAY:
+                body = b"<!doctype html><title>504 Gateway Time-out</title>"
+                return Response(status=504, body=body, content_type=_HTML)
             case Fault.HUGE:
                 body = b'{"padding": "' + b"x" * _HUGE_BYTES + b'"}'
                 return Response(status=response.status, body=body)
@@ -128,6 +141,10 @@ class Sandbox:
                 return Response(status=302, headers=(("location", "/health"),))
             case _:
                 return self._refuse(path, _our_fault())
+
+    def _lost(self) -> Response:
+        hang_seconds = self.bank.misbehavior.conduct.hang_seconds
+        return Response(delivery=Delivery.LOST, hang_seconds=hang_seconds)
 
     def _refuse(self, path: str, refusal: Refusal) -> Response:
         if path.startswith("/pay/"):

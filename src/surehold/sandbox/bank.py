@@ -171,14 +171,20 @@ class Bank:
             # An amount of one minor unit has nothing less to take.
             "one_short": (max(payment.amount - 1, 1),),
         }[charge]
-        for amount in amounts:
-            self.book.insert_capture(new_id("cap"), payment.id, amount, self.now())
-        after = self._move(
-            payment, "captured", EventType.CAPTURED, failure_code=None, failure_message=None
-        )
+        after = self._take(payment, amounts)
         if card is not None and card.disputes:
             self.open_dispute(after, amount=after.captured, reason="fraudulent")
         return self.get_payment(payment.id)
+
+    def capture_part(self, payment: Payment, amount: int) -> Payment:
+        """Take a part of the money, perhaps the next one; an event tells of each.
+
+        Raises:
+            Refusal: 400 above what was asked for and not yet taken.
+        """
+        if amount > payment.amount - payment.captured:
+            raise Refusal(400, "amount_too_large", "More than was asked for.", param="amount")
+        return self._take(payment, (amount,))
 
     def fail(self, payment: Payment, code: str) -> Payment:
         """Decline: the session is over, a new payment is needed.
@@ -346,6 +352,13 @@ class Bank:
         card = None if payment is None else cards.find_by_name(payment.card)
         return self.finish_refund(refund, is_successful=card is None or not card.refunds_fail)
 
+    def _take(self, payment: Payment, amounts: tuple[int, ...]) -> Payment:
+        for amount in amounts:
+            self.book.insert_capture(new_id("cap"), payment.id, amount, self.now())
+        return self._move(
+            payment, "captured", EventType.CAPTURED, failure_code=None, failure_message=None
+        )
+
     def _move(
         self, payment: Payment, state: PaymentState, event: EventType, **changes: Any
     ) -> Payment:
@@ -384,10 +397,18 @@ class Bank:
             )
         self.wake()
 
-    def release_withheld(self, payment_id: str | None) -> int:
-        """Let withheld webhooks go, of one payment or of all; says how many."""
+    def release_withheld(self, payment_id: str | None, event_id: str | None) -> int:
+        """Let withheld webhooks go, of one event, one payment or all; says how many."""
         with self.book.transaction():
-            count = self.book.release_withheld(payment_id, clock.now().timestamp())
+            now = clock.now().timestamp()
+            count = self.book.release_withheld(now, payment_id=payment_id, event_id=event_id)
+        self.wake()
+        return count
+
+    def advance_deliveries(self, seconds: float) -> int:
+        """Let so much time pass for every webhook that waits; says how many wait."""
+        with self.book.transaction():
+            count = self.book.advance_deliveries(seconds)
         self.wake()
         return count
 

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -84,12 +84,16 @@ _REPORT: Final = """
 
 
 class Book:
-    """One open book. ``path`` is a file or ``:memory:``."""
+    """One open book. ``path`` is a file or ``:memory:``.
 
-    def __init__(self, path: str) -> None:
+    ``synchronous``: with ``off`` a commit does not wait for the disk. It is handed to the
+    operating system all the same, so it outlives this process, though not the machine.
+    """
+
+    def __init__(self, path: str, *, synchronous: Literal["full", "off"] = "full") -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.execute("PRAGMA busy_timeout=5000")
         self._connection.executescript(_SCHEMA.read_text(encoding="utf-8"))
@@ -150,8 +154,10 @@ class Book:
             Payment,
             _PAYMENT
             + """
-            WHERE (p.state = 'requires_action' AND p.expires_at <= ?)
-               OR (p.state = 'processing' AND p.settle_at <= ?)
+            WHERE p.id IN (
+                  SELECT id FROM payments WHERE state = 'requires_action' AND expires_at <= ?
+                   UNION ALL
+                  SELECT id FROM payments WHERE state = 'processing' AND settle_at <= ?)
             ORDER BY p.id LIMIT ?
             """,
             now,
@@ -347,17 +353,32 @@ class Book:
             delivery_seq,
         )
 
-    def release_withheld(self, payment_id: str | None, now: float) -> int:
-        """Let withheld deliveries go, of one payment or of all; says how many."""
+    def release_withheld(
+        self, now: float, *, payment_id: str | None = None, event_id: str | None = None
+    ) -> int:
+        """Let withheld deliveries go, of one event, one payment or all; says how many."""
         return self._run(
             """
-            UPDATE deliveries SET state = 'waiting', due_at = ?
+            UPDATE deliveries SET state = 'waiting', due_at = ?1
              WHERE state = 'withheld'
-               AND event_seq IN (SELECT seq FROM events
-                                  WHERE payment_id = coalesce(?, payment_id))
+               AND (?2 IS NULL OR event_seq = (SELECT seq FROM events WHERE id = ?2))
+               AND (?3 IS NULL OR event_seq IN (SELECT seq FROM events WHERE payment_id = ?3))
             """,
-            now, payment_id,
+            now, event_id, payment_id,
         )  # fmt: skip
+
+    def advance_deliveries(self, seconds: float) -> int:
+        """Bring every waiting delivery nearer, in its order; says how many."""
+        return self._run(
+            "UPDATE deliveries SET due_at = due_at - ? WHERE state = 'waiting'", seconds
+        )
+
+    def count_deliveries(self) -> dict[str, int]:
+        """How many deliveries are in each state, and how often one was tried."""
+        rows = self._connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state")
+        counts = {str(state): int(count) for state, count in rows}
+        attempts = self._connection.execute("SELECT count(*) FROM attempts").fetchone()[0]
+        return counts | {"attempts": int(attempts)}
 
     # Idempotency keys and the clock
 

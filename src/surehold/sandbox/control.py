@@ -12,9 +12,17 @@ from surehold.sandbox.api import Amount, EmptyInput, Text, guarded, read_body
 from surehold.sandbox.bank import Bank
 from surehold.sandbox.http import Request, Response, Route, json_response
 from surehold.sandbox.misbehave import Area, Conduct
-from surehold.sandbox.model import Payment, missing
+from surehold.sandbox.model import Dispute, Payment, Refund, Refusal, missing
 
 _TEN_YEARS_SECONDS: Final = 315_360_000
+_END_OF_TIME: Final = 253_402_300_799
+MAX_STEPS: Final = 500
+
+
+class CaptureInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /control/payments/{id}/capture``; with an amount, that part only."""
+
+    amount: Amount | None = None
 
 
 class FailInput(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,9 +51,31 @@ class ClockInput(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ReleaseInput(msgspec.Struct, forbid_unknown_fields=True):
-    """``POST /control/release``: withheld webhooks of one payment, or of all."""
+    """``POST /control/release``: withheld webhooks of one event, of one payment, or of all."""
 
     payment: str | None = None
+    event: str | None = None
+
+
+class AdvanceInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /control/deliveries/advance``: so much time passes for every waiting webhook."""
+
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=_TEN_YEARS_SECONDS)]
+
+
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing to do to one payment, which is named by either of its two names."""
+
+    do: Literal["capture", "fail", "expire", "refund", "dispute"]
+    payment: str | None = None
+    merchant_reference: str | None = None
+    amount: Amount | None = None
+
+
+class BatchInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /control/batch``."""
+
+    steps: Annotated[tuple[Step, ...], msgspec.Meta(max_length=MAX_STEPS)]
 
 
 class Control:
@@ -67,9 +97,13 @@ class Control:
                 ("POST", "/control/refunds/{id}/succeed", self.succeed_refund),
                 ("POST", "/control/refunds/{id}/fail", self.fail_refund),
                 ("POST", "/control/disputes/{id}/close", self.close_dispute),
+                ("POST", "/control/batch", self.batch),
+                ("GET", "/control/report", self.report),
+                ("GET", "/control/counters", self.count),
                 ("GET", "/control/clock", self.get_clock),
                 ("POST", "/control/clock", self.set_clock),
                 ("GET", "/control/deliveries", self.list_deliveries),
+                ("POST", "/control/deliveries/advance", self.advance),
                 ("POST", "/control/release", self.release),
                 ("POST", "/control/events/{id}/resend", self.resend),
             )
@@ -84,9 +118,9 @@ class Control:
         return json_response(self._bank.misbehavior.conduct)
 
     def capture(self, request: Request, parameters: dict[str, str]) -> Response:
-        """Capture now, from any unpaid state: a late success."""
-        read_body(request, EmptyInput)
-        return self._on_payment(parameters, self._bank.capture)
+        """Capture now, from any unpaid state: a late success. With an amount, one part."""
+        amount = read_body(request, CaptureInput).amount
+        return self._on_payment(parameters, lambda payment: self._capture(payment, amount))
 
     def fail(self, request: Request, parameters: dict[str, str]) -> Response:
         code = read_body(request, FailInput).code
@@ -101,22 +135,46 @@ class Control:
         given = read_body(request, AmountInput)
         with self._bank.book.transaction():
             payment = self._bank.get_payment(parameters["id"])
-            refund = self._bank.refund(
-                payment,
-                amount=given.amount or payment.refundable or payment.amount,
-                refund_reference=None,
-                reason=given.reason,
-                origin="dashboard",
-            )
+            refund = self._refund(payment, given.amount, given.reason)
         return json_response(shapes.refund(refund), status=201)
 
     def dispute(self, request: Request, parameters: dict[str, str]) -> Response:
         given = read_body(request, AmountInput)
         with self._bank.book.transaction():
             payment = self._bank.get_payment(parameters["id"])
-            amount = given.amount or payment.captured - payment.disputed or payment.amount
-            dispute = self._bank.open_dispute(payment, amount=amount, reason=given.reason)
+            dispute = self._dispute(payment, given.amount, given.reason)
         return json_response(shapes.dispute(dispute), status=201)
+
+    def batch(self, request: Request, _: dict[str, str]) -> Response:
+        """Do many things in one call, each by itself: one that is refused stops no other.
+
+        Answers one row per step, in order: the payment's id and ``error``, a code or null.
+        """
+        rows = []
+        for step in read_body(request, BatchInput).steps:
+            payment_id, code = step.payment, None
+            try:
+                with self._bank.book.transaction():
+                    payment_id = self._carry_out(step)
+            except Refusal as refusal:
+                code = refusal.code
+            rows.append({"payment": payment_id, "error": code})
+        return json_response({"object": "list", "data": rows})
+
+    def report(self, _request: Request, _: dict[str, str]) -> Response:
+        """What moved, whole and never skewed: ``/v1/report`` is what the shop gets to see."""
+        lines = self._bank.book.list_report(created_from=0, created_until=_END_OF_TIME)
+        rows = [shapes.report_line(line) for line in lines]
+        return json_response({"object": "report", "lines": rows})
+
+    def count(self, _request: Request, _: dict[str, str]) -> Response:
+        """What misbehavior led to since the start, and what became of every webhook ever."""
+        return json_response(
+            {
+                "misbehaved": self._bank.misbehavior.counts,
+                "deliveries": self._bank.book.count_deliveries(),
+            }
+        )
 
     def succeed_refund(self, request: Request, parameters: dict[str, str]) -> Response:
         return self._finish_refund(request, parameters, is_successful=True)
@@ -153,8 +211,14 @@ class Control:
         return json_response({"object": "list", "data": rows})
 
     def release(self, request: Request, _: dict[str, str]) -> Response:
-        payment_id = read_body(request, ReleaseInput).payment
-        return json_response({"released": self._bank.release_withheld(payment_id)})
+        given = read_body(request, ReleaseInput)
+        count = self._bank.release_withheld(given.payment, given.event)
+        return json_response({"released": count})
+
+    def advance(self, request: Request, _: dict[str, str]) -> Response:
+        """Bring waiting webhooks nearer, so that hours of delay take no time."""
+        seconds = read_body(request, AdvanceInput).seconds
+        return json_response({"waiting": self._bank.advance_deliveries(seconds)})
 
     def resend(self, request: Request, parameters: dict[str, str]) -> Response:
         """Send an event again, as the present conduct would: a replay."""
@@ -165,6 +229,45 @@ class Control:
         with self._bank.book.transaction():
             self._bank.send_event(event.seq, self._bank.get_payment(event.payment_id))
         return json_response({"event": event.id}, status=202)
+
+    def _capture(self, payment: Payment, amount: int | None) -> Payment:
+        if amount is None:
+            return self._bank.capture(payment)
+        return self._bank.capture_part(payment, amount)
+
+    def _refund(self, payment: Payment, amount: int | None, reason: str) -> Refund:
+        return self._bank.refund(
+            payment,
+            amount=amount or payment.refundable or payment.amount,
+            refund_reference=None,
+            reason=reason,
+            origin="dashboard",
+        )
+
+    def _dispute(self, payment: Payment, amount: int | None, reason: str) -> Dispute:
+        amount = amount or payment.captured - payment.disputed or payment.amount
+        return self._bank.open_dispute(payment, amount=amount, reason=reason)
+
+    def _carry_out(self, step: Step) -> str:
+        bank, book, reason = self._bank, self._bank.book, AmountInput().reason
+        if step.payment is not None:
+            payment = book.find_payment(step.payment)
+        else:
+            payment = book.find_payment_by_reference(step.merchant_reference or "")
+        if payment is None:
+            raise missing("payment")
+        match step.do:
+            case "capture":
+                self._capture(payment, step.amount)
+            case "fail":
+                bank.fail(payment, FailInput().code)
+            case "expire":
+                bank.expire(payment)
+            case "refund":
+                self._refund(payment, step.amount, reason)
+            case "dispute":
+                self._dispute(payment, step.amount, reason)
+        return payment.id
 
     def _finish_refund(
         self, request: Request, parameters: dict[str, str], *, is_successful: bool

@@ -20,6 +20,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY_BYTES: Final = 65_536
+_DRIPS: Final = 50
 
 
 class CallerGone(Exception):
@@ -32,6 +33,7 @@ class Delivery(enum.Enum):
     WHOLE = "whole"
     TRUNCATED = "truncated"
     LOST = "lost"
+    DRIPPING = "dripping"
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -160,7 +162,8 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
 
 async def send_response(response: Response, receive: Receive, send: Send) -> None:
     """Send the answer, or let it be lost on the way."""
-    if response.hang_seconds > 0:
+    is_dripping = response.delivery is Delivery.DRIPPING
+    if response.hang_seconds > 0 and not is_dripping:
         await _wait_for_disconnect(receive, response.hang_seconds)
     if response.delivery is Delivery.LOST:
         await _drop_connection(receive, send)
@@ -178,7 +181,24 @@ async def send_response(response: Response, receive: Receive, send: Send) -> Non
         await asyncio.sleep(0.02)
         await _drop_connection(receive, send)
         return
+    if is_dripping:
+        await _drip(response, receive, send)
+        return
     await send({"type": "http.response.body", "body": response.body})
+
+
+async def _drip(response: Response, receive: Receive, send: Send) -> None:
+    """Send the body in small pieces over ``hang_seconds``, or until the caller has hung up."""
+    size = max(len(response.body) // _DRIPS, 1)
+    gone = asyncio.create_task(_wait_for_disconnect(receive, response.hang_seconds + 1))
+    for start in range(0, len(response.body), size):
+        if gone.done():
+            return
+        piece = response.body[start : start + size]
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(response.hang_seconds / _DRIPS)
+    gone.cancel()
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _wait_for_disconnect(receive: Receive, seconds: float) -> None:

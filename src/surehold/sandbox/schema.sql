@@ -22,8 +22,9 @@ CREATE TABLE IF NOT EXISTS payments (
     created_at         INTEGER NOT NULL,
     updated_at         INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS payments_open ON payments (state, expires_at)
-    WHERE state IN ('requires_action', 'processing');
+CREATE INDEX IF NOT EXISTS payments_expiring ON payments (expires_at)
+    WHERE state = 'requires_action';
+CREATE INDEX IF NOT EXISTS payments_settling ON payments (settle_at) WHERE state = 'processing';
 
 CREATE TABLE IF NOT EXISTS captures (
     id         TEXT    PRIMARY KEY,
@@ -68,6 +69,7 @@ CREATE TABLE IF NOT EXISTS events (
     body       BLOB    NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS events_payment ON events (payment_id);
 
 /* One row per copy of an event to send; due_at is real time, not the sandbox's shifted clock. */
 CREATE TABLE IF NOT EXISTS deliveries (

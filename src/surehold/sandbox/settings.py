@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -22,12 +22,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``webhook_secrets``: every one signs each webhook, so two of them are a rotation under way.
     ``public_url``: where a buyer's browser reaches the sandbox; taken from the request if absent.
+    ``synchronous``: ``off`` is for simulations: the book survives ``kill -9``, not a power cut.
     """
 
     api_key: str
     control_key: str
     webhook_secrets: tuple[str, ...]
     book_path: str = ":memory:"
+    synchronous: Literal["full", "off"] = "full"
     public_url: str | None = None
     merchant_name: str = "Demo shop"
     mode: str = "demo"

@@ -122,7 +122,8 @@ class Sender:
                 return response.status_code
 
     def _signature(self, delivery: Delivery, body: bytes) -> str | None:
-        secrets, now = self._bank.settings.webhook_secrets, self._bank.now()
+        # Real time, as the sending is: a bank whose days fly by would be refused as stale.
+        secrets, now = self._bank.settings.webhook_secrets, clock.unix_seconds()
         match delivery.signature:
             case "none":
                 return None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from surehold.web.openapi import OPT, Described, routes_of, template_of
 from surehold.web.validation import list_faults
+from tests.builders.catalog import a_product
 from tests.support.api import CRON, NOBODY, STAFF, Api, a_key
 
 PROBLEM: Final = "application/problem+json"
@@ -129,6 +130,16 @@ async def test_examples_of_bodies_have_no_fault(api: Api) -> None:
             raw = msgspec.json.encode(said.body_example)
             assert list_faults(raw, said.body) == (), f"{method} {path}"
     assert OPT == "described"
+
+
+async def test_addresses_in_any_script_fit_the_document(api: Api, document: Any) -> None:
+    product = await a_product(api.db)
+
+    placed = await api.buy(product.variant_id, email="bjørn@exämple.de")
+
+    email = document["components"]["schemas"]["CheckoutBody"]["properties"]["email"]
+    assert placed["order"]["email"] == "bjørn@exämple.de"
+    assert email["format"] == "idn-email"
 
 
 async def test_the_page_runs_no_inline_script(api: Api) -> None:

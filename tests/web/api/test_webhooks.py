@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import msgspec
 import pytest
 
@@ -84,6 +85,22 @@ async def test_another_body_or_secret_is_no_proof(inbound: Api) -> None:
     )
 
     assert changed.refusal == foreign.refusal == (400, "webhook_proof_invalid")
+
+
+@pytest.mark.parametrize("other", ["", "t=1,v1=00", None], ids=["empty", "forged", "the same"])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_P8_a_proof_that_comes_twice_is_none(
+    inbound: Api, other: str | None, *, is_first: bool
+) -> None:
+    body = an_event()
+    good = proof(body)["Sandbox-Signature"]
+    pairs = [("Sandbox-Signature", good), ("sandbox-signature", good if other is None else other)]
+    headers = httpx2.Headers(pairs if is_first else pairs[::-1])
+
+    answer = await inbound("POST", "/webhooks/sandbox", content=body, headers=headers)
+
+    assert answer.refusal == (400, "webhook_proof_invalid")
+    assert await count_rows(inbound.db, ["webhook_events"]) == {}
 
 
 @pytest.mark.parametrize("name", ["nobody", "bank_transfer", "%00", "a" * 500])

@@ -19,9 +19,9 @@ from surehold.checkout.commands.settle import (
     TakeEvidence,
 )
 from surehold.checkout.engine import Checkout
-from surehold.kernel.faults import fault
 from surehold.kernel.ids import PaymentId
 from surehold.payments import queries as payments
+from surehold.payments.commands import void_key
 from surehold.payments.model import Operation, OperationKind, OperationState, Payment
 from surehold.payments.providers.port import (
     NotFound,
@@ -32,7 +32,7 @@ from surehold.payments.providers.port import (
     RefundSnapshot,
     RemoteProvider,
 )
-from surehold.payments.states import OperationEvent
+from surehold.payments.states import OPEN, OperationEvent
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,6 @@ async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
     if provider is None:
         log.error("provider_not_configured", provider=payment.provider, payment=str(payment.id))
         return None
-    fault("ask.before_call")
     match operation.kind:
         case OperationKind.CREATE:
             settlement = await _ask_create(provider, payment, operation)
@@ -56,7 +55,6 @@ async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
             settlement = await _ask_refund(provider, payment, operation)
         case OperationKind.VOID:
             settlement = await _ask_void(provider, payment, operation)
-    fault("ask.after_call")
     return await checkout.settling.submit(settlement)
 
 
@@ -73,7 +71,6 @@ async def check_payment(checkout: Checkout, payment_id: PaymentId) -> Outcome | 
     if provider is None:
         return None
     snapshot = await read(provider, payment)
-    fault("check.after_read")
     if snapshot is None:
         return None
     return await checkout.settling.submit(TakeEvidence(payment.order_id, payment.id, snapshot))
@@ -99,15 +96,43 @@ async def _ask_create(
             operation.request, idempotency_key=operation.idempotency_key
         )
     except ProviderFailure as failure:
-        return RecordCreate(
-            payment.order_id,
-            operation,
-            None,
-            _event(failure),
-            failure.code or type(failure).__name__,
-            failure.detail,
-        )
+        return await _refused_create(provider, payment, operation, failure)
     return RecordCreate(payment.order_id, operation, result, OperationEvent.SUCCEED)
+
+
+async def _refused_create(
+    provider: RemoteProvider, payment: Payment, operation: Operation, failure: ProviderFailure
+) -> Settlement:
+    """What a refusal comes to. An earlier asking may have begun the payment, its answer lost."""
+    event = _event(failure)
+    if event is OperationEvent.DECLINE and provider.capabilities.can_find_by_reference:
+        try:
+            found = await _find_begun(provider, payment)
+        except ProviderFailure:
+            event = OperationEvent.LOSE
+        else:
+            if found is not None and found.state not in OPEN:
+                return TakeEvidence(payment.order_id, payment.id, found, operation=operation)
+            event = OperationEvent.DECLINE if found is None else OperationEvent.LOSE
+    return RecordCreate(
+        payment.order_id,
+        operation,
+        None,
+        event,
+        failure.code or type(failure).__name__,
+        failure.detail,
+    )
+
+
+async def _find_begun(provider: RemoteProvider, payment: Payment) -> ProviderSnapshot | None:
+    """The payment that the provider has although it refuses to begin it, closed if it was open.
+
+    Nobody has the address of an open one any more; a buyer who pays again gets another.
+    """
+    found = await provider.find_by_reference(payment.merchant_reference)
+    if found is None or found.state not in OPEN:
+        return found
+    return await provider.cancel(found.provider_payment_id, idempotency_key=void_key(payment.id))
 
 
 async def _ask_refund(

@@ -14,9 +14,9 @@ import structlog
 
 from surehold.checkout.commands.ask import check_payment
 from surehold.checkout.engine import Checkout
+from surehold.db import urgent
 from surehold.kernel import clock
 from surehold.kernel.errors import Busy
-from surehold.kernel.faults import fault
 from surehold.kernel.ids import PaymentId, WebhookEventId, parse_merchant_reference
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
@@ -58,18 +58,18 @@ class Inbox:
             log.warning("webhook_refused", provider=provider_name, reason=refusal.reason)
             raise WebhookProofInvalid("The signature of this message does not hold.") from refusal
         count = 0
-        for event in events:
-            stored = await payments.store_webhook(
-                self._checkout.db,
-                provider=provider.name,
-                account=provider.account,
-                event=event,
-                raw_body=raw_body,
-            )
-            fault("webhook.after_store")
-            if stored.is_new:
-                count += 1
-                self._begin(stored.id)
+        with urgent():
+            for event in events:
+                stored = await payments.store_webhook(
+                    self._checkout.db,
+                    provider=provider.name,
+                    account=provider.account,
+                    event=event,
+                    raw_body=raw_body,
+                )
+                if stored.is_new:
+                    count += 1
+                    self._begin(stored.id)
         return count
 
     async def close(self) -> None:
@@ -93,7 +93,7 @@ class Inbox:
                     await process_webhook(self._checkout, event)
             except Exception as error:  # noqa: BLE001 - a background task has no caller
                 # The event is stored and due: the worker takes it from here.
-                log.warning("webhook_left_to_worker", event=str(event_id), error=repr(error))
+                log.warning("webhook_left_to_worker", webhook=str(event_id), error=repr(error))
 
 
 async def process_webhook(checkout: Checkout, event: WebhookEvent) -> str:
@@ -101,7 +101,6 @@ async def process_webhook(checkout: Checkout, event: WebhookEvent) -> str:
 
     An event about nothing we know is parked and tried again, never dropped.
     """
-    fault("webhook.before_read")
     payment_id = await _find_payment(checkout, event)
     if payment_id is None:
         return await _park(checkout, event, "payment_not_known")
@@ -113,7 +112,6 @@ async def process_webhook(checkout: Checkout, event: WebhookEvent) -> str:
         return await _park(checkout, event, type(failure).__name__)
     if outcome is None:
         return await _park(checkout, event, "provider_does_not_know_it")
-    fault("webhook.before_end")
     await payments.end_webhook(
         checkout.db, event_id=event.id, state=WebhookState.PROCESSED, outcome=outcome.effect
     )
@@ -141,6 +139,6 @@ async def _park(checkout: Checkout, event: WebhookEvent, reason: str) -> str:
     is_last = event.attempts >= ATTEMPTS_MAX
     state = WebhookState.DEAD if is_last else WebhookState.PARKED
     if is_last:
-        log.error("webhook_dead", event=str(event.id), reason=reason)
+        log.error("webhook_dead", webhook=str(event.id), reason=reason)
     await payments.end_webhook(checkout.db, event_id=event.id, state=state, outcome=reason)
     return reason

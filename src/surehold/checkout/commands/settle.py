@@ -18,6 +18,7 @@ from surehold.cart import commands as cart
 from surehold.checkout import rules
 from surehold.checkout.case import Case, Stock, Writes
 from surehold.checkout.engine import Context
+from surehold.checkout.lane import LetNext
 from surehold.checkout.model import BUYER, UNCHANGED, Actor, provider_actor
 from surehold.db import Connection, Transaction, clock, shop
 from surehold.db.database import transaction_on
@@ -25,7 +26,6 @@ from surehold.db.shop import ShopSettings
 from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
 from surehold.kernel.errors import DomainError
-from surehold.kernel.faults import fault
 from surehold.kernel.ids import OrderId, PaymentId, RefundId
 from surehold.orders import commands as orders
 from surehold.orders import queries as order_queries
@@ -36,7 +36,7 @@ from surehold.payments import queries as payment_queries
 from surehold.payments.errors import PaymentNotFound
 from surehold.payments.model import NoAction, Operation, Payment, PaymentState
 from surehold.payments.providers.port import CreateResult, ProviderSnapshot, RefundSnapshot
-from surehold.payments.states import EVENT_FOR, PAYMENT, OperationEvent
+from surehold.payments.states import EVENT_FOR, OPEN, PAYMENT, OperationEvent
 
 #: A webhook usually comes sooner; after this the worker asks.
 FIRST_CHECK: Final = timedelta(seconds=30)
@@ -143,7 +143,7 @@ class SettlementWork:
         self._context = context
 
     async def __call__(
-        self, raw: asyncpg.Connection[Any], requests: Sequence[Settlement]
+        self, raw: asyncpg.Connection[Any], requests: Sequence[Settlement], _: LetNext
     ) -> Sequence[Outcome | DomainError]:
         """One outcome or refusal per request, in order, from one transaction."""
         settings = await shop.load(Connection(raw))
@@ -161,8 +161,6 @@ class SettlementWork:
                 except DomainError as refusal:
                     outcomes.append(refusal)
             await _write(tx, cases, writes, stock, now)
-            fault("settle.before_commit")
-        fault("settle.after_commit")
         return outcomes
 
     async def _load(
@@ -273,11 +271,16 @@ class SettlementWork:
 
     def _retry(self, case: Case, request: RetryPayment) -> Outcome:
         """Join the open payment of the same provider while its hold lives, else begin another."""
-        rules.check_payable(case)
         joined = next(
             (row for row in reversed(case.open_payments) if row.provider == request.provider), None
         )
-        if joined is not None and case.is_whole_held and not case.is_hold_over:
+        if joined is not None and not (case.is_whole_held and not case.is_hold_over):
+            joined = None
+        if joined is not None and _is_unasked(joined):
+            # Whoever began it stopped before the provider had answered: go on from there.
+            return Outcome("joined", joined.id)
+        rules.check_payable(case)
+        if joined is not None:
             return Outcome("joined", joined.id)
         ttl = self._hold_time(case, request.provider)
         rules.hold_again(case, ttl=ttl)
@@ -302,12 +305,19 @@ class SettlementWork:
         return rules.hold_time(kind, case.settings)
 
 
+def _is_unasked(payment: Payment) -> bool:
+    """Whether no provider has answered for it yet, nor lost its answer."""
+    return payment.state is PaymentState.PENDING and payment.provider_payment_id is None
+
+
 def _begun(payment: Payment, result: CreateResult, *, now: datetime) -> Payment:
     known = msgspec.structs.replace(
         payment, provider_payment_id=result.provider_payment_id, next_check_at=now
     )
     if result.state not in BEGINNINGS:
-        return known  # decided already: the worker reads what it came to, amounts and all
+        # Decided already: the worker reads what it came to, amounts and all, unless a webhook was
+        # faster and nothing is left to read.
+        return known if payment.state in OPEN else payment
     # Evidence may have come before a lost answer was asked for again: the state is the same, but
     # only the answer says what the buyer must do.
     is_known = payment.state is result.state

@@ -90,6 +90,9 @@ async def ask_due_operations(checkout: Checkout) -> int:
 async def check_due_payments(checkout: Checkout) -> int:
     """Ask providers what became of undecided payments; returns how many were looked at."""
     due = await payments.claim_checks(checkout.db, limit=BATCH)
+    for payment_id, check_count in due:
+        if check_count > payments.CHECKS_WITHIN_HOURS:
+            log.warning("payment_undecided", payment=str(payment_id), checks=check_count)
     await _each(check_payment(checkout, payment_id) for payment_id, _ in due)
     return len(due)
 

@@ -7,7 +7,7 @@ import msgspec
 from surehold.checkout.case import Case
 from surehold.checkout.errors import OrderNotPayable
 from surehold.checkout.model import HELD_FOR_REVIEW, PAID, UNCHANGED, Actor
-from surehold.checkout.rules.returning import record_refund, return_money
+from surehold.checkout.rules.returning import find_unasked, record_refund, return_money
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import Reservation, ReservationState
 from surehold.inventory.states import ReservationEvent
@@ -41,12 +41,15 @@ def settle(
     if reason is not None:
         return _hold_for_review(case, payment, evidence, reason=reason)
     if payment.state is PaymentState.CAPTURED:
-        return _take_refunds(case, evidence)
+        effect = _take_refunds(case, evidence)
+        return _park_unasked(case, case.payment(payment.id), evidence) or effect
     event = EVENT_FOR[evidence.state]
     if PAYMENT.find_next(payment.state, event) is None:
         return UNCHANGED  # an older fact than the one we have
     if evidence.state is PaymentState.CAPTURED:
-        return _capture(case, payment, evidence, actor=actor, providers=providers)
+        effect = _capture(case, payment, evidence, actor=actor, providers=providers)
+        # What else happened meanwhile, in whatever order we hear of it.
+        return _park_unasked(case, case.payment(payment.id), evidence) or effect
     is_over = evidence.state in (PaymentState.FAILED, PaymentState.VOIDED)
     case.put_payment(
         msgspec.structs.replace(
@@ -76,6 +79,15 @@ def _take_refunds(case: Case, evidence: ProviderSnapshot) -> str:
         if refund is not None and refund.state is RefundState.REQUESTED:
             effect = record_refund(case, refund, snapshot, failure_code=None)
     return effect
+
+
+def _park_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> str | None:
+    """Let a person look at what the provider did with collected money without being asked."""
+    reason = find_unasked(case, payment, evidence)
+    if reason is None or payment.review_reason is not None:
+        return None
+    case.put_payment(msgspec.structs.replace(payment, review_reason=reason))
+    return HELD_FOR_REVIEW
 
 
 def _find_mismatch(payment: Payment, evidence: ProviderSnapshot) -> str | None:

@@ -19,6 +19,7 @@ from surehold.payments.model import (
 )
 from surehold.payments.providers.port import (
     ProviderRefundState,
+    ProviderSnapshot,
     RefundRequest,
     RefundSnapshot,
 )
@@ -119,6 +120,24 @@ def record_refund(
     case.change_order(actor="system", reason="refund sent")
     case.relabel()
     return "refunded"
+
+
+def find_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> str | None:
+    """What became of collected money that nobody here asked for and nothing here books: a reason.
+
+    A dispute, a refund that a person began at the provider, a refund of ours that came back.
+    """
+    if evidence.disputed.amount > payment.disputed_minor:
+        return "disputed"
+    ours = {str(row.id): row for row in case.refunds.values()}
+    for snapshot in evidence.refunds:
+        refund = ours.get(snapshot.refund_reference or "")
+        is_failed = snapshot.state is ProviderRefundState.FAILED
+        if refund is None and not is_failed:
+            return "refunded_at_provider"
+        if refund is not None and is_failed and refund.state is RefundState.SUCCEEDED:
+            return "refund_taken_back"
+    return None
 
 
 def end_operation(

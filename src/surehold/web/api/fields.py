@@ -92,7 +92,7 @@ Email = Annotated[
         max_length=MAX_EMAIL,
         description="Where the order is confirmed to.",
         examples=["buyer@example.com"],
-        extra_json_schema={"format": "email"},
+        extra_json_schema={"format": "idn-email"},
         extra={"check": _email_fault},
     ),
 ]

@@ -6,7 +6,7 @@ with 2xx, so what we cannot keep right now is 503, and nothing is ever redirecte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -61,7 +61,7 @@ async def receive(
     raw = await read_body(request.receive, headers, limit=WEBHOOK_LIMIT_BYTES)
     is_ours = parts.checkout.context.providers.find_remote(provider) is not None
     label = provider if is_ours else OTHER
-    texts = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+    texts = _texts(request.scope["headers"])
     try:
         count = await parts.inbox.receive(provider_name=provider, raw_body=raw, headers=texts)
     except ProviderUnknown:
@@ -75,6 +75,19 @@ async def receive(
         raise
     parts.metrics.count_webhook(label, "new" if count else "repeated")
     return answer(ReceivedShape(received=True, new=count))
+
+
+def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Every header by name; one that came several times has all its values, in order.
+
+    A proof that came twice must not look like one that came once: which of them a proxy in front
+    of us would have believed is anybody's guess.
+    """
+    texts: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        texts[name] = f"{texts[name]}, {value}" if name in texts else value
+    return texts
 
 
 HANDLERS: Final = (receive,)
