@@ -4,6 +4,9 @@ PYTHON ?= python3
 PORT ?= 8000
 DATA ?=
 JOBS ?= 2
+WHAT ?= simulation
+OPS ?= 50000
+SEED ?= 1
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -16,7 +19,7 @@ RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format lock schema clean
+.PHONY: help demo test check bench prove format lock schema clean
 .DELETE_ON_ERROR:
 
 help: ## List what make can do
@@ -38,6 +41,10 @@ check: $(DEV) ## Lint, format, types, direction of imports, dependencies, templa
 
 bench: $(RUNTIME) ## Measure checkouts per second on this machine (ARGS=--help for more)
 	@exec $(BIN)/python -m bench $(ARGS)
+
+prove: $(DEV) ## Try to break it: OPS=500000 SEED=1 or MINUTES=10, or WHAT=all (--help lists the rest)
+	@exec $(BIN)/python -m proof $(WHAT) --seed $(SEED) \
+		$(if $(MINUTES),--minutes $(MINUTES),--ops $(OPS)) $(ARGS)
 
 format: $(DEV) ## Sort imports and format the code
 	$(BIN)/ruff check --select I --fix

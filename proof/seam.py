@@ -46,20 +46,25 @@ def watched(watcher: Watcher) -> type[asyncpg.Connection[Any]]:
     """A class of connections whose statements all pass a watcher."""
 
     class Watched(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-        """One connection under watch."""
+        """One connection under watch. ``values`` are those of the statement under way."""
+
+        values: Any = ()
 
         async def execute(self, query: str, *args: Any, **more: Any) -> Any:
             plain = super().execute
             if args:  # Goes through _execute, below.
                 return await plain(query, *args, **more)
+            self.values = ()
             return await watcher(self, beat_of(query), lambda: plain(query, **more))
 
         async def _execute(self, query: str, *args: Any, **more: Any) -> Any:
             plain = super()._execute
+            self.values = args[0] if args else ()
             return await watcher(self, beat_of(query), lambda: plain(query, *args, **more))
 
         async def _executemany(self, query: str, *args: Any, **more: Any) -> Any:
             plain = super()._executemany
+            self.values = args[0] if args else ()
             return await watcher(self, beat_of(query), lambda: plain(query, *args, **more))
 
     return Watched

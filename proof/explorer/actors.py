@@ -1,0 +1,483 @@
+"""Everything that somebody may do to money or stock, each as an actor with a part to play.
+
+An actor says at which stages of an order it has something to do, and with what its command may
+refuse; any other exception is a violation. What it returns is what its caller was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from proof.commands import exercises
+from proof.explorer.card import Mishap, a_webhook, lost
+from proof.explorer.scene import CURRENCY, HOLD, STAFF, Scene, Stage, Subject
+from proof.explorer.world import Seat
+from surehold.cart import commands as carts
+from surehold.checkout import commands
+from surehold.checkout.errors import ExtensionRefused, HoldOver, NothingToOrder, OrderNotPayable
+from surehold.checkout.model import BUYER, Actor, Placement
+from surehold.db import idempotency
+from surehold.db.idempotency import IdempotencyKeyReused
+from surehold.inventory import commands as inventory
+from surehold.inventory.errors import InsufficientStock, ReservationNotFound
+from surehold.jobs import outbox
+from surehold.kernel.errors import DomainError
+from surehold.kernel.ids import new_id
+from surehold.kernel.money import Money
+from surehold.orders.errors import OrderNotCancelable
+from surehold.orders.model import CancelReason
+from surehold.payments import commands as payment_commands
+from surehold.payments import queries as payments
+from surehold.payments.errors import PaymentInProgress
+from surehold.payments.model import OperationKind
+from surehold.payments.providers.port import Declined, InvalidRequest, ProviderFailure, Unavailable
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an actor finds itself: its process, what is there, and what it shares with others."""
+
+    seat: Seat
+    scene: Scene
+    subject: Subject
+
+
+Act = Callable[[Place], Awaitable[Any]]
+
+S: Final = Stage
+#: Orders that nobody has given up or paid for, as far as we know.
+UNPAID: Final = (
+    *(S.NOT_ASKED, S.LOST, S.OPEN, S.PAID_THERE, S.SHORT_THERE, S.DECLINED_THERE, S.FAILED),
+    *(S.CART_PAID_THERE, S.LATE, S.TRANSFER, S.TRANSFER_OVER),
+)
+#: Orders whose provider has something new to say.
+NEWS: Final = (S.PAID_THERE, S.CART_PAID_THERE, S.DECLINED_THERE, S.LATE, S.SHORT_THERE)
+REFUNDS: Final = (S.REFUND_ASKED, S.REFUND_LOST)
+
+
+class Part(msgspec.Struct, frozen=True):
+    """An actor: what it does, at which stages, and with what it may be refused.
+
+    ``is_expiring``: it looks for holds that are over; ``is_sweeping``: for what is due;
+    ``is_canceling_old``: for orders that nobody paid; ``is_taking``: it only ever takes stock.
+    """
+
+    name: str
+    act: Act
+    stages: tuple[Stage, ...]
+    refusals: tuple[type[Exception], ...]
+    is_expiring: bool = False
+    is_sweeping: bool = False
+    is_canceling_old: bool = False
+    is_taking: bool = False
+
+
+PARTS: Final[dict[str, Part]] = {}
+
+
+def part(
+    *stages: Stage, refusals: tuple[type[Exception], ...] = (), **facts: bool
+) -> Callable[[Act], Act]:
+    """Enter an actor under its function's name."""
+
+    def enter(act: Act) -> Act:
+        name = act.__name__
+        PARTS[name] = Part(name, act, stages, refusals, **facts)
+        return act
+
+    return enter
+
+
+# --- placing ---------------------------------------------------------------------------------
+
+_PLACING: Final[tuple[type[DomainError], ...]] = (InsufficientStock,)
+
+
+class Told(msgspec.Struct, frozen=True):
+    """An order that was acknowledged: what was sent, and the very answer."""
+
+    placement: Placement
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        """The key that it was sent under."""
+        return self.placement.key
+
+
+async def _place(seat: Seat, subject: Subject, *, provider: str, key: str | None = None) -> Told:
+    placement = subject.placement(provider=provider, key=key)
+    answer = await commands.place_order(seat.checkout, placement)
+    return Told(placement, answer.body)
+
+
+def _own(seat: Seat, scene: Scene, subject: Subject) -> Subject:
+    """A purchase that nobody else makes; the same one when its buyer asks again."""
+    own = Subject(S.EMPTY, scene.lines_of(seat.chance))
+    own.key = f"{subject.key}-{seat.name}"
+    return own
+
+
+@part(S.EMPTY, refusals=_PLACING, is_taking=True)
+@exercises(commands.place_order)
+async def place_by_card(at: Place) -> Told:
+    """A buyer's own order, with the provider's answer lost now and then."""
+    own = _own(at.seat, at.scene, at.subject)
+    if at.seat.chance.random() < 0.3:
+        at.seat.card.mishaps.append(lost(is_done=at.seat.chance.random() < 0.7))
+    return await _place(at.seat, own, provider=at.seat.card.name)
+
+
+@part(S.EMPTY, refusals=_PLACING, is_taking=True)
+@exercises(commands.place_order)
+async def place_by_transfer(at: Place) -> Told:
+    """A buyer's own order; no provider to ask."""
+    own = _own(at.seat, at.scene, at.subject)
+    return await _place(at.seat, own, provider="bank_transfer")
+
+
+@part(S.CART, S.CART_PAID_THERE, refusals=(*_PLACING, NothingToOrder), is_taking=True)
+@exercises(commands.place_order)
+async def place_from_cart(at: Place) -> Told:
+    """One cart, checked out here under a key of its own."""
+    provider = at.seat.chance.choice((at.seat.card.name, "bank_transfer"))
+    return await _place(
+        at.seat, at.subject, provider=provider, key=f"{at.subject.key}-{at.seat.name}"
+    )
+
+
+@part(S.EMPTY, S.CART, refusals=(*_PLACING, NothingToOrder), is_taking=True)
+@exercises(commands.place_order)
+async def place_same_key(at: Place) -> Told:
+    """The same request once more, as an impatient client sends it; an answer may be lost."""
+    if at.seat.chance.random() < 0.4:
+        at.seat.card.mishaps.append(lost())
+    return await _place(at.seat, at.subject, provider="pretend")
+
+
+@part(S.EMPTY, refusals=(*_PLACING, IdempotencyKeyReused))
+@exercises(commands.place_order)
+async def place_other_body(at: Place) -> Told:
+    """The same key under another body: one of the two is refused."""
+    placement = msgspec.structs.replace(
+        at.subject.placement(provider="pretend"), request_hash=idempotency.hash_request(b"other")
+    )
+    answer = await commands.place_order(at.seat.checkout, placement)
+    return Told(placement, answer.body)
+
+
+# --- beats 2 and 3, webhooks, coming back ----------------------------------------------------
+
+
+def _mishap(seat: Seat, refusal: ProviderFailure) -> Mishap | None:
+    luck = seat.chance.random()
+    if luck < 0.2:
+        return lost(is_done=seat.chance.random() < 0.5)
+    if luck < 0.3:
+        return Mishap(Unavailable("not now"), is_done=False)
+    if luck < 0.4:
+        return Mishap(refusal, is_done=False)
+    return None
+
+
+async def _ask(seat: Seat, subject: Subject, kind: OperationKind, refusal: ProviderFailure) -> str:
+    async with seat.db.connection() as connection:
+        question = await payments.find_operation(
+            connection, payment_id=subject.payment_id, kind=kind
+        )
+    if question is None or question.state.value not in {"pending", "unknown"}:
+        return "nothing to ask"
+    mishap = _mishap(seat, refusal)
+    if mishap is not None:
+        seat.card.mishaps.append(mishap)
+    outcome = await commands.ask(seat.checkout, question)
+    return "" if outcome is None else outcome.effect
+
+
+@part(S.NOT_ASKED, S.LOST)
+@exercises(commands.ask)
+async def ask_create(at: Place) -> str:
+    """The provider is asked to begin: answered, lost, refused or away."""
+    return await _ask(
+        at.seat, at.subject, OperationKind.CREATE, Declined("no", code="card_declined")
+    )
+
+
+@part(*REFUNDS)
+@exercises(commands.ask)
+async def ask_refund(at: Place) -> str:
+    """The provider is asked for the money back; some take their time."""
+    at.seat.card.is_slow_to_refund = at.seat.chance.random() < 0.3
+    return await _ask(
+        at.seat, at.subject, OperationKind.REFUND, InvalidRequest("no", code="too_old")
+    )
+
+
+@part(S.VOID_ASKED)
+@exercises(commands.ask)
+async def ask_void(at: Place) -> str:
+    """The provider is told that nobody will pay; somebody may have."""
+    return await _ask(
+        at.seat, at.subject, OperationKind.VOID, InvalidRequest("no", code="too_late")
+    )
+
+
+@part(*NEWS, S.OPEN, S.SOLD, S.VOID_ASKED, *REFUNDS)
+@exercises(
+    commands.Inbox,
+    commands.process_webhook,
+    payment_commands.store_webhook,
+    payment_commands.end_webhook,
+)
+async def deliver_webhook(at: Place) -> int:
+    """One message, perhaps twice; the same one that others deliver."""
+    body, headers = a_webhook(at.subject.provider_id)
+    inbox = commands.Inbox(at.seat.checkout)
+    count = 0
+    for _ in range(at.seat.chance.choice((1, 1, 2))):
+        count += await inbox.receive(
+            provider_name=at.seat.card.name, raw_body=body, headers=headers
+        )
+    await inbox.close()
+    return count
+
+
+@part(*NEWS, S.LOST, S.VOID_ASKED, *REFUNDS, S.SOLD)
+@exercises(commands.check_payment)
+async def check_payment(at: Place) -> str:
+    """The provider is read, and its word taken."""
+    outcome = await commands.check_payment(at.seat.checkout, at.subject.payment_id)
+    return "" if outcome is None else outcome.effect
+
+
+@part(*NEWS, S.OPEN)
+@exercises(commands.verify_payment)
+async def come_back(at: Place) -> str:
+    """The buyer is back from the provider's page and wants to know."""
+    outcome = await commands.verify_payment(at.seat.checkout, payment_id=at.subject.payment_id)
+    return "" if outcome is None else outcome.effect
+
+
+@part(S.OPEN, S.VOID_ASKED)
+@exercises(commands.check_payment)
+async def pay_and_check(at: Place) -> str:
+    """The buyer pays in the middle of all this, unless the provider was told otherwise."""
+    async with at.seat.db.connection() as connection:
+        await payments.get_payment(connection, payment_id=at.subject.payment_id)
+    at.scene.book.capture(at.subject.provider_id)
+    outcome = await commands.check_payment(at.seat.checkout, at.subject.payment_id)
+    return "" if outcome is None else outcome.effect
+
+
+# --- what buyers and staff do with an order --------------------------------------------------
+
+
+async def _cancel(seat: Seat, subject: Subject, reason: CancelReason, who: Actor) -> str:
+    placed = await commands.cancel_order(
+        seat.checkout, order_id=subject.order_id, reason=reason, actor=who
+    )
+    assert placed.order.canceled_at is not None
+    return "canceled"
+
+
+@part(*UNPAID, S.SOLD, refusals=(OrderNotCancelable,))
+@exercises(commands.cancel_order)
+async def cancel_as_buyer(at: Place) -> str:
+    """The buyer has second thoughts."""
+    return await _cancel(at.seat, at.subject, CancelReason.BUYER, BUYER)
+
+
+@part(*UNPAID, S.SOLD, S.TRANSFER_SOLD, S.VOID_ASKED, *REFUNDS, refusals=(OrderNotCancelable,))
+@exercises(commands.cancel_order)
+async def cancel_as_staff(at: Place) -> str:
+    """Staff take an order back."""
+    return await _cancel(at.seat, at.subject, CancelReason.STAFF, STAFF)
+
+
+_RETRY: Final = (InsufficientStock, OrderNotPayable, PaymentInProgress)
+
+
+@part(*UNPAID, refusals=_RETRY)
+@exercises(commands.retry_payment)
+async def retry_by_card(at: Place) -> str:
+    """The buyer pays again, by card."""
+    await commands.retry_payment(
+        at.seat.checkout, order_id=at.subject.order_id, provider=at.seat.card.name
+    )
+    return "paying again"
+
+
+@part(*UNPAID, refusals=_RETRY)
+@exercises(commands.retry_payment)
+async def retry_by_transfer(at: Place) -> str:
+    """The buyer pays again, by transfer."""
+    await commands.retry_payment(
+        at.seat.checkout, order_id=at.subject.order_id, provider="bank_transfer"
+    )
+    return "paying again"
+
+
+@part(
+    *(S.OPEN, S.PAID_THERE, S.TRANSFER, S.FAILED),
+    refusals=(OrderNotPayable, HoldOver, ExtensionRefused),
+)
+@exercises(commands.extend_reservation)
+async def extend(at: Place) -> str:
+    """The buyer wants more time."""
+    await commands.extend_reservation(at.seat.checkout, order_id=at.subject.order_id)
+    return "extended"
+
+
+async def _confirm(seat: Seat, subject: Subject, amount: int) -> str:
+    outcome = await commands.confirm_payment(
+        seat.checkout,
+        payment_id=subject.payment_id,
+        received=Money(amount, CURRENCY),
+        actor=STAFF,
+    )
+    return outcome.effect
+
+
+@part(S.TRANSFER, S.TRANSFER_OVER, S.TRANSFER_SOLD)
+@exercises(commands.confirm_payment)
+async def confirm_transfer(at: Place) -> str:
+    """The whole amount is on the account."""
+    assert at.subject.payment is not None
+    return await _confirm(at.seat, at.subject, at.subject.payment.requested_minor)
+
+
+@part(S.TRANSFER, S.TRANSFER_OVER)
+@exercises(commands.confirm_payment)
+async def confirm_short(at: Place) -> str:
+    """A cent is missing."""
+    assert at.subject.payment is not None
+    return await _confirm(at.seat, at.subject, at.subject.payment.requested_minor - 1)
+
+
+# --- holds of callers of the API -------------------------------------------------------------
+
+
+@part(S.EMPTY, refusals=(InsufficientStock,), is_taking=True)
+@exercises(inventory.reserve)
+async def reserve(at: Place) -> str:
+    """Somebody holds units outside any order."""
+    demands = [inventory.Demand(*line) for line in at.scene.lines_of(at.seat.chance)]
+    holder_id = new_id()
+    rows = await inventory.reserve(at.seat.db, demands=demands, ttl=HOLD, holder_id=holder_id)
+    assert sum(row.quantity for row in rows) == sum(row.quantity for row in demands)
+    return "held"
+
+
+@part(S.HELD, refusals=(ReservationNotFound,))
+@exercises(inventory.release)
+async def release(at: Place) -> int:
+    """Whoever holds lets go."""
+    rows = await inventory.release(at.seat.db, holder_id=at.subject.holder_id, reason="proof")
+    return len(rows)
+
+
+@part(S.HELD, is_expiring=True, refusals=(ReservationNotFound,))
+@exercises(inventory.expire)
+async def expire_held(at: Place) -> int:
+    """One caller's hold is over."""
+    return await inventory.expire(at.seat.db, holder_id=at.subject.holder_id)
+
+
+@part(S.EMPTY, *UNPAID)
+@exercises(inventory.receive_stock)
+async def receive_stock(at: Place) -> int:
+    """A delivery is put on the shelf; whoever books the same one again adds nothing."""
+    assert at.scene.place is not None
+    variant_id = at.scene.variants[0]
+    added = await inventory.receive_stock(
+        at.seat.db,
+        arrivals=[inventory.Arrival(variant_id, at.scene.place, 1)],
+        reference=at.subject.key,
+        actor=STAFF.name,
+    )
+    at.scene.on_hand[variant_id] += added
+    return added
+
+
+# --- the worker ------------------------------------------------------------------------------
+
+
+@part(*UNPAID, S.HELD, is_expiring=True)
+@exercises(commands.expire_reservations)
+async def expire_holds(at: Place) -> int:
+    """Whatever is over is freed."""
+    return await commands.expire_reservations(at.seat.checkout)
+
+
+@part(*UNPAID, is_canceling_old=True)
+@exercises(commands.cancel_unpaid_orders)
+async def cancel_unpaid(at: Place) -> int:
+    """Orders that nobody paid for are given up."""
+    return await commands.cancel_unpaid_orders(at.seat.checkout)
+
+
+@part(S.NOT_ASKED, S.LOST, *REFUNDS, S.VOID_ASKED, is_sweeping=True)
+@exercises(commands.ask_due_operations, payment_commands.claim_operations)
+async def ask_due(at: Place) -> int:
+    """Unanswered questions are asked again."""
+    return await commands.ask_due_operations(at.seat.checkout)
+
+
+@part(*NEWS, S.LOST, S.OPEN, is_sweeping=True)
+@exercises(commands.check_due_payments, payment_commands.claim_checks)
+async def check_due(at: Place) -> int:
+    """Undecided payments are looked up."""
+    return await commands.check_due_payments(at.seat.checkout)
+
+
+@part(*NEWS, is_sweeping=True)
+@exercises(commands.process_due_webhooks, payment_commands.claim_webhooks)
+async def process_webhooks(at: Place) -> int:
+    """Messages that nobody finished are acted upon."""
+    return await commands.process_due_webhooks(at.seat.checkout)
+
+
+@part(*UNPAID, *REFUNDS, S.VOID_ASKED, is_expiring=True, is_sweeping=True, is_canceling_old=True)
+@exercises(commands.sweep)
+async def sweep(at: Place) -> object:
+    """A whole sweep."""
+    return await commands.sweep(at.seat.checkout)
+
+
+@part(S.EMPTY, *UNPAID)
+@exercises(commands.prune, outbox.publish)
+async def prune_and_publish(at: Place) -> int:
+    """The worker's housekeeping."""
+    return await commands.prune(at.seat.checkout) + await outbox.publish(
+        at.seat.db, subscribers=()
+    )
+
+
+# --- the cart, which a paid order takes its lines out of ---------------------------------------
+
+
+@part(S.CART, S.CART_PAID_THERE, refusals=(InsufficientStock,))
+@exercises(carts.add_line)
+async def add_to_cart(at: Place) -> str:
+    """Another unit goes into the cart."""
+    assert at.subject.cart is not None
+    variant_id = at.subject.lines[0][0]
+    await carts.add_line(
+        at.seat.db,
+        token=at.subject.cart.token,
+        cart_id=at.subject.cart.id,
+        variant_id=variant_id,
+        quantity=1,
+    )
+    return "added"
+
+
+@part(S.CART, S.CART_PAID_THERE)
+@exercises(carts.clear_cart)
+async def clear_cart(at: Place) -> str:
+    """The cart is emptied."""
+    assert at.subject.cart is not None
+    await carts.clear_cart(at.seat.db, token=at.subject.cart.token, cart_id=at.subject.cart.id)
+    return "cleared"

@@ -1,0 +1,321 @@
+"""What the actors find: a little stock, and an order somewhere in its life.
+
+A scene is set by the store's own commands. Only time is helped along: a hold that must be over is
+given an end in the past.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from proof.explorer.card import Book, lost, provider_id_of
+from proof.explorer.world import World
+from surehold.checkout import commands
+from surehold.checkout.model import Actor, Placement
+from surehold.inventory import commands as inventory
+from surehold.kernel.ids import LocationId, OrderId, PaymentId, VariantId, new_id
+from surehold.orders.model import CancelReason
+from surehold.payments import queries as payments
+from surehold.payments.model import Operation, OperationKind, Payment
+from tests.builders.cart import BuiltCart, a_cart
+from tests.builders.orders import a_placement
+
+STAFF: Final = Actor("staff:proof")
+CURRENCY: Final = "USD"
+HOLD: Final = timedelta(minutes=15)
+#: How many whole units may be left over beside what the scene itself takes.
+SPARE: Final = (0, 1, 1, 1, 2)
+
+_END_HOLDS: Final = """
+    /* proof.end_holds */
+    UPDATE reservations
+       SET expires_at = store_now() - interval '1 second', is_grace_used = $2
+     WHERE holder_id = $1
+       AND state = 'active'
+"""
+_AGE: Final = """
+    /* proof.age */
+    UPDATE orders SET placed_at = placed_at - interval '3 days' WHERE id = $1
+"""
+
+
+class Stage(enum.Enum):
+    """How far an order, or what is to become one, has come."""
+
+    EMPTY = "nothing but stock"
+    CART = "a cart"
+    NOT_ASKED = "placed by card, the provider was not asked yet"
+    LOST = "placed by card, the provider's answer was lost"
+    OPEN = "the buyer may pay by card"
+    PAID_THERE = "the buyer has paid, we do not know it"
+    CART_PAID_THERE = "the buyer has paid what was in a cart, we do not know it"
+    SHORT_THERE = "the buyer has paid half, we do not know it"
+    DECLINED_THERE = "the card was declined, we do not know it"
+    FAILED = "the card was declined"
+    LATE = "paid after the hold was swept, we do not know it"
+    SOLD = "paid by card"
+    REFUND_ASKED = "paid and canceled, the refund was not asked for yet"
+    REFUND_LOST = "paid and canceled, the answer to the refund was lost"
+    VOID_ASKED = "canceled unpaid, the provider was not told yet"
+    TRANSFER = "a transfer is awaited"
+    TRANSFER_OVER = "a transfer is awaited, the hold was swept"
+    TRANSFER_SOLD = "paid by transfer"
+    HELD = "held by a caller of the API"
+
+
+#: Where an order stands whose holds are there to end.
+HOLDING: Final = (
+    *(Stage.NOT_ASKED, Stage.LOST, Stage.OPEN, Stage.PAID_THERE, Stage.SHORT_THERE),
+    *(Stage.CART_PAID_THERE, Stage.DECLINED_THERE, Stage.FAILED, Stage.TRANSFER, Stage.HELD),
+)
+
+
+class Subject:
+    """What actors share: an order with its payment, a cart, or a hold."""
+
+    def __init__(self, stage: Stage, lines: tuple[tuple[VariantId, int], ...]) -> None:
+        self.stage = stage
+        self.lines = lines
+        self.key = f"key-{new_id()}"
+        self.cart: BuiltCart | None = None
+        self.holder_id: UUID = new_id()
+        self.order: OrderId | None = None
+        self.payment: Payment | None = None
+
+    @property
+    def order_id(self) -> OrderId:
+        assert self.order is not None
+        return self.order
+
+    @property
+    def payment_id(self) -> PaymentId:
+        assert self.payment is not None
+        return self.payment.id
+
+    @property
+    def provider_id(self) -> str:
+        """What the provider calls the payment."""
+        return provider_id_of(self.payment_id)
+
+    def placement(self, *, provider: str, key: str | None = None) -> Placement:
+        """A checkout of the subject's cart, or of its lines."""
+        made = a_placement(self.lines, key=key or self.key, provider=provider)
+        if self.cart is None:
+            return made
+        return msgspec.structs.replace(
+            made,
+            lines=(),
+            currency=None,
+            cart_id=self.cart.id,
+            cart_token_hash=self.cart.token_hash,
+        )
+
+
+class Scene:
+    """One schedule's stock and subjects."""
+
+    def __init__(self, variants: tuple[VariantId, ...], chance: random.Random, book: Book) -> None:
+        self.book = book
+        self.variants = variants
+        self.chance = chance
+        self.place: LocationId | None = None
+        #: What must be on the shelf in the end, whoever put it there.
+        self.on_hand: dict[VariantId, int] = {}
+        self.subjects: list[Subject] = []
+        self.notes: list[str] = []
+
+    def lines_of(self, chance: random.Random) -> tuple[tuple[VariantId, int], ...]:
+        """One or two variants, in any order, by the chance of whoever asks."""
+        first, second = self.variants
+        choices: tuple[tuple[tuple[VariantId, int], ...], ...] = (
+            ((first, 1),),
+            ((first, 1), (second, 1)),
+            ((second, 1), (first, 1)),
+        )
+        return chance.choice(choices)
+
+
+async def set_scene(
+    world: World, chance: random.Random, stages: Sequence[Stage], *, is_over: bool, is_old: bool
+) -> Scene:
+    """Stock for these subjects and a little more, and every subject brought to its stage.
+
+    ``is_over``: the holds' time has come; ``is_old``: nobody paid in the store's time.
+    """
+    scene = Scene(await world.next_variants(), chance, world.book)
+    scene.subjects = [Subject(stage, scene.lines_of(chance)) for stage in stages]
+    await _fill_shelves(world, scene)
+    for subject in scene.subjects:
+        await bring(world, scene, subject)
+        scene.notes.append(f"{subject.stage.value}, {len(subject.lines)} lines")
+        async with world.hand.db.connection() as connection:
+            if is_over and subject.stage in HOLDING:
+                holder = subject.order or subject.holder_id
+                is_grace_used = chance.random() < 0.5
+                await connection.raw.execute(_END_HOLDS, holder, is_grace_used)
+                scene.notes.append("its holds are over")
+            if is_old and subject.order is not None:
+                await connection.raw.execute(_AGE, subject.order)
+                scene.notes.append("it is old")
+    return scene
+
+
+async def _fill_shelves(world: World, scene: Scene) -> None:
+    taken = [
+        variant_id
+        for subject in scene.subjects
+        if subject.stage not in (Stage.EMPTY, Stage.CART)
+        for variant_id, _ in subject.lines
+    ]
+    # What is put into a cart must be there at that moment.
+    wanted = {
+        variant_id
+        for subject in scene.subjects
+        if subject.stage is Stage.CART
+        for variant_id, _ in subject.lines
+    }
+    scene.place = place = await world.find_location()
+    for variant_id in scene.variants:
+        spare = max(scene.chance.choice(SPARE), int(variant_id in wanted))
+        scene.on_hand[variant_id] = taken.count(variant_id) + spare
+        scene.notes.append(f"{spare} spare")
+    async with world.hand.db.transaction() as tx:
+        await inventory.open_stock(
+            tx,
+            openings=[
+                inventory.Opening(variant_id, place, count, 0)
+                for variant_id, count in scene.on_hand.items()
+            ],
+            reference="opening",
+            actor="proof",
+        )
+
+
+# --- how a subject comes to its stage --------------------------------------------------------
+
+Step = Callable[[World, Scene, Subject], Awaitable[None]]
+
+
+async def bring(world: World, scene: Scene, subject: Subject) -> None:
+    """Bring a subject to its stage."""
+    for step in _STEPS[subject.stage]:
+        await step(world, scene, subject)
+
+
+async def operation_of(world: World, subject: Subject, kind: OperationKind) -> Operation:
+    """A question about the subject's payment, as it stands."""
+    async with world.hand.db.connection() as connection:
+        found = await payments.find_operation(connection, payment_id=subject.payment_id, kind=kind)
+    assert found is not None, f"{subject.stage} has no {kind}"
+    return found
+
+
+async def _fill_cart(world: World, _: Scene, subject: Subject) -> None:
+    subject.cart = await a_cart(world.hand.db, currency=CURRENCY, lines=subject.lines)
+
+
+async def _place_by_card(world: World, _: Scene, subject: Subject) -> None:
+    await _place(world, subject, world.hand.card.name)
+
+
+async def _place_by_transfer(world: World, _: Scene, subject: Subject) -> None:
+    await _place(world, subject, "bank_transfer")
+
+
+async def _place(world: World, subject: Subject, provider: str) -> None:
+    placed = await world.hand.checkout.placing.submit(subject.placement(provider=provider))
+    subject.order = placed.order_id
+    async with world.hand.db.connection() as connection:
+        rows = await payments.list_payments(connection, order_ids=[placed.order_id])
+    subject.payment = rows[0]
+
+
+async def _ask(world: World, _: Scene, subject: Subject) -> None:
+    question = await operation_of(world, subject, OperationKind.CREATE)
+    await commands.ask(world.hand.checkout, question)
+
+
+async def _ask_and_lose(world: World, scene: Scene, subject: Subject) -> None:
+    world.hand.card.mishaps.append(lost(is_done=scene.chance.random() < 0.7))
+    await _ask(world, scene, subject)
+
+
+async def _pay(world: World, _: Scene, subject: Subject) -> None:
+    world.book.capture(subject.provider_id)
+
+
+async def _pay_half(world: World, _: Scene, subject: Subject) -> None:
+    world.book.capture(subject.provider_id, percent=50)
+
+
+async def _decline(world: World, _: Scene, subject: Subject) -> None:
+    world.book.decline(subject.provider_id)
+
+
+async def _check(world: World, _: Scene, subject: Subject) -> None:
+    await commands.check_payment(world.hand.checkout, subject.payment_id)
+
+
+async def _sweep_holds(world: World, _: Scene, subject: Subject) -> None:
+    async with world.hand.db.connection() as connection:
+        is_grace_used = True
+        await connection.raw.execute(_END_HOLDS, subject.order_id, is_grace_used)
+    await commands.expire_reservations(world.hand.checkout)
+
+
+async def _confirm(world: World, _: Scene, subject: Subject) -> None:
+    assert subject.payment is not None
+    await commands.confirm_payment(
+        world.hand.checkout,
+        payment_id=subject.payment_id,
+        received=subject.payment.requested,
+        actor=STAFF,
+    )
+
+
+async def _cancel(world: World, _: Scene, subject: Subject) -> None:
+    await commands.cancel_order(
+        world.hand.checkout, order_id=subject.order_id, reason=CancelReason.STAFF, actor=STAFF
+    )
+
+
+async def _lose_refund(world: World, scene: Scene, subject: Subject) -> None:
+    question = await operation_of(world, subject, OperationKind.REFUND)
+    world.hand.card.mishaps.append(lost(is_done=scene.chance.random() < 0.7))
+    await commands.ask(world.hand.checkout, question)
+
+
+async def _hold(world: World, _: Scene, subject: Subject) -> None:
+    demands = [inventory.Demand(*line) for line in subject.lines]
+    await inventory.reserve(world.hand.db, demands=demands, ttl=HOLD, holder_id=subject.holder_id)
+
+
+_OPENED: Final[tuple[Step, ...]] = (_place_by_card, _ask)
+_STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
+    Stage.EMPTY: (),
+    Stage.CART: (_fill_cart,),
+    Stage.NOT_ASKED: (_place_by_card,),
+    Stage.LOST: (_place_by_card, _ask_and_lose),
+    Stage.OPEN: _OPENED,
+    Stage.PAID_THERE: (*_OPENED, _pay),
+    Stage.CART_PAID_THERE: (_fill_cart, *_OPENED, _pay),
+    Stage.SHORT_THERE: (*_OPENED, _pay_half),
+    Stage.DECLINED_THERE: (*_OPENED, _decline),
+    Stage.FAILED: (*_OPENED, _decline, _check),
+    Stage.LATE: (*_OPENED, _sweep_holds, _pay),
+    Stage.SOLD: (*_OPENED, _pay, _check),
+    Stage.REFUND_ASKED: (*_OPENED, _pay, _check, _cancel),
+    Stage.REFUND_LOST: (*_OPENED, _pay, _check, _cancel, _lose_refund),
+    Stage.VOID_ASKED: (*_OPENED, _cancel),
+    Stage.TRANSFER: (_place_by_transfer,),
+    Stage.TRANSFER_OVER: (_place_by_transfer, _sweep_holds),
+    Stage.TRANSFER_SOLD: (_place_by_transfer, _confirm),
+    Stage.HELD: (_hold,),
+}

@@ -1,0 +1,327 @@
+"""Forged webhooks: a million at the verifier, thousands over HTTP, and none may be taken.
+
+``python -m proof.inputs.webhooks --cases 1000000 --http 20000 --seed 7``. Genuine messages go
+between the forged ones, so that a verifier that refuses everything fails as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gzip
+import random
+import sys
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+
+from proof.inputs.forgery import (
+    FORGERIES,
+    HEADER,
+    RETIRED,
+    SECRETS,
+    Forged,
+    Genuine,
+    a_genuine,
+    is_same,
+)
+from proof.inputs.place import Stage, a_stage
+from proof.inputs.wire import NO_ANSWER, Connection, Request
+from proof.report import Finding, show
+from surehold.payments.providers.port import WebhookRefused
+from surehold.payments.providers.sandbox import SandboxProvider
+
+HARNESS: Final = "inputs-webhooks"
+#: A genuine message is forged this often before the next one is made.
+FROM_ONE: Final = 50
+CONNECTIONS: Final = 4
+#: Every so many requests over HTTP are genuine.
+GENUINE_EVERY: Final = 10
+TOLD: Final = 40
+NOW: Final = 1_800_000_000
+_TOO_LARGE: Final = 256 * 1024 + 1
+
+
+class Multi(dict[str, str]):
+    """Headers of which one name may come twice, as a multi-mapping shows them."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+
+    def items(self) -> Any:
+        return self._pairs
+
+
+class Seen:
+    """What happened, and what should not have."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.violations: dict[str, str] = {}
+
+    def note(self, what: str, told: object) -> None:
+        """Something is wrong; the first of a kind is told."""
+        self.counts[f"VIOLATION {what}"] += 1
+        if len(self.violations) < TOLD:
+            self.violations.setdefault(what, f"{what}: {told}")
+
+
+# --- at the verifier -----------------------------------------------------------------------------
+
+
+def forge_at_verifier(seen: Seen, *, cases: int, seed: int) -> None:
+    """Ask the verifier itself, in this process, about so many forged ones."""
+    rng = random.Random(seed)
+    provider = SandboxProvider("http://127.0.0.1:1", "sk_test", SECRETS)
+    done = 0
+    while done < cases:
+        genuine = a_genuine(rng, at=NOW)
+        _expect(seen, provider, Forged(genuine.raw, ((HEADER, genuine.proof),)), "genuine")
+        for _ in range(min(FROM_ONE, cases - done)):
+            forge = rng.choice(FORGERIES)
+            forged = forge(rng, genuine)
+            if is_same(forged, genuine):
+                _expect(seen, provider, forged, "forged into the genuine one")
+                continue
+            done += 1
+            is_taken = _is_taken(provider, forged)
+            seen.counts[f"refused: {forge.__name__}"] += not is_taken
+            if is_taken:
+                seen.note(f"verifier took {forge.__name__}", forged)
+            if done % 200_000 == 0:
+                print(f"{done:,} forged, {len(seen.violations)} taken", flush=True)
+
+
+def _expect(seen: Seen, provider: SandboxProvider, message: Forged, kind: str) -> None:
+    seen.counts[f"taken: {kind}"] += 1
+    if not _is_taken(provider, message):
+        seen.note(f"verifier refused what is {kind}", message)
+
+
+def _is_taken(provider: SandboxProvider, message: Forged) -> bool:
+    try:
+        provider.parse_webhook(message.raw, Multi(message.headers), received_at=NOW)
+    except WebhookRefused:
+        return False
+    return True
+
+
+# --- over HTTP -----------------------------------------------------------------------------------
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """One request and what must become of it."""
+
+    request: Request
+    kind: str
+    is_genuine: bool
+
+
+def _json(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return ("Content-Type", "application/json"), *pairs
+
+
+def encode_otherwise(rng: random.Random, genuine: Genuine) -> Request:
+    """The genuine proof, and a body that a server might turn into the genuine one."""
+    raw, proof = genuine.raw, (HEADER, genuine.proof)
+    utf_16 = ("Content-Type", "application/json; charset=utf-16")
+    form = ("Content-Type", "application/x-www-form-urlencoded")
+    padding = b" " * rng.choice((1, 1000, _TOO_LARGE - len(raw), _TOO_LARGE))
+    return rng.choice(
+        (
+            Request(gzip.compress(raw), _json((proof, ("Content-Encoding", "gzip")))),
+            Request(zlib.compress(raw), _json((proof, ("Content-Encoding", "deflate")))),
+            Request(raw.decode().encode("utf-16"), (proof, utf_16)),
+            Request(b"payload=" + raw, (proof, form)),
+            Request(raw + padding, _json((proof,)), is_chunked=rng.random() < 0.3),
+            Request(b"", _json((proof, ("X-Body", raw.decode("latin-1"))))),
+        )
+    )
+
+
+def send_otherwise(rng: random.Random, genuine: Genuine) -> Request:
+    """The genuine message, but not to the address, by the method or of the length it should be."""
+    raw, headers = genuine.raw, _json(((HEADER, genuine.proof),))
+    target = rng.choice(
+        (
+            *("/webhooks/bank_transfer", "/webhooks/Sandbox", "/webhooks/sandbox%00"),
+            *("/webhooks/stripe", "/webhooks/..%2fsandbox", "/webhooks/sandbox%20"),
+        )
+    )
+    method = rng.choice(("GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"))
+    query = f"/webhooks/sandbox?{HEADER}={genuine.proof}"
+    return rng.choice(
+        (
+            Request(raw, headers, target=target),
+            Request(raw, headers, method=method),
+            Request(raw, headers, length=rng.randrange(len(raw))),
+            Request(raw, headers, length=len(raw) + rng.randrange(1, 50)),
+            Request(raw, _json(()), target=query),
+        )
+    )
+
+
+def _genuine_request(rng: random.Random, genuine: Genuine) -> Request:
+    """As a provider, or something on the way from it, may write it."""
+    pairs = [(HEADER, genuine.proof), ("Sandbox-Event-Id", "evt"), ("User-Agent", "provider/1")]
+    match rng.randrange(4):
+        case 0:
+            return Request(genuine.raw, _json(pairs), is_chunked=True)
+        case 1:
+            lower = [(name.lower(), value) for name, value in pairs]
+            return Request(genuine.raw, _json(lower))
+        case 2:
+            more = f"{genuine.proof},v1={'b' * 64}"
+            return Request(genuine.raw, _json([(HEADER, more)]))
+        case _:
+            return Request(genuine.raw, _json(pairs))
+
+
+def _make_sendings(cases: int, seed: int) -> Iterator[Sent]:
+    """So many forged requests and the genuine ones between them."""
+    rng = random.Random(seed)
+    forges = (*FORGERIES, *(encode_otherwise, send_otherwise) * 3)
+    done = 0
+    while done < cases:
+        genuine = a_genuine(rng, at=int(time.time()))
+        yield Sent(_genuine_request(rng, genuine), "genuine", is_genuine=True)
+        for _ in range(GENUINE_EVERY - 1):
+            other = a_genuine(rng, at=int(time.time()))
+            forge = rng.choice(forges)
+            made = forge(rng, other)
+            if isinstance(made, Request):
+                done += 1
+                yield Sent(made, forge.__name__, is_genuine=False)
+                continue
+            is_genuine = is_same(made, other)
+            done += not is_genuine
+            request = Request(made.raw, _json(made.headers))
+            yield Sent(request, forge.__name__, is_genuine=is_genuine)
+
+
+async def _send_all(seen: Seen, port: int, sendings: Iterator[Sent]) -> None:
+    async def work() -> None:
+        connection = Connection("127.0.0.1", port)
+        for sent in sendings:
+            status, body = await connection.ask(sent.request)
+            _judge(seen, sent, status, body)
+        await connection.close()
+
+    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+
+
+def _judge(seen: Seen, sent: Sent, status: int, body: bytes) -> None:
+    word = "no answer" if status == NO_ANSWER else str(status)
+    if sent.is_genuine:
+        seen.counts["HTTP genuine taken"] += status == 200
+        if status != 200:
+            seen.note(f"HTTP {word} to a genuine one", (sent.request, body))
+        return
+    seen.counts[f"HTTP forged answered {word}"] += 1
+    if status >= 500 or (status != NO_ANSWER and status < 400):
+        # What OPTIONS is told is told to everybody.
+        if sent.request.method == "OPTIONS" and status in (200, 204):
+            return
+        seen.note(f"HTTP {word} to {sent.kind}", (sent.request, body))
+
+
+async def _rows(stage: Stage) -> int:
+    return await stage.count("SELECT count(*) FROM webhook_events")
+
+
+def forge_over_http(stage: Stage, seen: Seen, *, cases: int, seed: int) -> None:
+    """Ask a real server, and look into its inbox."""
+    web = stage.run(stage.shop.start_web(secrets=SECRETS))
+    stage.run(_send_all(seen, stage.shop.port, _make_sendings(cases, seed)))
+    rows, taken = stage.run(_rows(stage)), seen.counts["HTTP genuine taken"]
+    seen.counts["rows in the inbox"] = rows
+    if rows != taken:
+        seen.note("inbox", f"{rows} rows of {taken} genuine messages")
+    for line in web.log().splitlines():
+        if "request_failed" in line or "Traceback" in line:
+            seen.note("server's log", line[:500])
+    for code in stage.run(stage.broken()):
+        seen.note("invariant", code)
+    _rotate(stage, seen, seed)
+
+
+def _rotate(stage: Stage, seen: Seen, seed: int) -> None:
+    """While a secret is being changed both are taken; afterwards the old one is not."""
+    rng = random.Random(seed)
+    new, old = SECRETS
+    expected = (
+        ((RETIRED, old), {RETIRED: 200, old: 200, new: 400}),
+        ((new, old), {RETIRED: 400, old: 200, new: 200}),
+        ((new,), {RETIRED: 400, old: 400, new: 200}),
+    )
+    for live, answers in expected:
+        port = stage.shop.use_another_port()
+        stage.run(stage.shop.start_web(secrets=live))
+        connection = Connection("127.0.0.1", port)
+        for secret, wanted in answers.items():
+            genuine = a_genuine(rng, at=int(time.time()), secret=secret)
+            request = Request(genuine.raw, _json([(HEADER, genuine.proof)]))
+            status, _ = stage.run(connection.ask(request))
+            seen.counts["rotation: as it must be"] += status == wanted
+            if status != wanted:
+                seen.note("rotation", f"{status} instead of {wanted} with {len(live)} secrets")
+        stage.run(connection.close())
+
+
+# --- a run ---------------------------------------------------------------------------------------
+
+
+def run(
+    *,
+    cases: int = 1_000_000,
+    http: int = 20_000,
+    seed: int = 7,
+    database_url: str | None = None,
+) -> Finding:
+    """Forge so many at the verifier and so many over HTTP. Begins no loop of the caller's.
+
+    ``database_url`` is a migrated and empty database; without one a server is started for it.
+    """
+    began = time.perf_counter()
+    seen = Seen()
+    forge_at_verifier(seen, cases=cases, seed=seed)
+    verified = time.perf_counter()
+    if http:
+        with a_stage(database_url) as stage:
+            forge_over_http(stage, seen, cases=http, seed=seed)
+    again = f"python -m proof.inputs.webhooks --cases {cases} --http {http} --seed {seed}"
+    return Finding(
+        harness=HARNESS,
+        title="Forged webhooks",
+        seconds=time.perf_counter() - began,
+        figures={
+            "forged at the verifier": cases,
+            "forged over HTTP": http,
+            "seed": seed,
+            "seconds at the verifier": round(verified - began, 1),
+            **dict(sorted(seen.counts.items())),
+        },
+        violations=tuple(f"{told}\n(again: {again})" for told in seen.violations.values()),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it, print what came of it, and say by the exit code whether all is well."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--http", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=7)
+    chosen = parser.parse_args(arguments)
+    finding = run(cases=chosen.cases, http=chosen.http, seed=chosen.seed)
+    show(finding, Console())
+    return 0 if finding.is_pass else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
