@@ -1,0 +1,290 @@
+"""The verdict on one store at rest: its invariants, the provider's book, and what clients know.
+
+Each function returns sentences, with the ids that lead to the statements behind them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from proof.oracle import reconcile
+from proof.simulation.world import Purchase, Told, World
+from surehold.db import Connection
+from surehold.db.invariants import check_invariants, list_invariants
+from surehold.kernel.ids import OrderId, VariantId, parse_merchant_reference
+
+#: So many of one kind say what is wrong.
+_SHOWN: Final = 5
+_HISTORY_MAX: Final = 40
+#: The only thing that a person is needed for here: short and double charges, odd transfers.
+_EXPECTED_REVIEW: Final = "amount_mismatch"
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """One thing that is not as it must be."""
+
+    text: str
+    ids: tuple[object, ...] = ()
+
+
+class StoredOrder(msgspec.Struct, frozen=True):
+    """One order as the store has it; ``lines`` are units by variant."""
+
+    id: OrderId
+    email: str
+    total_minor: int
+    currency: str
+    status: str
+    is_canceled: bool
+    lines: dict[str, int]
+
+
+_ORDERS: Final = """
+    /* proof.list_orders */
+    SELECT id, email, total_minor, currency::text AS currency, status,
+           canceled_at IS NOT NULL AS is_canceled,
+           (SELECT jsonb_object_agg(variant_id, quantity)
+              FROM (SELECT variant_id, sum(quantity) AS quantity
+                      FROM order_lines WHERE order_id = orders.id GROUP BY variant_id) AS line
+           ) AS lines
+      FROM orders
+"""
+_PAYMENTS: Final = """
+    /* proof.list_money */
+    SELECT id, order_id, provider, state, captured_minor, refunded_minor, review_reason,
+           (SELECT coalesce(sum(amount_minor), 0)::bigint FROM refunds
+             WHERE payment_id = payments.id AND state = 'requested') AS returning_minor
+      FROM payments
+"""
+
+
+async def check_always(raw: asyncpg.Connection[Any]) -> list[Wrong]:
+    """What must hold at every instant."""
+    return _broken(await check_invariants(Connection(raw)))
+
+
+async def check_at_rest(raw: asyncpg.Connection[Any], world: World) -> list[Wrong]:
+    """Everything, once nothing moves any more."""
+    connection = Connection(raw)
+    report = await world.provider.report()
+    found = _broken(await check_invariants(connection, at_rest=True))
+    found += [Wrong(text) for text in await reconcile(connection, report)]
+    orders = [
+        msgspec.convert(dict(row), StoredOrder, strict=False) for row in await raw.fetch(_ORDERS)
+    ]
+    payments = [dict(row) for row in await raw.fetch(_PAYMENTS)]
+    found += compare_purchases(world.purchases, orders)
+    found += compare_money(orders, payments, report)
+    found += await _compare_units(raw, world, orders)
+    found += await _compare_holds(raw, world)
+    return found
+
+
+def _broken(violations: Mapping[str, list[dict[str, Any]]]) -> list[Wrong]:
+    sentences = {invariant.code: invariant.sentence for invariant in list_invariants()}
+    return [
+        Wrong(
+            f"{code} ({len(rows)} rows): {sentences[code]} First: {rows[0]}",
+            tuple(value for row in rows[:_SHOWN] for value in row.values()),
+        )
+        for code, rows in violations.items()
+    ]
+
+
+def compare_purchases(purchases: Iterable[Purchase], orders: Iterable[StoredOrder]) -> list[Wrong]:
+    """Every accepted order is there as it was told, no refused one is, an unknown one is whole."""
+    by_email: dict[str, list[StoredOrder]] = {}
+    for order in orders:
+        by_email.setdefault(order.email, []).append(order)
+    found = []
+    for purchase in purchases:
+        mine = by_email.pop(purchase.placement.email, [])
+        ids = (*purchase.ids, *(order.id for order in mine))
+        count = len(mine)
+        if count > 1:
+            found.append(Wrong(f"key {purchase.key} placed {count} orders", ids))
+        elif purchase.told is Told.ACCEPTED and not mine:
+            found.append(Wrong(f"order {purchase.order_id} was acknowledged and is gone", ids))
+        elif purchase.told in (Told.REFUSED, Told.NOTHING) and mine:
+            found.append(Wrong(f"order {mine[0].id} was refused, and is there", ids))
+        elif mine:
+            found += _compare_one(purchase, mine[0], ids)
+    found += [
+        Wrong(f"order {order.id} was placed by nobody", (order.id,))
+        for rest in by_email.values()
+        for order in rest
+    ]
+    return found
+
+
+def _compare_one(purchase: Purchase, order: StoredOrder, ids: tuple[object, ...]) -> list[Wrong]:
+    kept = {UUID(variant_id): quantity for variant_id, quantity in order.lines.items()}
+    if purchase.told is not Told.ACCEPTED:
+        # All there: whatever was asked for, line by line. A cart's lines nobody was told.
+        asked = dict(purchase.placement.lines)
+        if asked and kept != asked:
+            return [Wrong(f"order {order.id} is there in part: {kept} of {asked}", ids)]
+        return []
+    found = []
+    told = (purchase.known_id, purchase.total_minor, purchase.currency)
+    if (order.id, order.total_minor, order.currency) != told:
+        found.append(Wrong(f"order {order.id} is not the one that was told: {told}", ids))
+    if kept != dict(purchase.lines):
+        found.append(Wrong(f"order {order.id} has other lines than were told", ids))
+    if purchase.is_told_canceled and not order.is_canceled:
+        found.append(Wrong(f"order {order.id} was canceled for its buyer, and lives", ids))
+    if purchase.is_told_paid and not (order.is_canceled or order.status == "paid"):
+        found.append(Wrong(f"order {order.id} was called paid, and is {order.status}", ids))
+    return found
+
+
+def compare_money(
+    orders: Iterable[StoredOrder],
+    payments: Iterable[Mapping[str, Any]],
+    report: Iterable[Mapping[str, Any]],
+) -> list[Wrong]:
+    """By the provider's own count: a living paid order keeps its total once, any other nothing.
+
+    What a person was asked to look at is left out, and what is on its way back counts as back: a
+    transfer goes back by hand.
+    """
+    kept_at_provider: Counter[UUID | None] = Counter()
+    for line in report:
+        kept_at_provider[parse_merchant_reference(line["merchant_reference"])] += line["amount"]
+    kept: Counter[OrderId] = Counter()
+    found = []
+    in_review = set()
+    for payment in payments:
+        if payment["review_reason"] is not None:
+            in_review.add(payment["order_id"])
+            if payment["review_reason"] != _EXPECTED_REVIEW:
+                found.append(
+                    Wrong(
+                        f"payment {payment['id']} is for a person: {payment['review_reason']}",
+                        (payment["order_id"], payment["id"]),
+                    )
+                )
+        elif payment["provider"] == "sandbox":
+            kept[payment["order_id"]] += kept_at_provider[payment["id"]]
+        else:
+            kept[payment["order_id"]] += (
+                payment["captured_minor"] - payment["refunded_minor"] - payment["returning_minor"]
+            )
+    for order in orders:
+        due = order.total_minor if order.status == "paid" else 0
+        if order.id not in in_review and kept[order.id] != due:
+            found.append(
+                Wrong(
+                    f"order {order.id} is {order.status} and {kept[order.id]} of its buyer's"
+                    f" money is kept; it should be {due}",
+                    (order.id,),
+                )
+            )
+    return found
+
+
+async def _compare_units(
+    raw: asyncpg.Connection[Any], world: World, orders: Iterable[StoredOrder]
+) -> list[Wrong]:
+    """No unit is sold twice, and what was received is there once."""
+    sold: Counter[VariantId] = Counter()
+    for order in orders:
+        if order.status == "paid":
+            for variant_id, quantity in order.lines.items():
+                sold[VariantId(UUID(variant_id))] += quantity
+    least = Counter(dict.fromkeys(world.variant_ids, world.opening_units))
+    most = Counter(least)
+    for receipt in world.receipts:
+        most[receipt.variant_id] += receipt.quantity
+        if receipt.told is Told.ACCEPTED:
+            least[receipt.variant_id] += receipt.quantity
+    levels = await raw.fetch("SELECT variant_id, on_hand, allocated FROM stock_levels")
+    found = []
+    for level in levels:
+        variant_id, on_hand = level["variant_id"], level["on_hand"]
+        if not least[variant_id] <= on_hand <= most[variant_id]:
+            found.append(
+                Wrong(
+                    f"{on_hand} of {variant_id} are on hand; {least[variant_id]} to"
+                    f" {most[variant_id]} were received",
+                    (variant_id,),
+                )
+            )
+        if sold[variant_id] > on_hand or sold[variant_id] != level["allocated"]:
+            found.append(
+                Wrong(
+                    f"{sold[variant_id]} of {variant_id} are sold, {level['allocated']} counted"
+                    f" as sold, {on_hand} on hand",
+                    (variant_id,),
+                )
+            )
+    return found
+
+
+async def _compare_holds(raw: asyncpg.Connection[Any], world: World) -> list[Wrong]:
+    """A hold over the API was there whole if it was told, and not at all if it was refused."""
+    rows = await raw.fetch(
+        "SELECT holder_id, variant_id, sum(quantity)::int AS quantity, bool_or(state = 'released')"
+        " AS is_released FROM reservations WHERE order_line_id IS NULL"
+        " GROUP BY holder_id, variant_id"
+    )
+    held: dict[UUID, dict[VariantId, int]] = {}
+    for row in rows:
+        held.setdefault(row["holder_id"], {})[row["variant_id"]] = row["quantity"]
+    found = []
+    for hold in world.holds:
+        mine = held.get(hold.holder_id, {})
+        allowed: tuple[dict[VariantId, int], ...] = ({}, dict(hold.lines))
+        if hold.told is Told.ACCEPTED:
+            allowed = (dict(hold.lines),)
+        elif hold.told is Told.REFUSED:
+            allowed = ({},)
+        if mine not in allowed:
+            found.append(
+                Wrong(f"hold {hold.holder_id} was {hold.told.value}: {mine}", (hold.holder_id,))
+            )
+    return found
+
+
+async def count_store(raw: asyncpg.Connection[Any]) -> dict[str, int]:
+    """What there is in the end, for people."""
+    row = await raw.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM orders) AS "orders",
+               (SELECT count(*) FROM orders WHERE status = 'paid') AS "orders paid",
+               (SELECT count(*) FROM orders WHERE canceled_at IS NOT NULL) AS "orders canceled",
+               (SELECT count(*) FROM payments) AS "payments",
+               (SELECT count(*) FROM payments WHERE review_reason IS NOT NULL)
+                   AS "payments for a person",
+               (SELECT count(*) FROM refunds) AS "refunds",
+               (SELECT count(*) FROM reservations WHERE state = 'expired') AS "holds expired",
+               (SELECT count(*) FROM webhook_events) AS "webhooks stored",
+               (SELECT coalesce(sum(captured_minor), 0)::bigint FROM payments) AS "captured minor",
+               (SELECT coalesce(sum(refunded_minor), 0)::bigint FROM payments) AS "refunded minor"
+        """
+    )
+    assert row is not None
+    return dict(row)
+
+
+async def list_history(raw: asyncpg.Connection[Any], ids: Iterable[object]) -> list[str]:
+    """What the store itself wrote down about these orders and payments, oldest first."""
+    wanted = [one for one in ids if isinstance(one, UUID)]
+    rows = await raw.fetch(
+        """
+        SELECT 'order' AS what, order_id, to_jsonb(event) AS event
+          FROM order_events AS event WHERE order_id = ANY($1::uuid[])
+         UNION ALL
+        SELECT 'payment', payment.order_id, to_jsonb(event)
+          FROM payment_events AS event JOIN payments AS payment ON payment.id = event.payment_id
+         WHERE payment.order_id = ANY($1::uuid[]) OR payment.id = ANY($1::uuid[])
+        """,
+        wanted,
+    )
+    return [f"{row['what']}: {row['event']}" for row in rows[:_HISTORY_MAX]]

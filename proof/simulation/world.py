@@ -1,0 +1,198 @@
+"""What exists outside the store: its clients, what each was told, and webhooks under way.
+
+This is the memory that the store is held to in the end. It is kept by the steps themselves, from
+the answers that they got and from nothing else.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections import Counter
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from proof.simulation.process import Process, draw_process
+from proof.simulation.provider import Delivery, Provider
+from surehold.checkout.model import PlacedOrder, Placement
+from surehold.kernel.ids import CartId, LocationId, OrderId, PaymentId, VariantId
+from surehold.orders.model import OrderStatus
+from surehold.sandbox.model import EventType
+
+
+class Violated(AssertionError):
+    """The store said something that cannot be true. ``ids`` lead to what happened before."""
+
+    def __init__(self, text: str, *ids: object) -> None:
+        super().__init__(text)
+        self.ids = ids
+
+
+class Told(enum.Enum):
+    """What a client knows of its request."""
+
+    NOTHING = "never asked"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Purchase(msgspec.Struct):
+    """One placement and all that its client was told of it."""
+
+    placement: Placement
+    told: Told = Told.NOTHING
+    #: How often it was sent, whatever came of it.
+    tries: int = 0
+    #: The answer, byte for byte.
+    body: bytes = b""
+    order_id: OrderId | None = None
+    total_minor: int = 0
+    currency: str = ""
+    lines: tuple[tuple[VariantId, int], ...] = ()
+    #: Payments that the client knows of, oldest first, with their providers.
+    payments: list[tuple[PaymentId, str]] = msgspec.field(default_factory=list)
+    is_told_paid: bool = False
+    #: Canceled for the buyer or by staff, which late money cannot undo.
+    is_told_canceled: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.placement.key
+
+    @property
+    def known_id(self) -> OrderId:
+        """The order of an accepted purchase."""
+        assert self.order_id is not None
+        return self.order_id
+
+    @property
+    def ids(self) -> tuple[object, ...]:
+        """What leads to it in the trace."""
+        return (self.key, *((self.order_id,) if self.order_id else ()))
+
+
+class Hold(msgspec.Struct):
+    """Units held outside any order, as the caller was told."""
+
+    holder_id: UUID
+    lines: tuple[tuple[VariantId, int], ...]
+    told: Told = Told.NOTHING
+    is_told_released: bool = False
+
+
+class Receipt(msgspec.Struct):
+    """Units that the warehouse reported as arrived, under one reference."""
+
+    reference: str
+    variant_id: VariantId
+    quantity: int
+    told: Told = Told.NOTHING
+
+
+class Basket(msgspec.Struct):
+    """A cart that a buyer can open, and the money in which it is priced."""
+
+    cart_id: CartId
+    token: str
+    currency: str
+
+
+class _Subject(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Data(msgspec.Struct, frozen=True):
+    object: _Subject
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """What a webhook is about."""
+
+    type: str
+    data: _Data
+
+
+_ENDS: Final = frozenset(
+    kind.value for kind in (EventType.FAILED, EventType.CANCELED, EventType.EXPIRED)
+)
+
+
+class World:
+    """Everything around the store of one seed."""
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        provider: Provider,
+        variant_ids: tuple[VariantId, ...],
+        location_id: LocationId,
+        opening_units: int,
+    ) -> None:
+        self.seed = seed
+        self.dice = random.Random(seed)
+        self.provider = provider
+        self.variant_ids = variant_ids
+        self.location_id = location_id
+        self.opening_units = opening_units
+        self.processes: list[Process] = []
+        self.purchases: list[Purchase] = []
+        self.baskets: list[Basket] = []
+        self.holds: list[Hold] = []
+        self.receipts: list[Receipt] = []
+        self.webhooks: list[Delivery] = []
+        #: Payments that had ended at the provider without money.
+        self._ended: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self.codes: Counter[str] = Counter()
+
+    def did(self, more: int = 1) -> None:
+        """Count further commands of a step: an operation is one command of a client or worker."""
+        self.counts["operations"] += more
+
+    def a_process(self, dice: random.Random) -> Process:
+        """One of the processes that are alive."""
+        return draw_process(self.processes, dice)
+
+    def a_purchase(self, dice: random.Random, *, told: Told = Told.ACCEPTED) -> Purchase | None:
+        """A purchase that is told so: mostly a young one, sometimes any."""
+        young = self.purchases if dice.random() < 0.15 else self.purchases[-90:]
+        found = [purchase for purchase in young if purchase.told is told]
+        return dice.choice(found) if found else None
+
+    def collect_webhooks(self) -> None:
+        """Take what the provider has sent since.
+
+        Money that comes after an end that the provider itself had told of is announced until it
+        is heard. Nobody would look for it otherwise.
+        """
+        for delivery in self.provider.take_webhooks():
+            event = msgspec.json.decode(delivery.body, type=_Event)
+            payment_id = event.data.object.id
+            if event.type in _ENDS:
+                self._ended.add(payment_id)
+            is_lasting = event.type == EventType.CAPTURED.value and payment_id in self._ended
+            self.webhooks.append(msgspec.structs.replace(delivery, is_lasting=is_lasting))
+
+
+def note_order(purchase: Purchase, placed: PlacedOrder) -> None:
+    """Remember what a command said of an order, and refuse what it cannot say.
+
+    Raises:
+        Violated: Something that never changes has changed.
+    """
+    order = placed.order
+    if order.id != purchase.order_id:
+        raise Violated(f"{purchase.order_id} was asked for, {order.id} answered", order.id)
+    if (order.total_minor, order.currency) != (purchase.total_minor, purchase.currency):
+        raise Violated(f"the total of {order.number} is not what was promised", order.id)
+    if purchase.is_told_canceled and order.canceled_at is None:
+        raise Violated(f"{order.number} was canceled, and is alive again", order.id)
+    if placed.payment is not None:
+        known = (placed.payment.id, placed.payment.provider)
+        if known not in purchase.payments:
+            purchase.payments.append(known)
+    purchase.is_told_paid |= order.status is OrderStatus.PAID

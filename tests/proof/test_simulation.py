@@ -1,0 +1,254 @@
+"""The simulation itself: a short form of it, its clock, its dying processes, and its judge."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from rich.console import Console
+
+from proof.simulation import judge
+from proof.simulation.clock import Clock
+from proof.simulation.main import run
+from proof.simulation.process import Process, follow_tasks
+from proof.simulation.seed import STEPS
+from proof.simulation.stops import COMMIT, Kind, Stop, draw
+from proof.simulation.trace import Trace
+from proof.simulation.world import Purchase, Told
+from surehold.checkout import commands
+from surehold.kernel.ids import OrderId
+from tests.builders.catalog import a_product
+from tests.builders.orders import a_config
+from tests.support.placing import a_placement, count_rows
+
+
+def test_two_short_lives_break_nothing(run_folder: Path) -> None:
+    finding = run(
+        operations=2_400,
+        seed=3,  # The second seed has its provider in a process of its own.
+        per_seed=1_200,
+        run_folder=run_folder,
+        console=Console(file=io.StringIO()),
+    )
+
+    figures = finding.figures
+    assert finding.violations == ()
+    assert figures["operations"] >= 2_400
+    assert figures["seeds"] == 2
+    assert figures["provider kills"] == 4
+    assert float(figures["provider's answers lost, %"]) >= 15
+    assert float(figures["of these stopped before an answer, %"]) >= 2
+    # It must have lived: each of these is a way in which nothing could have happened.
+    for name in ("orders paid", "orders canceled", "refunds", "holds expired", "webhooks stored"):
+        assert int(figures[name]) > 0, name
+
+
+def test_every_way_of_being_stopped_is_drawn() -> None:
+    dice = random.Random(1)
+
+    drawn = [draw(dice) for _ in range(2_000)]
+
+    assert {stop.kind for stop in drawn} == set(Kind)
+    assert [draw(random.Random(7)) for _ in range(3)] == [draw(random.Random(7)) for _ in range(3)]
+
+
+def test_every_step_is_drawn_with_some_weight() -> None:
+    assert all(weight > 0 for weight, _, _ in STEPS)
+    assert len({step for _, step, _ in STEPS}) == len(STEPS)
+
+
+@asynccontextmanager
+async def an_admin(url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await asyncpg.connect(url, server_settings={"search_path": "store"})
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def test_a_jump_is_seen_in_the_middle_of_another_session(fresh_url: str) -> None:
+    async with an_admin(fresh_url) as one, an_admin(fresh_url) as other:
+        clock = Clock(one)
+        await clock.install()
+        async with other.transaction():
+            before = await other.fetchval("SELECT store_now()")
+            await clock.advance(timedelta(hours=2))
+            after = await other.fetchval("SELECT store_now()")
+
+    assert timedelta(hours=2) <= after - before < timedelta(hours=2, minutes=1)
+
+
+class Silent:
+    """A provider that nobody asks here."""
+
+    async def handle_async_request(self, _: object) -> None:
+        raise AssertionError
+
+
+@asynccontextmanager
+async def a_process(url: str) -> AsyncIterator[Process]:
+    loop = asyncio.get_running_loop()
+    before = loop.get_task_factory()
+    follow_tasks(loop)
+    async with asyncpg.create_pool(url, min_size=1, max_size=1) as admins:
+        process = Process(
+            "p1",
+            url=url,
+            config=a_config(),
+            transport=Silent(),  # type: ignore[arg-type]  # it is never used
+            admins=admins,
+            trace=Trace(),
+        )
+        await process.open()
+        try:
+            yield process
+        finally:
+            await (process.buried() if process.is_dead else process.close())
+            loop.set_task_factory(before)
+
+
+async def connection_count(admin: asyncpg.Connection[Any]) -> int:
+    count: int = await admin.fetchval(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'surehold:p1%'"
+    )
+    return count
+
+
+async def test_a_process_that_dies_leaves_nothing_running(fresh_url: str) -> None:
+    async with an_admin(fresh_url) as admin, a_process(fresh_url) as process:
+        assert await connection_count(admin) > 0
+        waiting = process.begin(asyncio.sleep(60))
+
+        process.die()
+        await process.buried()
+
+        assert waiting.cancelled()
+        async with asyncio.timeout(10):
+            while await connection_count(admin):
+                await asyncio.sleep(0.01)
+
+
+async def test_D1_a_commit_whose_answer_is_lost_is_found_again(fresh_url: str) -> None:
+    async with a_process(fresh_url) as process:
+        product = await a_product(process.db, on_hand=5)
+        placement = a_placement(product.variant_id)
+        process.plan(Stop(Kind.LOSE_ANSWER, COMMIT, 0))
+
+        told = await commands.place_order(process.checkout, placement)
+        again = await commands.place_order(process.checkout, placement)
+
+        assert process.stopped == {Kind.LOSE_ANSWER.value: 1}
+        assert told == again
+        rows = await count_rows(process.db, ("orders", "payments", "reservations"))
+        assert rows == {"orders": 1, "payments": 1, "reservations": 1}
+
+
+# --- the judge can say no ------------------------------------------------------------------------
+
+
+def an_order(purchase: Purchase, **more: Any) -> judge.StoredOrder:
+    values = {
+        "id": purchase.order_id or OrderId(uuid4()),
+        "email": purchase.placement.email,
+        "total_minor": 1_999,
+        "currency": "EUR",
+        "status": "paid",
+        "is_canceled": False,
+        "lines": {str(variant_id): count for variant_id, count in purchase.placement.lines},
+    }
+    return judge.StoredOrder(**{**values, **more})
+
+
+def a_purchase(told: Told, **more: Any) -> Purchase:
+    placement = a_placement(uuid4(), email=f"{uuid4().hex}@example.com")  # type: ignore[arg-type]  # any id
+    purchase = Purchase(placement, told, order_id=OrderId(uuid4()))
+    purchase.lines, purchase.total_minor, purchase.currency = placement.lines, 1_999, "EUR"
+    for name, value in more.items():
+        setattr(purchase, name, value)
+    return purchase
+
+
+def texts(wrongs: list[judge.Wrong]) -> str:
+    return "; ".join(wrong.text for wrong in wrongs)
+
+
+def test_what_was_told_and_is_so_is_no_fault() -> None:
+    accepted, refused = a_purchase(Told.ACCEPTED), a_purchase(Told.REFUSED)
+    unknown, other = a_purchase(Told.UNKNOWN), a_purchase(Told.UNKNOWN)
+
+    found = judge.compare_purchases(
+        [accepted, refused, unknown, other], [an_order(accepted), an_order(other)]
+    )
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("told", "facts", "changes", "count", "words"),
+    [
+        (Told.ACCEPTED, {}, {}, 0, "acknowledged and is gone"),
+        (Told.ACCEPTED, {}, {}, 2, "placed 2 orders"),
+        (Told.REFUSED, {}, {}, 1, "was refused, and is there"),
+        (Told.ACCEPTED, {}, {"total_minor": 2_000}, 1, "not the one that was told"),
+        (Told.ACCEPTED, {}, {"lines": {}}, 1, "other lines"),
+        (Told.UNKNOWN, {}, {"lines": {}}, 1, "there in part"),
+        (Told.ACCEPTED, {"is_told_canceled": True}, {}, 1, "and lives"),
+        (Told.ACCEPTED, {"is_told_paid": True}, {"status": "payment_failed"}, 1, "called paid"),
+    ],
+)
+def test_what_was_told_and_is_not_so_is_said(
+    told: Told, facts: dict[str, Any], changes: dict[str, Any], count: int, words: str
+) -> None:
+    purchase = a_purchase(told, **facts)
+
+    found = judge.compare_purchases(
+        [purchase], [an_order(purchase, **changes) for _ in range(count)]
+    )
+
+    assert words in texts(found)
+
+
+def test_an_order_of_nobody_is_said() -> None:
+    found = judge.compare_purchases([], [an_order(a_purchase(Told.NOTHING))])
+
+    assert "placed by nobody" in texts(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "captured", "back", "words"),
+    [
+        ("paid", 1_999, 0, ""),
+        ("paid", 3_998, 0, "3998 of its buyer's money is kept; it should be 1999"),
+        ("paid", 3_998, 1_999, ""),
+        ("canceled", 1_999, 0, "1999 of its buyer's money is kept; it should be 0"),
+        ("canceled", 1_999, 1_999, ""),
+        ("paid", 0, 0, "0 of its buyer's money is kept; it should be 1999"),
+    ],
+)
+def test_money_that_is_kept_is_what_is_due(
+    status: str, captured: int, back: int, words: str
+) -> None:
+    order = an_order(a_purchase(Told.ACCEPTED), status=status)
+    payment = {
+        "id": uuid4(),
+        "order_id": order.id,
+        "provider": "bank_transfer",
+        "review_reason": None,
+        "captured_minor": captured,
+        "refunded_minor": 0,
+        "returning_minor": back,
+    }
+
+    found = judge.compare_money([order], [payment], [])
+
+    assert (words in texts(found)) if words else found == []
