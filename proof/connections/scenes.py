@@ -371,19 +371,12 @@ SCENES: Final = {
         Scene("change a line", _change_line),
         Scene("empty a cart", _clear_cart),
         Scene("save a quote", _quote, frozenset({"quotes"})),
-        # The key is stored after the hold, in a commit of its own: whoever asks again after that
-        # was lost holds twice, until the first hold's time is over.
-        Scene(
-            "reserve",
-            _reserve,
-            frozenset({"reservations", "reservations active", "units held"}),
-        ),
+        Scene("reserve", _reserve),
         Scene("release", _release),
         Scene("cancel", _cancel),
         Scene("cancel what is paid", _cancel_paid),
         Scene("pay another way", _retry_payment),
-        # Likewise: an extension whose key was lost counts, and so does the next one.
-        Scene("extend", _extend, frozenset({"extensions"})),
+        Scene("extend", _extend),
         Scene("confirm", _confirm),
         Scene("verify", _verify),
         Scene("webhook", _webhook),

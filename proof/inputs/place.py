@@ -46,12 +46,12 @@ class ProofShop(Shop):
         return super().environment(**more)
 
     async def start_web(
-        self, *, fault: str = "", port: int | None = None, secrets: tuple[str, ...] = ()
+        self, *, port: int | None = None, secrets: tuple[str, ...] = ()
     ) -> Process:
         """A web server that takes webhooks signed with any of these secrets."""
         self._secrets = secrets
         try:
-            return await super().start_web(fault=fault, port=port)
+            return await super().start_web(port=port)
         finally:
             self._secrets = ()
 

@@ -13,8 +13,6 @@ from typing import Final
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from surehold.kernel.faults import VARIABLE, is_armed
-
 #: Secrets that the demo prints; a production server refuses to start with any of them.
 DEMO_PREFIX: Final = "demo-"
 _SECRET_LENGTH: Final = 24
@@ -66,8 +64,6 @@ class Config(BaseSettings):
         if self.mode is not Mode.PRODUCTION:
             return []
         faults = []
-        if is_armed():
-            faults.append(f"{VARIABLE} is set: this process would kill itself")
         if self.database_url is None:
             faults.append("SUREHOLD_DATABASE_URL is not set")
         if not self.secret_keys:

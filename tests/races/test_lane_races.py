@@ -77,6 +77,23 @@ async def test_the_last_unit_is_sold_once_by_two_batches(db: Database) -> None:
     assert await _invariants(db) == {}
 
 
+async def test_a_key_whose_own_order_took_the_last_unit_is_not_refused(db: Database) -> None:
+    product = await a_product(db, on_hand=1)
+    placement = a_placement(product.variant_id, key="once")
+    async with a_checkout(db) as checkout, db.connection() as stopper:
+        async with stopper.raw.transaction():
+            await stopper.raw.execute("LOCK TABLE outbox IN SHARE MODE")
+            first = asyncio.create_task(place_order(checkout, placement))
+            await _until_waiting(db, 1)
+            second = asyncio.create_task(place_order(checkout, placement))
+            await _until_waiting(db, 2)
+        answers = await asyncio.gather(first, second)
+
+    assert answers[0] == answers[1]
+    assert (await count_rows(db))["orders"] == 1
+    assert await _invariants(db) == {}
+
+
 async def test_400_buyers_of_random_pairs_get_what_there_is(db: Database) -> None:
     products = [await a_product(db, on_hand=60) for _ in range(6)]
     chance = random.Random(20261121)

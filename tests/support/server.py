@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -145,8 +145,10 @@ async def _drop_databases(admin: str, prefix: str) -> None:
 
 
 def _discard(run: Path) -> None:
-    if (run / "data").exists():
-        embedded.reset(run / "data")
+    # Another run may be discarding the same one.
+    with suppress(FileNotFoundError):
+        if (run / "data").exists():
+            embedded.reset(run / "data")
     shutil.rmtree(run, ignore_errors=True)
 
 

@@ -21,7 +21,6 @@ from uuid import uuid4
 import httpx2
 
 from surehold.db import Database
-from surehold.kernel.faults import VARIABLE
 
 SECRETS: Final = {
     "SUREHOLD_SECRET_KEYS": '["a-secret-of-the-tests"]',
@@ -127,11 +126,11 @@ class Shop:
         await self._wait(f"{self.sandbox_url}/health", process)
         return process
 
-    async def start_web(self, *, fault: str = "", port: int | None = None) -> Process:
-        """A web server; with a fault it dies where the fault is."""
+    async def start_web(self, *, port: int | None = None) -> Process:
+        """A web server."""
         process = self._start(
             ["surehold.cli", "serve", "--port", str(port or self.port)],
-            self.environment(**({VARIABLE: fault} if fault else {})),
+            self.environment(),
             "web",
         )
         await self._wait(f"http://127.0.0.1:{port or self.port}/health/ready", process)

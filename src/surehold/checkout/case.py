@@ -12,6 +12,8 @@ from uuid import UUID
 
 import msgspec
 
+from surehold.checkout.model import PlacedOrder, reserved_until
+from surehold.db.idempotency import NewKey
 from surehold.db.shop import ShopSettings
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import (
@@ -81,6 +83,7 @@ class Writes:
         self.allocations_released: list[Allocation] = []
         self.taken_from_carts: list[tuple[CartId, VariantId, int]] = []
         self.events: list[Event] = []
+        self.keys: list[NewKey] = []
 
 
 class Case:
@@ -144,6 +147,16 @@ class Case:
     def is_sold(self) -> bool:
         """Whether the order owns its stock."""
         return any(row.open_quantity for row in self.allocations.values())
+
+    @property
+    def placed(self) -> PlacedOrder:
+        """The order as its buyer will see it once everything is written."""
+        return PlacedOrder(
+            order=self.order,
+            lines=self.lines,
+            payment=next(reversed(self.payments.values()), None),
+            reserved_until=reserved_until(tuple(self.reservations.values())),
+        )
 
     def refundable_minor(self, payment: Payment) -> int:
         """What of a payment is neither refunded nor on its way back."""

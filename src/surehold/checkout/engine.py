@@ -39,6 +39,14 @@ WAIT: Final = Wait(poll_after_seconds=2)
 Render = Callable[[PlacedOrder], bytes]
 
 
+class Keep(msgspec.Struct, frozen=True):
+    """The key of a request to settle, and how the answer is written that is kept with its work."""
+
+    key: str
+    request_hash: bytes
+    render: Render
+
+
 class Checkout:
     """Everything a checkout command needs: the parts and the two lanes of this process."""
 

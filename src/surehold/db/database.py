@@ -216,7 +216,11 @@ class Database:
             timeout=self.settings.connect_timeout_seconds,
             command_timeout=self.settings.statement_timeout_ms / 1000 + 1,
         )
-        await prepare_connection(raw)
+        try:
+            await prepare_connection(raw)
+        except BaseException:
+            raw.terminate()
+            raise
         return raw
 
     @asynccontextmanager

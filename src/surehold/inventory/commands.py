@@ -5,7 +5,7 @@ Counters change last in a transaction, under locks taken in key order by ``lock_
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -184,10 +184,21 @@ async def release_allocations(tx: Transaction, *, allocations: Sequence[Allocati
     await tx.run(sql.RELEASE_ALLOCATIONS, [row.id for row in allocations])
 
 
+#: Writes down, in the transaction that holds them, what is held.
+KeepHolds = Callable[[Transaction, tuple[Reservation, ...]], Awaitable[None]]
+
+
 async def reserve(
-    db: Database, *, demands: Sequence[Demand], ttl: timedelta, holder_id: UUID
+    db: Database,
+    *,
+    demands: Sequence[Demand],
+    ttl: timedelta,
+    holder_id: UUID,
+    keep: KeepHolds | None = None,
 ) -> tuple[Reservation, ...]:
     """Hold units outside any order, all or nothing, until a time from now.
+
+    Each call holds. ``keep`` comes before the commit; when it raises, nothing is held.
 
     Raises:
         VariantNotStocked: No stock is kept of one of the variants.
@@ -221,6 +232,8 @@ async def reserve(
             for take in outcome.takes
         )
         await insert_holds(tx, holds=rows, now=now)
+        if keep is not None:
+            await keep(tx, rows)
         await change_stock(
             tx,
             changes=[

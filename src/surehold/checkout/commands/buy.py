@@ -13,10 +13,10 @@ from surehold.checkout.commands.settle import (
     RetryPayment,
     TakeEvidence,
 )
-from surehold.checkout.engine import Checkout
+from surehold.checkout.engine import Checkout, Keep
 from surehold.checkout.model import Actor, PlacedOrder
 from surehold.db import shop
-from surehold.kernel.ids import OrderId, PaymentId
+from surehold.kernel.ids import OrderId, PaymentId, new_id
 from surehold.kernel.money import Money
 from surehold.orders.model import CancelReason
 from surehold.payments import queries as payments
@@ -50,13 +50,20 @@ async def retry_payment(checkout: Checkout, *, order_id: OrderId, provider: str)
         return await queries.get_placed_order(connection, order_id=order_id)
 
 
-async def extend_reservation(checkout: Checkout, *, order_id: OrderId) -> PlacedOrder:
-    """Hold the items for the method's time again.
+async def extend_reservation(
+    checkout: Checkout, *, order_id: OrderId, keep: Keep | None = None
+) -> PlacedOrder:
+    """Hold the items for the method's time again. Each call counts, but for one key only once.
+
+    The key's answer is kept with the extension, under ``settle.EXTENSIONS``.
 
     Raises:
         OrderNotFound, OrderNotPayable, HoldOver, ExtensionRefused: As named.
     """
-    await checkout.settling.submit(ExtendHold(order_id))
+    if keep is None:
+        # The lane runs again what it cannot tell the end of; by the key it knows its own work.
+        keep = Keep(f"{order_id}:{new_id()}", b"", checkout.context.render)
+    await checkout.settling.submit(ExtendHold(order_id, keep))
     async with checkout.db.connection() as connection:
         return await queries.get_placed_order(connection, order_id=order_id)
 

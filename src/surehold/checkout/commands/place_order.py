@@ -36,7 +36,6 @@ from surehold.inventory.model import Reservation, ReservationState, StockChange
 from surehold.jobs import outbox
 from surehold.jobs.outbox import Event
 from surehold.kernel.errors import DomainError
-from surehold.kernel.faults import fault
 from surehold.kernel.ids import (
     CartId,
     OrderId,
@@ -121,8 +120,7 @@ class PlacementWork:
             if priced:
                 async with transaction_on(raw) as tx:
                     await self._place(tx, priced, answers, settings, let_next)
-                    fault("place.before_commit")
-                fault("place.after_commit")
+            await _look_again(connection, placements, fresh, answers)
         return [
             _answer_twin(placements, firsts, answers, index) if answer is None else answer
             for index, answer in enumerate(answers)
@@ -234,6 +232,27 @@ class PlacementWork:
         body = context.render(PlacedOrder(order, lines, payment, expires_at))
         rows.keys.append(NewKey(placement.key, placement.request_hash, order.id, body))
         return Placed(order.id, CREATED, body)
+
+
+async def _look_again(
+    connection: Connection,
+    placements: Sequence[Placement],
+    fresh: Sequence[int],
+    answers: list[Placed | DomainError | None],
+) -> None:
+    """Replay what was placed under the same key, elsewhere, while we refused it here.
+
+    It may be the very order that took what is short now: one key has one answer.
+    """
+    refused = [index for index in fresh if isinstance(answers[index], DomainError)]
+    if not refused:
+        return
+    keys = [placements[index].key for index in refused]
+    known = await idempotency.find(connection, scope=SCOPE, keys=keys)
+    for index in refused:
+        stored = known.get(placements[index].key)
+        if stored is not None:
+            answers[index] = _replay(stored, placements[index])
 
 
 async def _write(tx: Transaction, rows: _Rows, now: datetime, let_next: LetNext) -> None:
@@ -442,10 +461,8 @@ async def _begin_and_answer(checkout: Checkout, order_id: OrderId, *, key: str) 
     async with checkout.db.connection() as connection:
         placed = await queries.get_placed_order(connection, order_id=order_id)
     body = checkout.context.render(placed)
-    fault("answer.before_commit")
     async with checkout.db.transaction() as tx:
         stored = await idempotency.finish(tx, scope=SCOPE, key=key, status=CREATED, response=body)
-    fault("answer.after_commit")
     assert stored.status is not None
     assert stored.response is not None
     return Answer(stored.status, stored.response)

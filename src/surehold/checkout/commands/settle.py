@@ -17,11 +17,12 @@ import msgspec
 from surehold.cart import commands as cart
 from surehold.checkout import rules
 from surehold.checkout.case import Case, Stock, Writes
-from surehold.checkout.engine import Context
+from surehold.checkout.engine import Context, Keep
 from surehold.checkout.lane import LetNext
 from surehold.checkout.model import BUYER, UNCHANGED, Actor, provider_actor
-from surehold.db import Connection, Transaction, clock, shop
+from surehold.db import Connection, Transaction, clock, idempotency, shop
 from surehold.db.database import transaction_on
+from surehold.db.idempotency import NewKey
 from surehold.db.shop import ShopSettings
 from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
@@ -37,6 +38,10 @@ from surehold.payments.errors import PaymentNotFound
 from surehold.payments.model import NoAction, Operation, Payment, PaymentState
 from surehold.payments.providers.port import CreateResult, ProviderSnapshot, RefundSnapshot
 from surehold.payments.states import EVENT_FOR, OPEN, PAYMENT, OperationEvent
+
+#: Where the keys of extensions are kept.
+EXTENSIONS: Final = "extend-reservation"
+DONE: Final = 200
 
 #: A webhook usually comes sooner; after this the worker asks.
 FIRST_CHECK: Final = timedelta(seconds=30)
@@ -111,9 +116,10 @@ class RetryPayment(msgspec.Struct, frozen=True):
 
 
 class ExtendHold(msgspec.Struct, frozen=True):
-    """The buyer asks for more time."""
+    """The buyer asks for more time. Twice with one key is once; ``keep`` is for one order only."""
 
     order_id: OrderId
+    keep: Keep
 
 
 Settlement = (
@@ -150,6 +156,7 @@ class SettlementWork:
         async with transaction_on(raw) as tx:
             ids = sorted({request.order_id for request in requests})
             cases, writes, stock, now = await self._load(tx, ids, settings)
+            kept = await _find_kept(tx, requests)
             outcomes: list[Outcome | DomainError] = []
             for request in requests:
                 case = cases.get(request.order_id)
@@ -157,7 +164,7 @@ class SettlementWork:
                     outcomes.append(OrderNotFound("There is no order with this id."))
                     continue
                 try:
-                    outcomes.append(self._decide(case, request))
+                    outcomes.append(self._decide(case, request, kept))
                 except DomainError as refusal:
                     outcomes.append(refusal)
             await _write(tx, cases, writes, stock, now)
@@ -193,7 +200,7 @@ class SettlementWork:
         }
         return cases, writes, stock, now
 
-    def _decide(self, case: Case, request: Settlement) -> Outcome:
+    def _decide(self, case: Case, request: Settlement, kept: set[str]) -> Outcome:
         match request:
             case TakeEvidence():
                 return self._take_evidence(case, request)
@@ -218,8 +225,7 @@ class SettlementWork:
             case RetryPayment():
                 return self._retry(case, request)
             case ExtendHold():
-                rules.extend(case, ttl=self._hold_time(case, case.order.provider))
-                return Outcome("extended")
+                return self._extend(case, request.keep, kept)
 
     def _take_evidence(self, case: Case, request: TakeEvidence) -> Outcome:
         payment = case.payments.get(request.payment_id)
@@ -300,6 +306,16 @@ class SettlementWork:
         case.relabel()
         return Outcome("begun", payment.id)
 
+    def _extend(self, case: Case, keep: Keep, kept: set[str]) -> Outcome:
+        """Give more time, unless it was given for this key."""
+        if keep.key in kept:
+            return Outcome(UNCHANGED)
+        rules.extend(case, ttl=self._hold_time(case, case.order.provider))
+        answer = keep.render(case.placed)
+        case.writes.keys.append(NewKey(keep.key, keep.request_hash, case.order.id, answer))
+        kept.add(keep.key)
+        return Outcome("extended")
+
     def _hold_time(self, case: Case, provider: str) -> timedelta:
         kind = self._context.providers.get(provider).capabilities.hold_kind
         return rules.hold_time(kind, case.settings)
@@ -345,6 +361,14 @@ def _refused(payment: Payment, code: str | None, message: str | None) -> Payment
     )
 
 
+async def _find_kept(tx: Transaction, requests: Sequence[Settlement]) -> set[str]:
+    """The keys of these requests whose work is done. Their orders are locked, so it stays so."""
+    keys = [request.keep.key for request in requests if isinstance(request, ExtendHold)]
+    if not keys:
+        return set()
+    return set(await idempotency.find(tx, scope=EXTENSIONS, keys=keys))
+
+
 async def _write(
     tx: Transaction, cases: dict[OrderId, Case], writes: Writes, stock: Stock, now: datetime
 ) -> None:
@@ -371,4 +395,6 @@ async def _write(
     await inventory.release_allocations(tx, allocations=writes.allocations_released)
     await cart.take_ordered(tx, taken=writes.taken_from_carts)
     await outbox.record(tx, writes.events, now=now)
+    if writes.keys:
+        await idempotency.insert(tx, scope=EXTENSIONS, status=DONE, keys=writes.keys, now=now)
     await inventory.change_stock(tx, changes=stock.changes)

@@ -13,8 +13,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta
 
-from surehold.db import shop
-from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.db import Transaction, idempotency, shop
+from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
 from surehold.inventory import commands, queries
 from surehold.inventory.errors import InsufficientStock, ReservationNotFound, VariantNotStocked
 from surehold.inventory.model import Reservation, ReservationState
@@ -26,7 +26,7 @@ from surehold.web.api.access import check_staff
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.checkout_route import sum_lines
 from surehold.web.api.fields import Lines, sum_faults
-from surehold.web.api.once import Finished, get_key
+from surehold.web.api.once import get_key
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
     ApiRequest,
@@ -44,6 +44,8 @@ from surehold.web.validation import Reader, parse_id
 
 _MAX_TTL_SECONDS: Final = 30 * 24 * 3600
 _RELEASED: Final = "released over the API"
+_HELD: Final = "reserve"
+_CREATED: Final = 201
 
 
 class LevelShape(msgspec.Struct, frozen=True):
@@ -298,7 +300,7 @@ async def get_stock(
             "ttl_seconds": 900,
         },
         answer=ReservationShape,
-        status=201,
+        status=_CREATED,
         headers=(KEY,),
         errors=(
             Unauthenticated,
@@ -320,21 +322,23 @@ async def reserve(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResp
     body, raw = await read_json(request, _RESERVE)
     demands = [commands.Demand(*line) for line in sum_lines(body.lines)]
 
-    async def work() -> Finished:
+    async def work(request_hash: bytes) -> None:
         if body.ttl_seconds is not None:
             ttl = timedelta(seconds=body.ttl_seconds)
         else:
             async with parts.db.connection() as connection:
                 ttl = timedelta(minutes=(await shop.load(connection)).hold_api_minutes)
         holder_id = new_id()
-        rows = await commands.reserve(parts.db, demands=demands, ttl=ttl, holder_id=holder_id)
-        return Finished(201, encode(_reservation(holder_id, rows)), holder_id)
 
-    async def undo(holder_id: UUID) -> object:
-        # Another process was first with this key: what we took a moment ago goes back.
-        return await commands.release(parts.db, holder_id=holder_id, reason="asked twice")
+        async def keep(tx: Transaction, rows: Sequence[Reservation]) -> None:
+            shown = encode(_reservation(holder_id, rows))
+            new = NewKey(key, request_hash, holder_id, shown)
+            now = rows[0].created_at
+            await idempotency.insert(tx, scope=_HELD, status=_CREATED, keys=[new], now=now)
 
-    done = await parts.once(scope="reserve", key=key, body=raw, work=work, undo=undo)
+        await commands.reserve(parts.db, demands=demands, ttl=ttl, holder_id=holder_id, keep=keep)
+
+    done = await parts.once.kept(scope=_HELD, key=key, body=raw, work=work)
     return answer_bytes(done.body, status=done.status)
 
 

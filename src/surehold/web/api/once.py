@@ -1,14 +1,16 @@
 """Requests that may come twice: one helper for every route that takes an ``Idempotency-Key``.
 
-Look first, do the work, and store the answer at the end in a transaction of its own. That is
-enough here, because what these routes ask for is idempotent by itself (a payment that is open is
-joined, a canceled order stays canceled), or can be undone when another process was first. The
-checkout is not one of them: its lane stores the key with the order.
+Look first, do the work, store the answer, in one of two ways. Work that is idempotent by itself (a
+payment that is open is joined, a canceled order stays canceled) has its answer stored afterwards,
+in a transaction of its own. Work that would count twice (a hold, an extension) stores the key and
+the answer in its own transaction, so that there is never one without the other. The checkout needs
+neither: its lane looks for the key as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +25,7 @@ from surehold.db.idempotency import (
     NewKey,
     StoredAnswer,
 )
+from surehold.kernel.errors import DomainError
 from surehold.web.errors import IdempotencyKeyInvalid, RequestInFlight
 
 _PRINTABLE: Final = frozenset(range(0x20, 0x7F))
@@ -80,12 +83,12 @@ class Once:
         key: str | None,
         body: bytes,
         work: Callable[[], Awaitable[Finished]],
-        undo: Callable[[UUID], Awaitable[object]] | None = None,
     ) -> Finished:
         """Do the work, or answer what it came to before. Without a key it is simply done.
 
-        ``scope`` names the route and what it is about. ``undo`` is given the subject of work that
-        another process turns out to have done first. A refusal is not stored: it wrote nothing.
+        ``scope`` names the route and what it is about. The work may be done again after its answer
+        was lost, or beside another process, so doing it twice must change nothing. A refusal is
+        not stored: it wrote nothing.
 
         Raises:
             IdempotencyKeyReused: The key came before with another body.
@@ -93,22 +96,54 @@ class Once:
         """
         if key is None:
             return await work()
-        place = (scope, key)
-        if place in self._in_flight:
-            raise RequestInFlight("The first request with this key has not been answered yet.")
-        self._in_flight.add(place)
-        try:
+        with self._alone(scope, key):
             request_hash = idempotency.hash_request(body)
             stored = await self._find(scope, key)
             if stored is None:
                 finished = await work()
                 if await self._store(scope, key, request_hash, finished):
                     return finished
-                if undo is not None:
-                    await undo(finished.subject_id)
                 stored = await self._find(scope, key)
                 assert stored is not None
             return _replay(stored, request_hash)
+
+    async def kept(
+        self, *, scope: str, key: str, body: bytes, work: Callable[[bytes], Awaitable[object]]
+    ) -> Finished:
+        """Likewise, for work that would count twice. It is given the hash of the request.
+
+        The work stores the key with its answer in the transaction that does it, or finds the key
+        and does nothing. What is stored is answered, whoever stored it.
+
+        Raises:
+            IdempotencyKeyReused: The key came before with another body.
+            RequestInFlight: The first request is still being carried out by this process.
+        """
+        with self._alone(scope, key):
+            request_hash = idempotency.hash_request(body)
+            stored = await self._find(scope, key)
+            if stored is None:
+                try:
+                    await work(request_hash)
+                except (DomainError, asyncpg.UniqueViolationError):
+                    # Perhaps another process was first, with this very request, and all that is
+                    # wrong is that it took what there was.
+                    stored = await self._find(scope, key)
+                    if stored is None:
+                        raise
+                else:
+                    stored = await self._find(scope, key)
+                    assert stored is not None
+            return _replay(stored, request_hash)
+
+    @contextmanager
+    def _alone(self, scope: str, key: str) -> Iterator[None]:
+        place = (scope, key)
+        if place in self._in_flight:
+            raise RequestInFlight("The first request with this key has not been answered yet.")
+        self._in_flight.add(place)
+        try:
+            yield
         finally:
             self._in_flight.discard(place)
 

@@ -12,6 +12,8 @@ from litestar.params import FromPath
 
 from surehold.checkout import queries
 from surehold.checkout.commands import cancel_order, extend_reservation, retry_payment
+from surehold.checkout.commands.settle import EXTENSIONS
+from surehold.checkout.engine import Keep
 from surehold.checkout.errors import ExtensionRefused, HoldOver, OrderNotPayable
 from surehold.checkout.model import BUYER, Actor, PlacedOrder
 from surehold.db.idempotency import IdempotencyKeyReused
@@ -269,10 +271,18 @@ async def extend(
     key = find_key(headers_of(request))
     _, raw = await read_json(request, _NO_BODY, is_optional=True)
 
-    async def work() -> Finished:
-        return _finished(parts, await extend_reservation(parts.checkout, order_id=found))
+    def render(placed: PlacedOrder) -> bytes:
+        return encode(order_detail(parts, placed))
 
-    done = await parts.once(scope=f"extend-reservation:{found}", key=key, body=raw, work=work)
+    if key is None:
+        return answer_bytes(render(await extend_reservation(parts.checkout, order_id=found)))
+    place = f"{found}:{key}"
+
+    async def work(request_hash: bytes) -> None:
+        keep = Keep(place, request_hash, render)
+        await extend_reservation(parts.checkout, order_id=found, keep=keep)
+
+    done = await parts.once.kept(scope=EXTENSIONS, key=place, body=raw, work=work)
     return answer_bytes(done.body, status=done.status)
 
 
