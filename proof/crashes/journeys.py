@@ -1,0 +1,253 @@
+"""The journeys that a web server is killed in. Each is one story from beginning to rest.
+
+A journey says what people, the bank and time do, and what must have come of it. It knows nothing
+of where the server dies: every step is repeated until it is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from proof.crashes.ground import ON_HAND
+from proof.crashes.story import Story
+
+
+class Journey(msgspec.Struct, frozen=True):
+    """One story. ``victim`` is the kind of process that is killed in it."""
+
+    name: str
+    victim: str
+    tell: Callable[[Story], Awaitable[None]]
+
+
+async def paid_once(story: Story, placed: Any) -> None:
+    """One order, paid with one capture, its unit allocated and nothing else held."""
+    total = placed["order"]["total"]["amount"]
+    story.expect("status", await story.status(placed), "paid")
+    story.expect("stock", await story.stock(), (ON_HAND, 1, 0))
+    story.expect("orders", await story.value("SELECT count(*) FROM orders"), 1)
+    story.expect("taken", await story.value("SELECT sum(captured_minor) FROM payments"), total)
+    story.expect("journals", await _journals(story), ["capture", "sale"])
+
+
+async def given_back(story: Story, placed: Any, *, moved: list[tuple[str, int]]) -> None:
+    """No unit is held or owned; the bank moved this."""
+    story.expect("stock", await story.stock(), (ON_HAND, 0, 0))
+    story.expect("orders", await story.value("SELECT count(*) FROM orders"), 1)
+    story.expect("moved at the bank", await story.moved(), moved)
+    story.expect(
+        "refunds", await story.value("SELECT count(*) FROM refunds"), max(len(moved) - 1, 0)
+    )
+    canceled = "SELECT count(*) FROM orders WHERE canceled_at IS NOT NULL"
+    story.expect("canceled orders", await story.value(canceled), 1)
+    story.expect("status", await story.status(placed), "refunded" if moved else "canceled")
+
+
+async def _journals(story: Story) -> list[str]:
+    found = await story.value("SELECT array_agg(kind ORDER BY kind) FROM ledger_journals")
+    return list(found or ())
+
+
+async def start(story: Story) -> None:
+    """The server dies while it starts, and the next one serves."""
+    story.watch()
+    await story.open_shop()
+    story.look_away()
+    placed = await story.place("bank_transfer")
+    story.expect("status", await story.status(placed), "pending_payment")
+    await story.come_to_rest()
+
+
+async def pay(story: Story) -> None:
+    """An order is placed, paid on the provider's page, and the webhook says so."""
+    await story.open_shop()
+    story.watch()
+    placed = await story.place()
+    await story.capture(placed)
+    await story.come_to_rest()
+    await paid_once(story, placed)
+    story.expect("moved", await story.moved(), [("capture", placed["order"]["total"]["amount"])])
+
+
+async def verify(story: Story) -> None:
+    """The buyer comes back before any webhook, which never comes."""
+    await story.open_shop()
+    placed = await story.place()
+    story.watch()
+    await story.misbehave(drop_webhooks=True)
+    await story.capture(placed)
+    path = f"/api/v1/payments/{placed['payment']['id']}/verify"
+    seen = await story.ask("POST", path, {})
+    story.expect("payment", seen["state"], "captured")
+    await story.come_to_rest()
+    await paid_once(story, placed)
+
+
+async def transfer(story: Story) -> None:
+    """A bank transfer is confirmed by staff."""
+    await story.open_shop()
+    story.watch()
+    placed = await story.place("bank_transfer")
+    path = f"/api/v1/payments/{placed['payment']['id']}/confirm"
+    seen = await story.staff("POST", path, {"received": placed["order"]["total"]}, key=True)
+    story.expect("payment", seen["state"], "captured")
+    await story.come_to_rest()
+    await paid_once(story, placed)
+
+
+async def cart(story: Story) -> None:
+    """A cart is filled, changed and checked out."""
+    await story.open_shop()
+    story.watch()
+    body = {"variant_id": str(story.variant_id), "currency": "EUR"}
+    made = await story.ask("POST", "/api/v1/cart", body, statuses=(201,))
+    token = {"X-Cart-Token": made["token"]}
+    more = {"variant_id": str(story.variant_id)}
+    await story.ask("POST", "/api/v1/cart", more, headers=token)
+    item = f"/api/v1/cart/items/{made['items'][0]['id']}"
+    seen = await story.ask("PUT", item, {"quantity": 1}, headers=token)
+    story.expect("units in the cart", seen["item_count"], 1)
+    placed = await story.place(lines=None, currency=None, cart_id=made["id"], headers=token)
+    await story.capture(placed)
+    await story.come_to_rest()
+    await paid_once(story, placed)
+    left = await story.ask("GET", "/api/v1/cart", headers=token)
+    story.expect("left in the cart", left["items"], [])
+
+
+async def decline(story: Story) -> None:
+    """The card is declined, and the buyer pays with another."""
+    await story.open_shop()
+    placed = await story.place()
+    story.watch()
+    await story.store.control(f"payments/{await story.provider_payment(placed)}/fail")
+    await story.hear()
+    await story.wait_for_status(placed, "payment_failed")
+    story.expect("status", await story.status(placed), "payment_failed")
+    path = f"/api/v1/orders/{placed['order']['id']}/retry-payment"
+    again = await story.ask("POST", path, {"payment_method": {"provider": "sandbox"}}, key=True)
+    story.expect("payments", await story.value("SELECT count(*) FROM payments"), 2)
+    await story.capture(again)
+    await story.come_to_rest()
+    await paid_once(story, placed)
+
+
+async def unknown(story: Story) -> None:
+    """The provider's answer to the creation is lost, and found out later."""
+    await story.open_shop()
+    story.watch()
+    await story.misbehave(answers=[{"fault": "lose", "on": "create", "calls": 1}])
+    placed = await story.place()
+    await story.sweep()
+    await story.capture(placed)
+    await story.come_to_rest()
+    await paid_once(story, placed)
+
+
+async def expiry(story: Story) -> None:
+    """Nobody pays: the hold ends, the order is given up, its page at the provider is closed."""
+    await story.open_shop()
+    placed = await story.place()
+    story.watch()
+    await story.let_time_pass(placed)
+    await story.sweep()
+    await story.come_to_rest()
+    await given_back(story, placed, moved=[])
+    story.expect("payment", await story.value("SELECT state FROM payments"), "voided")
+
+
+async def refund(story: Story) -> None:
+    """A paid order is canceled, and its money goes back once."""
+    await story.open_shop(SUREHOLD_SANDBOX_REFUND_SECONDS="0")
+    placed = await story.place()
+    await story.capture(placed)
+    await story.settle()
+    story.watch()
+    await story.cancel(placed)
+    await story.sweep()
+    await story.come_to_rest()
+    total = placed["order"]["total"]["amount"]
+    await given_back(story, placed, moved=[("capture", total), ("refund", -total)])
+
+
+async def late(story: Story) -> None:
+    """The order is canceled, and the provider takes the money all the same."""
+    await story.open_shop(SUREHOLD_SANDBOX_REFUND_SECONDS="0")
+    placed = await story.place()
+    story.watch()
+    await story.cancel(placed)
+    await story.capture(placed)
+    await story.hear()
+    await story.sweep()
+    await story.come_to_rest()
+    total = placed["order"]["total"]["amount"]
+    await given_back(story, placed, moved=[("capture", total), ("refund", -total)])
+
+
+async def reserve(story: Story) -> None:
+    """Units are held over the API: one hold is released, one runs out."""
+    await story.open_shop()
+    story.watch()
+    body = {"lines": [{"variant_id": str(story.variant_id), "quantity": 2}]}
+    path = "/api/v1/inventory/reserve"
+    held = await story.staff("POST", path, body, key=True, statuses=(201,))
+    story.expect("stock", await story.stock(), (ON_HAND, 0, 2))
+    ended = await story.staff("DELETE", f"{path}?reservation_id={held['id']}")
+    story.expect("hold", ended["state"], "released")
+    await story.staff("POST", path, {**body, "ttl_seconds": 60}, key=True, statuses=(201,))
+    story.expect("stock", await story.stock(), (ON_HAND, 0, 2))
+    await story.let_holds_end(timedelta(minutes=2))
+    await story.sweep()
+    await story.come_to_rest()
+    states = "SELECT array_agg(state ORDER BY state) FROM reservations"
+    story.expect("holds", await story.value(states), ["expired", "released"])
+    story.expect("stock", await story.stock(), (ON_HAND, 0, 0))
+
+
+async def extend(story: Story) -> None:
+    """The buyer asks for more time, once, and then gives up."""
+    await story.open_shop()
+    placed = await story.place()
+    story.watch()
+    path = f"/api/v1/orders/{placed['order']['id']}/extend-reservation"
+    await story.ask("POST", path, {}, key=True)
+    story.expect("extensions", await story.value("SELECT extensions_used FROM orders"), 1)
+    await story.cancel(placed)
+    await story.come_to_rest()
+    await given_back(story, placed, moved=[])
+
+
+async def dead_server(story: Story) -> None:
+    """The webhook comes while no server runs; the next server is the one to die of it."""
+    await story.open_shop(is_victim=False)
+    placed = await story.place()
+    await story.kill_web()
+    await story.capture(placed)
+    await story.store.control("release")
+    await story.replace_web()
+    await story.come_to_rest()
+    await paid_once(story, placed)
+
+
+WEB: Final = tuple(
+    Journey(tell.__name__.replace("_", "-"), "web", tell)
+    for tell in (
+        start,
+        pay,
+        verify,
+        transfer,
+        cart,
+        decline,
+        unknown,
+        expiry,
+        refund,
+        late,
+        reserve,
+        extend,
+        dead_server,
+    )
+)
