@@ -79,7 +79,17 @@ async def test_D12_what_was_once_wrong(fresh_url: str, name: str, chosen: Try) -
 
 
 @pytest.mark.parametrize(
-    "name", ["place", "place at a provider", "cancel", "confirm", "webhook", "publish"]
+    "name",
+    [
+        "place",
+        "place at a provider",
+        "cancel",
+        "confirm",
+        "webhook",
+        "publish",
+        "reserve",
+        "extend",
+    ],
 )
 async def test_D1_a_lost_commit_is_found_out_by_asking_again(fresh_url: str, name: str) -> None:
     found = await cut_commits(SCENES[name], fresh_url, limit=CUTS, seed=SEED)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders.catalog import a_product
 from tests.support.api import NOBODY, STAFF, Api, a_key, order_token
-from tests.support.placing import counters
+from tests.support.placing import count_rows, counters
 
 VERBS = ("cancel", "retry-payment", "extend-reservation")
 
@@ -172,8 +172,25 @@ async def test_the_same_key_counts_one_extension(api: Api) -> None:
     headers = {**order_token(placed), **a_key()}
 
     answers = [await api.post(path, headers=headers) for _ in range(6)]
+    read = await api.get(f"/orders/{placed['order']['id']}", headers=order_token(placed))
 
-    assert {(answer.status, answer.raw) for answer in answers} == {(200, answers[0].raw)}
+    assert {(answer.status, answer.raw) for answer in answers} == {(200, read.raw)}
+
+
+async def test_an_extension_is_told_again_after_the_order_is_over(api: Api) -> None:
+    placed = await api.buy((await a_product(api.db)).variant_id)
+    path = f"/orders/{placed['order']['id']}"
+    headers = {**order_token(placed), **a_key()}
+    first = await api.post(f"{path}/extend-reservation", headers=headers)
+    await api.post(f"{path}/cancel", headers=order_token(placed))
+
+    again = await api.post(f"{path}/extend-reservation", headers=headers)
+    anew = await api.post(f"{path}/extend-reservation", headers={**order_token(placed), **a_key()})
+
+    assert (again.status, again.raw) == (200, first.raw)
+    assert anew.refusal == (409, "order_not_payable")
+    # One of the order, one of its extension, none of what was refused.
+    assert (await count_rows(api.db))["idempotency_keys"] == 2
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -191,13 +208,14 @@ async def test_a_key_belongs_to_one_body_and_is_plain(api: Api, verb: str) -> No
     assert bad.refusal == (422, "idempotency_key_invalid")
 
 
-async def test_the_same_key_on_another_order_is_another_request(api: Api) -> None:
+@pytest.mark.parametrize("verb", VERBS)
+async def test_the_same_key_on_another_order_is_another_request(api: Api, verb: str) -> None:
     product = await a_product(api.db)
     placed = [await api.buy(product.variant_id) for _ in range(2)]
 
     answers = [
         await api.post(
-            f"/orders/{one['order']['id']}/cancel", headers={**order_token(one), **a_key("k")}
+            f"/orders/{one['order']['id']}/{verb}", headers={**order_token(one), **a_key("k")}
         )
         for one in placed
     ]

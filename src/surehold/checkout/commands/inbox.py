@@ -14,6 +14,7 @@ import structlog
 
 from surehold.checkout.commands.ask import check_payment
 from surehold.checkout.engine import Checkout
+from surehold.checkout.lane import CONNECTION_LOST
 from surehold.db import urgent
 from surehold.kernel import clock
 from surehold.kernel.errors import Busy
@@ -99,17 +100,23 @@ class Inbox:
 async def process_webhook(checkout: Checkout, event: WebhookEvent) -> str:
     """Read what an event hints at and settle it; returns what came of it.
 
-    An event about nothing we know is parked and tried again, never dropped.
+    An event about nothing we know is parked and tried again, never dropped; so is one that breaks
+    whoever reads it, until a person is told.
     """
-    payment_id = await _find_payment(checkout, event)
-    if payment_id is None:
-        return await _park(checkout, event, "payment_not_known")
     try:
+        payment_id = await _find_payment(checkout, event)
+        if payment_id is None:
+            return await _park(checkout, event, "payment_not_known")
         outcome = await check_payment(checkout, payment_id)
     except PaymentNotFound:
         return await _park(checkout, event, "payment_not_known")
     except (ProviderFailure, Busy) as failure:
         return await _park(checkout, event, type(failure).__name__)
+    except CONNECTION_LOST:
+        raise
+    except Exception as error:
+        log.exception("webhook_breaks_its_reader", webhook=str(event.id))
+        return await _park(checkout, event, type(error).__name__)
     if outcome is None:
         return await _park(checkout, event, "provider_does_not_know_it")
     await payments.end_webhook(

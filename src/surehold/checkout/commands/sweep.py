@@ -18,6 +18,7 @@ from surehold.checkout.commands.ask import ask, check_payment
 from surehold.checkout.commands.inbox import process_webhook
 from surehold.checkout.commands.settle import CancelOrder, ExpireHolds
 from surehold.checkout.engine import Checkout
+from surehold.checkout.lane import CONNECTION_LOST
 from surehold.checkout.model import SYSTEM, Swept
 from surehold.db import idempotency, shop
 from surehold.inventory import commands as inventory
@@ -134,7 +135,7 @@ async def sweep(checkout: Checkout) -> Swept:
 
 
 async def _each(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Carry out a few at a time. One that cannot be done now is logged and stays due."""
+    """Carry out a few at a time. One that cannot be done is logged and due; it stops no other."""
     gate = asyncio.Semaphore(CONCURRENCY)
     done: list[T] = []
 
@@ -142,8 +143,10 @@ async def _each(work: Iterable[Awaitable[T]]) -> list[T]:
         async with gate:
             try:
                 done.append(await item)
-            except (ProviderFailure, Busy, OSError) as failure:
+            except (ProviderFailure, Busy, *CONNECTION_LOST) as failure:
                 log.info("sweep_left_for_later", reason=repr(failure))
+            except Exception:
+                log.exception("sweep_stumbled")
 
     await asyncio.gather(*(one(item) for item in work))
     return done
