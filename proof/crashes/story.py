@@ -39,6 +39,9 @@ _LEFT: Final = (
     "SELECT entrypoint, status, now() - heartbeat FROM pgqueuer_schedules WHERE status = 'picked'",
     "SELECT kind, state, attempts, next_attempt_at - store_now() FROM payment_operations",
     "SELECT kind, state, attempts, next_attempt_at - store_now() FROM webhook_events",
+    "SELECT state, failure_code, provider_refund_id FROM refunds",
+    "SELECT state, captured_minor, refunded_minor, review_reason FROM payments",
+    "SELECT status, payment_status, cancel_reason FROM orders",
     "SELECT topic FROM outbox WHERE published_at IS NULL",
     "SELECT pid, state, wait_event, left(query, 60) FROM pg_stat_activity WHERE pid <> 0",
 )

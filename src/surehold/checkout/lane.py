@@ -24,7 +24,7 @@ import msgspec
 import structlog
 
 from surehold.db import Database
-from surehold.db.database import ATTEMPTS, RETRYABLE
+from surehold.db.database import ATTEMPTS, CONNECTION_LOST, RETRYABLE
 from surehold.kernel import clock
 from surehold.kernel.errors import Busy, DomainError
 
@@ -32,18 +32,6 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
-
-#: What the server says or does when it, or the way to it, is gone.
-CONNECTION_LOST: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what the driver says of a connection that ended under its feet
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    OSError,
-)
-
 
 #: Somebody else was first, with a key or with a lock: whoever runs again finds what they did.
 TAKEN_FIRST: Final = (*RETRYABLE, asyncpg.UniqueViolationError)
@@ -164,7 +152,7 @@ class _Runner:
             return
         try:
             await connection.close(timeout=2)
-        except (*CONNECTION_LOST, TimeoutError):
+        except CONNECTION_LOST:
             connection.terminate()
 
 
@@ -360,7 +348,7 @@ class Lane(Generic[Request, Answer]):
     ) -> Sequence[Answer | DomainError]:
         try:
             return await self._work(await runner.connect(), requests, let_next)
-        except (*CONNECTION_LOST, TimeoutError):
+        except CONNECTION_LOST:
             await runner.disconnect()
             raise
 

@@ -25,6 +25,26 @@ T = TypeVar("T")
 #: Failures after which the same command may simply run again: nothing of it was kept.
 RETRYABLE: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 ATTEMPTS: Final = 3
+#: What the server says or does when it, or the way to it, is gone.
+CONNECTION_LOST: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what the driver says of a connection that ended under its feet
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    OSError,
+)
+#: What passes by itself, and tells nothing about whoever met it.
+PASSING: Final = (
+    *CONNECTION_LOST,
+    *RETRYABLE,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TooManyConnectionsError,
+    Busy,
+)
 
 _open: ContextVar[bool] = ContextVar("surehold_transaction_open", default=False)
 _urgent: ContextVar[bool] = ContextVar("surehold_urgent", default=False)

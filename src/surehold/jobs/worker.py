@@ -26,30 +26,13 @@ from pgqueuer.errors import FailingListenerError
 from pgqueuer.models import Job
 from pgqueuer.types import Channel
 
-from surehold.db import Database
+from surehold.db import Database, database
 from surehold.kernel import clock
-from surehold.kernel.errors import Busy
 
 log = structlog.get_logger(__name__)
 
-#: What passes by itself: the server, or the way to it, is gone for a while, or all is in use.
-PASSING: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.TooManyConnectionsError,
-    Busy,
-    FailingListenerError,
-    OSError,
-    TimeoutError,
-)
+#: What passes by itself, the queue's own kind included.
+PASSING: Final = (*database.PASSING, FailingListenerError)
 
 
 class Schedule(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 
 from surehold.checkout.commands import sweep
-from surehold.checkout.lane import CONNECTION_LOST
 from surehold.checkout.model import Swept
 from surehold.db import Connection, health, urgent
+from surehold.db.database import CONNECTION_LOST
 from surehold.db.migrate import MigrationChanged, list_pending
 from surehold.kernel import clock
 from surehold.kernel.errors import Busy

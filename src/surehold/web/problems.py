@@ -20,12 +20,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-import asyncpg
 import msgspec
 import structlog
 from litestar.exceptions import HTTPException
 
-from surehold.checkout.lane import CONNECTION_LOST
+from surehold.db.database import PASSING
 from surehold.kernel.errors import Busy, DomainError, InvalidInput, Kind
 
 log = structlog.get_logger(__name__)
@@ -49,16 +48,6 @@ STATUS: Final[Mapping[Kind, int]] = MappingProxyType(
 
 #: Members that RFC 9457 or this module speaks for; a fact of the same name is sent as current_….
 RESERVED: Final = frozenset({"type", "title", "status", "detail", "instance", "code", "errors"})
-
-#: What PostgreSQL says when it had to give up for now; nothing of the work was kept.
-_GAVE_UP: Final = (
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.TooManyConnectionsError,
-    TimeoutError,
-)
 
 
 class ProtocolRefusal(Exception):
@@ -220,7 +209,7 @@ def _as_refusal(error: Exception, request_id: str) -> ProtocolRefusal:
         kind = _FRAMEWORK.get(error.status_code, BadRequest)
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         return kind(_FRAMEWORK_DETAIL[kind.status], headers=headers)
-    if isinstance(error, (*CONNECTION_LOST, *_GAVE_UP)):
+    if isinstance(error, PASSING):
         log.warning("database_unavailable", request_id=request_id, error=repr(error))
         return StoreUnavailable("Try again shortly.", headers={"retry-after": "2"})
     log.error("request_failed", request_id=request_id, exc_info=error)

@@ -28,7 +28,7 @@ TEXTS = (
     "@SUM(1+1)*cmd",
     "<svg onload=alert(1)>",
     '"><script>alert(1)</script>',
-    "{{7*7}}${7*7}<%= 7*7 %>#{7*7}",
+    "{{1234*4321}}${1234*4321}<%= 1234*4321 %>#{1234*4321}",
     "x\r\nX-Injected: yes",
     "x\nBcc: everybody@example.com",
     "'; DROP TABLE orders; --",

@@ -19,7 +19,7 @@ NUMBERS = (
     *("NaN", "Infinity", "true", "١", "٣", "²", "½", "1 0", "0x1", "", " ", "1\x002"),
 )
 #: What stands in no page as it was typed: each would be markup, or the end of an attribute.
-RAW = ("<svg onload", '"><script>alert', "<%= 7*7")
+RAW = ("<svg onload", '"><script>alert', "<%= 1234*")
 #: Every page and form is asked with each of these, so they are few.
 PIECES: Final = (TEXTS[2] + TEXTS[3], TEXTS[4], TEXTS[5], "\0", "\ud800", "a" * 100_000)
 
@@ -32,8 +32,7 @@ def check(page: Page, text: str) -> None:
         assert raw not in page.html, (page.path, text)
     assert "x-injected" not in page.response.headers
     # Templates fill in once: what a visitor typed is not a template.
-    assert "49$" not in page.html
-    assert "49" not in page.text or "{{" not in text or "7*7" in page.text
+    assert "5332114" not in page.html
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=ascii)

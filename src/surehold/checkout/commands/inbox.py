@@ -14,10 +14,9 @@ import structlog
 
 from surehold.checkout.commands.ask import check_payment
 from surehold.checkout.engine import Checkout
-from surehold.checkout.lane import CONNECTION_LOST
 from surehold.db import urgent
+from surehold.db.database import PASSING
 from surehold.kernel import clock
-from surehold.kernel.errors import Busy
 from surehold.kernel.ids import PaymentId, WebhookEventId, parse_merchant_reference
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
@@ -110,10 +109,8 @@ async def process_webhook(checkout: Checkout, event: WebhookEvent) -> str:
         outcome = await check_payment(checkout, payment_id)
     except PaymentNotFound:
         return await _park(checkout, event, "payment_not_known")
-    except (ProviderFailure, Busy) as failure:
+    except (ProviderFailure, *PASSING) as failure:
         return await _park(checkout, event, type(failure).__name__)
-    except CONNECTION_LOST:
-        raise
     except Exception as error:
         log.exception("webhook_breaks_its_reader", webhook=str(event.id))
         return await _park(checkout, event, type(error).__name__)

@@ -18,14 +18,13 @@ from surehold.checkout.commands.ask import ask, check_payment
 from surehold.checkout.commands.inbox import process_webhook
 from surehold.checkout.commands.settle import CancelOrder, ExpireHolds
 from surehold.checkout.engine import Checkout
-from surehold.checkout.lane import CONNECTION_LOST
 from surehold.checkout.model import SYSTEM, Swept
 from surehold.db import idempotency, shop
+from surehold.db.database import PASSING
 from surehold.inventory import commands as inventory
 from surehold.inventory import queries as inventory_queries
 from surehold.inventory.errors import ReservationNotFound
 from surehold.jobs import outbox
-from surehold.kernel.errors import Busy
 from surehold.kernel.ids import OrderId
 from surehold.orders import queries as orders
 from surehold.orders.errors import OrderNotCancelable, OrderNotFound
@@ -143,7 +142,7 @@ async def _each(work: Iterable[Awaitable[T]]) -> list[T]:
         async with gate:
             try:
                 done.append(await item)
-            except (ProviderFailure, Busy, *CONNECTION_LOST) as failure:
+            except (ProviderFailure, *PASSING) as failure:
                 log.info("sweep_left_for_later", reason=repr(failure))
             except Exception:
                 log.exception("sweep_stumbled")
