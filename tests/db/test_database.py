@@ -18,7 +18,7 @@ from surehold.db import (
     clock,
     is_transaction_open,
 )
-from surehold.db.database import ATTEMPTS, Settings, transaction_on, values_of
+from surehold.db.database import ATTEMPTS, CONNECTION_LOST, Settings, transaction_on, values_of
 from surehold.kernel.errors import Busy
 
 ADD = "INSERT INTO settings VALUES ($1, $2, 'me', store_now())"
@@ -263,3 +263,24 @@ def test_rows_turn_into_columns_in_field_order() -> None:
 def test_no_rows_have_no_columns() -> None:
     with pytest.raises(ValueError, match="no rows"):
         values_of([])
+
+
+async def test_D13_a_client_that_stands_still_inside_a_statement_loses_its_locks(
+    db: Database, url: str
+) -> None:
+    async with db.connection() as connection:
+        if connection.raw.get_server_version() < (17,):
+            pytest.skip("transaction_timeout came with PostgreSQL 17")
+    settings = Settings(url=url, transaction_timeout_ms=300, idle_in_transaction_timeout_ms=60_000)
+    async with Database(settings) as other:
+        frozen = await other.dedicated(name="frozen")
+        await frozen.execute("BEGIN")
+        await frozen.execute("LOCK TABLE outbox")
+        await frozen.prepare("SELECT id FROM outbox")  # and nothing more
+
+        async with db.transaction() as tx:
+            await tx.raw.execute("LOCK TABLE outbox")
+
+        with pytest.raises(CONNECTION_LOST):
+            await frozen.execute("COMMIT")
+        frozen.terminate()

@@ -33,15 +33,23 @@ CONNECTION_LOST: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
     OSError,
 )
+#: Servers before PostgreSQL 17 have no such setting, and are left as they are.
+_LIMIT_TRANSACTIONS: Final = """
+    /* db.limit_transactions */
+    SELECT set_config(name, $1, $2)
+      FROM pg_settings
+     WHERE name = 'transaction_timeout'
+"""
 #: What passes by itself, and tells nothing about whoever met it.
 PASSING: Final = (
     *CONNECTION_LOST,
     *RETRYABLE,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TooManyConnectionsError,
     Busy,
 )
@@ -121,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True):
     statement_timeout_ms: int = 5_000
     lock_timeout_ms: int = 3_000
     idle_in_transaction_timeout_ms: int = 10_000
+    transaction_timeout_ms: int = 20_000
     acquire_timeout_seconds: int = 3
     connect_timeout_seconds: int = 5
     #: Shift of the deciding clock, for tests and the demo's simulator.
@@ -158,7 +167,7 @@ class Database:
             min_size=self.settings.pool_min,
             max_size=self.settings.pool_max,
             server_settings=self._server_settings(),
-            init=prepare_connection,
+            init=self._prepare,
             reset=_keep_session,
             timeout=self.settings.connect_timeout_seconds,
             command_timeout=self.settings.statement_timeout_ms / 1000 + 1,
@@ -237,11 +246,15 @@ class Database:
             command_timeout=self.settings.statement_timeout_ms / 1000 + 1,
         )
         try:
-            await prepare_connection(raw)
+            await self._prepare(raw)
         except BaseException:
             raw.terminate()
             raise
         return raw
+
+    async def _prepare(self, raw: asyncpg.Connection[Any]) -> None:
+        await prepare_connection(raw)
+        await limit_transactions(raw, self.settings.transaction_timeout_ms)
 
     @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
@@ -311,6 +324,18 @@ async def transaction_on(raw: asyncpg.Connection[Any]) -> AsyncIterator[Transact
             # asyncpg takes a transaction that could not begin for the outermost one from then on,
             # and would only set savepoints in it. A pool mends that; an owner must connect anew.
             raw.terminate()
+
+
+async def limit_transactions(
+    raw: asyncpg.Connection[Any], milliseconds: int, *, is_local: bool = False
+) -> None:
+    """Have the server end transactions that last longer; 0 lets them. PostgreSQL 17 and newer.
+
+    For a process that stands still after the first message of a statement and before the last:
+    it keeps its locks, and to the server it is neither idle nor at work. ``is_local``: only the
+    transaction under way.
+    """
+    await raw.execute(_LIMIT_TRANSACTIONS, str(milliseconds), is_local)
 
 
 async def prepare_connection(raw: asyncpg.Connection[Any]) -> None:

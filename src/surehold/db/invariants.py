@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from surehold.db.database import Connection, Database
+from surehold.db.database import Connection, Database, limit_transactions
 from surehold.kernel import clock
 
 log = structlog.get_logger(__name__)
@@ -165,4 +165,5 @@ async def _snapshot(connection: Connection) -> AsyncIterator[None]:
         return
     async with raw.transaction(isolation="repeatable_read", readonly=True):
         await raw.execute(f"SET LOCAL statement_timeout = '{QUERY_SECONDS}s'")
+        await limit_transactions(raw, 0, is_local=True)
         yield
