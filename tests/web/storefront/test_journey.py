@@ -309,6 +309,27 @@ async def test_more_time_is_given_as_often_as_allowed(served: Served, db: Databa
     assert refused.status == 409
 
 
+async def test_asking_for_time_twice_with_one_button_counts_once(
+    served: Served, db: Database
+) -> None:
+    lamp = await a_product(db, price=3900, on_hand=5)
+    async with Browser(None, base_url=served.base_url, is_served=True) as browser:
+        await buy(browser, lamp.slug, provider="sandbox")
+        number = next(
+            row.path.rpartition("/")[2]
+            for row in browser.client.cookies.jar
+            if row.name == "surehold_order"
+        )
+        page = await browser.get(f"/orders/{number}/pay")
+        await browser.submit(page, f"/orders/{number}/extend")
+        again = await browser.submit(page, f"/orders/{number}/extend")
+    async with db.connection() as connection:
+        used = await connection.raw.fetchval("SELECT extensions_used FROM orders")
+
+    assert again.status == 200
+    assert used == 1
+
+
 async def test_add_to_cart_twice_adds_up(browser: Browser, db: Database) -> None:
     lamp = await a_product(db, on_hand=9)
 

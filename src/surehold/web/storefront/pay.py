@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from surehold.checkout.commands import extend_reservation, retry_payment, verify_payment
+from surehold.checkout.engine import Keep
 from surehold.checkout.errors import ExtensionRefused, HoldOver, OrderNotPayable
 from surehold.checkout.rules import hold_time
 from surehold.inventory import queries as inventory
@@ -132,17 +133,26 @@ async def pay(request: StoreRequest, store: NamedDependency[Store], number: From
 async def extend(
     request: StoreRequest, store: NamedDependency[Store], number: FromPath[str]
 ) -> Page:
-    """More time, as often as the store allows."""
+    """More time, as often as the store allows; the same button pressed twice counts once."""
     visit = store.greet(request)
-    await store.read_form(request, visit)
+    form = await store.read_form(request, visit)
     order = await _enter(store, visit, number)
     if isinstance(order, Response):
         return order
     try:
-        await extend_reservation(store.checkout, order_id=order.id)
+        await extend_reservation(
+            store.checkout, order_id=order.id, keep=_keep(store, order, form.get("left", ""))
+        )
     except (HoldOver, ExtensionRefused, OrderNotPayable):
         return await pay_page(store, visit, order, status=409)
     return store.go(visit, f"{order_url(number)}/pay")
+
+
+def _keep(store: Store, order: Order, left: str) -> Keep | None:
+    """The key of a press: how many extensions its page said were left; ``None`` if it said none."""
+    if not (left.isascii() and left.isdigit() and len(left) <= 3):
+        return None
+    return Keep(f"{order.id}:page:{left}", b"", store.checkout.context.render)
 
 
 async def _enter(store: Store, visit: Visit, number: str) -> Page | Order:
