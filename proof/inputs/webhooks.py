@@ -87,7 +87,7 @@ def forge_at_verifier(seen: Seen, *, cases: int, seed: int) -> None:
             forge = rng.choice(FORGERIES)
             forged = forge(rng, genuine)
             if is_same(forged, genuine):
-                _expect(seen, provider, forged, "forged into the genuine one")
+                _expect(seen, provider, forged, "changed into the genuine one again")
                 continue
             done += 1
             is_taken = _is_taken(provider, forged)

@@ -149,7 +149,7 @@ async def extend(
 
 
 def _keep(store: Store, order: Order, left: str) -> Keep | None:
-    """The key of a press: how many extensions its page said were left; ``None`` if it said none."""
+    """The key of a press: how many extensions its page said were left, if it said so."""
     if not (left.isascii() and left.isdigit() and len(left) <= 3):
         return None
     return Keep(f"{order.id}:page:{left}", b"", store.checkout.context.render)
