@@ -356,6 +356,9 @@ proctype buyer(byte o) {
        cancel_payment(LAST(o))
 #endif
      }
+  :: atomic {                          /* cancel_order of one that the store had given up already */
+       canceled[o] == C_UNPAID -> canceled[o] = C_BUYER; given_up[o] = true
+     }
   fi;
 #endif
 over:

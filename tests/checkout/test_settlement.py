@@ -216,6 +216,25 @@ async def test_money_for_an_order_the_buyer_canceled_goes_back(
     assert await counters(db, product.variant_id) == (10, 0, 0)
 
 
+async def test_money_for_an_order_that_was_given_up_twice_goes_back(
+    db: Database, checkout: Checkout
+) -> None:
+    product = await a_product(db)
+    order = await place(checkout, product.variant_id)
+    async with later(db, timedelta(hours=25)) as due:
+        assert await commands.cancel_unpaid_orders(due) == 1
+    await commands.cancel_order(
+        checkout, order_id=order.order_id, reason=CancelReason.BUYER, actor=BUYER
+    )
+
+    outcome = await pay(checkout, order)
+
+    after = (await read(db, order)).order
+    assert outcome.effect == "refund_requested"
+    assert (after.status, after.cancel_reason) == (OrderStatus.CANCELED, CancelReason.BUYER)
+    assert await counters(db, product.variant_id) == (10, 0, 0)
+
+
 async def test_canceling_a_paid_order_gives_everything_back_once(
     db: Database, checkout: Checkout
 ) -> None:

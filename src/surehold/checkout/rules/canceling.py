@@ -44,12 +44,18 @@ CANCELABLE: Final = frozenset(
 def cancel(case: Case, *, reason: CancelReason, actor: Actor, providers: Providers) -> str:
     """Cancel, free the stock and send the money back. Canceling twice changes nothing.
 
+    An order that the store gave up for want of payment may still be revived by late money. Whoever
+    cancels it as well has given it up for good: what comes now goes back.
+
     Raises:
         OrderNotCancelable: It has gone too far.
     """
     order = case.order
     if order.canceled_at is not None:
-        return UNCHANGED
+        if order.cancel_reason is not CancelReason.UNPAID or reason is CancelReason.UNPAID:
+            return UNCHANGED
+        case.change_order(actor=actor.name, reason=reason.value, cancel_reason=reason)
+        return "canceled"
     if order.status not in CANCELABLE:
         raise OrderNotCancelable(
             f"Order {order.number} is {order.status.value} and cannot be canceled.",
