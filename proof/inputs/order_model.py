@@ -147,7 +147,10 @@ class Model:
     def cancel(self, order: Ordered, reason: str) -> bool:
         """Give an order up; whether anything changed."""
         if order.canceled is not None:
-            return False
+            # Late money revives what only the shop had given up; now its buyer has, too.
+            is_given_up = order.canceled == "unpaid" and reason != "unpaid"
+            order.canceled = reason if is_given_up else order.canceled
+            return is_given_up
         if order.status not in CANCELABLE:
             raise Refusal("order_not_cancelable")
         order.is_held = order.is_owned = False
