@@ -20,6 +20,8 @@ LATEST: Final = FOLDER / "latest.json"
 PAGE: Final = FOLDER.parent / "docs" / "proof.md"
 BEGIN: Final = "<!-- figures: written by `python -m proof page` -->"
 END: Final = "<!-- /figures -->"
+#: So many figures of a harness are on the page; all of them are in the file.
+SHOWN: Final = 16
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -97,7 +99,8 @@ def figures_page(found: dict[str, Finding]) -> str:
     parts: list[str] = []
     for finding in found.values():
         parts += [f"### {finding.title}", "", "| | |", "|---|---:|"]
-        parts += [f"| {name} | {_written(value)} |" for name, value in finding.figures.items()]
+        shown = list(finding.figures.items())[:SHOWN]
+        parts += [f"| {name} | {_written(value)} |" for name, value in shown]
         parts += [
             f"| violations | **{len(finding.violations)}** |",
             f"| minutes | {finding.seconds / 60:.1f} |",
