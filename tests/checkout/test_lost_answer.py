@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from surehold.checkout import commands
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
+from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState, Redirect
 from surehold.payments.providers.port import InvalidRequest, OutcomeUnknown, Unavailable
 from surehold.payments.providers.registry import Providers
@@ -80,3 +82,24 @@ async def test_p1_a_refusal_that_nobody_can_check_stays_unknown(db: Database) ->
 
         assert unsure.payment is not None
         assert unsure.payment.state is PaymentState.UNKNOWN
+
+
+async def test_P9_a_provider_that_was_asked_for_another_amount_is_not_believed(
+    db: Database,
+) -> None:
+    pretend = PretendProvider()
+    product = await a_product(db)
+    async with a_checkout(db, providers=Providers([pretend])) as checkout:
+        placed = await a_placed_order(checkout, [(product.variant_id, 1)], provider="pretend")
+        begun = (await begin_payment(checkout, placed)).payment
+        assert begun is not None
+        name = f"pp_{begun.merchant_reference}"
+        pretend.payments[name] = msgspec.structs.replace(
+            pretend.payments[name], requested=Money(begun.requested_minor + 1, begun.currency)
+        )
+
+        await commands.check_payment(checkout, begun.id)
+
+        after = (await look_at(checkout, placed.order.id)).payment
+        assert after is not None
+        assert after.review_reason == "amount_mismatch"
