@@ -6,15 +6,23 @@ import msgspec
 import pytest
 
 from surehold.checkout import commands
+from surehold.checkout.model import BUYER
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
 from surehold.kernel.money import Money
+from surehold.orders.model import CancelReason
 from surehold.payments.model import PaymentState, Redirect
-from surehold.payments.providers.port import InvalidRequest, OutcomeUnknown, Unavailable
+from surehold.payments.providers.port import (
+    InvalidRequest,
+    OutcomeUnknown,
+    RefundSnapshot,
+    Unavailable,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.orders import a_checkout, a_placed_order, begin_payment, look_at
 from tests.builders.providers import PretendProvider
+from tests.support.shop import make_due
 
 
 async def test_p1_evidence_before_the_answer_does_not_hide_what_the_buyer_must_do(
@@ -103,3 +111,34 @@ async def test_P9_a_provider_that_was_asked_for_another_amount_is_not_believed(
         after = (await look_at(checkout, placed.order.id)).payment
         assert after is not None
         assert after.review_reason == "amount_mismatch"
+
+
+class _ShortRefunds(PretendProvider):
+    """Says of every refund that it was one minor unit smaller."""
+
+    async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
+        given = await super().refund(body, idempotency_key=idempotency_key)
+        short = Money(given.amount.amount - 1, given.amount.currency)
+        return msgspec.structs.replace(given, amount=short)
+
+
+async def test_P9_a_refund_of_another_amount_waits_for_a_person(db: Database) -> None:
+    pretend = _ShortRefunds()
+    product = await a_product(db)
+    async with a_checkout(db, providers=Providers([pretend])) as checkout:
+        placed = await a_placed_order(checkout, [(product.variant_id, 1)], provider="pretend")
+        begun = (await begin_payment(checkout, placed)).payment
+        assert begun is not None
+        pretend.capture(f"pp_{begun.merchant_reference}")
+        await commands.check_payment(checkout, begun.id)
+        await commands.cancel_order(
+            checkout, order_id=placed.order.id, reason=CancelReason.BUYER, actor=BUYER
+        )
+
+        await make_due(db)
+        assert await commands.ask_due_operations(checkout) == 1
+
+        after = (await look_at(checkout, placed.order.id)).payment
+        assert after is not None
+        assert after.refunded_minor == 0
+        assert after.review_reason == "refund_failed: amount_mismatch"
