@@ -19,8 +19,8 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from proof.inputs.order_model import CARD, TRANSFER, Model, Ordered, Paying, Refusal
 from proof.inputs.world import VARIANTS, Machine
 from surehold.checkout import commands
-from surehold.checkout.commands.settle import CancelOrder, ExpireHolds
 from surehold.checkout.model import BUYER, SYSTEM, Actor, Answer
+from surehold.checkout.settlements import CancelOrder, ExpireHolds
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import OrderId, PaymentId
 from surehold.kernel.money import Money

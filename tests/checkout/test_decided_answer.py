@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from surehold.checkout.commands.settle import _begun
+from surehold.checkout.settlements.answers import _begun
 from surehold.kernel.ids import OrderId, PaymentId, new_id
 from surehold.payments.model import NoAction, Payment, PaymentState
 from surehold.payments.providers.port import CreateResult

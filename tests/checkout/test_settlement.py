@@ -12,10 +12,10 @@ import pytest
 from surehold.app import checkout_of
 from surehold.cart import queries as carts
 from surehold.checkout import commands, queries
-from surehold.checkout.commands.settle import CancelOrder, Outcome
 from surehold.checkout.engine import Checkout
 from surehold.checkout.errors import ExtensionRefused, HoldOver, OrderNotPayable
 from surehold.checkout.model import BUYER, SYSTEM, Actor, PlacedOrder
+from surehold.checkout.settlements import CancelOrder, Outcome
 from surehold.db import Database
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.ids import PaymentId, VariantId

@@ -83,7 +83,8 @@ class Writes:
         self.allocations_released: list[Allocation] = []
         self.taken_from_carts: list[tuple[CartId, VariantId, int]] = []
         self.events: list[Event] = []
-        self.keys: list[NewKey] = []
+        #: Keys with their answers, by scope and HTTP status.
+        self.keys: dict[tuple[str, int], list[NewKey]] = {}
 
 
 class Case:

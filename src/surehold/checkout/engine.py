@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from surehold.checkout import rules
 from surehold.checkout.lane import Lane
 from surehold.checkout.model import Placed, PlacedOrder, Placement
 from surehold.db import Database
@@ -30,21 +31,14 @@ from surehold.payments.providers.port import CreateRequest, Customer
 from surehold.payments.providers.registry import Providers
 
 if TYPE_CHECKING:
-    from surehold.checkout.commands.settle import Outcome, Settlement
+    from surehold.checkout.case import Case
+    from surehold.checkout.settlements.model import Outcome, Settlement
 
 #: What a buyer is told to do while a provider has not answered.
 WAIT: Final = Wait(poll_after_seconds=2)
 
 #: Turns an order into the body of the answer; the wire format belongs to ``web``.
 Render = Callable[[PlacedOrder], bytes]
-
-
-class Keep(msgspec.Struct, frozen=True):
-    """The key of a request to settle, and how the answer is written that is kept with its work."""
-
-    key: str
-    request_hash: bytes
-    render: Render
 
 
 class Checkout:
@@ -90,6 +84,15 @@ class Context(msgspec.Struct, frozen=True):
     def pay_url(self, order: Order) -> str:
         """Where a buyer pays, and comes back to from a provider."""
         return f"{self.base_url}/orders/{order.number}/pay?token={self.access.token(order.id)}"
+
+    def hold_time(self, case: Case, provider: str) -> timedelta:
+        """How long an order holds its stock for a way of paying.
+
+        Raises:
+            ProviderUnknown: This store does not have the provider.
+        """
+        kind = self.providers.get(provider).capabilities.hold_kind
+        return rules.hold_time(kind, case.settings)
 
     def begin_payment(
         self,

@@ -2,6 +2,7 @@
 
 from surehold.checkout.commands.ask import ask, check_payment
 from surehold.checkout.commands.buy import (
+    EXTENSIONS,
     cancel_order,
     confirm_payment,
     extend_reservation,
@@ -11,7 +12,7 @@ from surehold.checkout.commands.buy import (
 )
 from surehold.checkout.commands.inbox import Inbox, process_webhook
 from surehold.checkout.commands.place_order import PlacementWork, place_order
-from surehold.checkout.commands.settle import Outcome, Settlement, SettlementWork
+from surehold.checkout.commands.settle import SettlementWork
 from surehold.checkout.commands.sweep import (
     ask_due_operations,
     cancel_unpaid_orders,
@@ -23,10 +24,9 @@ from surehold.checkout.commands.sweep import (
 )
 
 __all__ = [
+    "EXTENSIONS",
     "Inbox",
-    "Outcome",
     "PlacementWork",
-    "Settlement",
     "SettlementWork",
     "ask",
     "ask_due_operations",

@@ -10,7 +10,8 @@ from typing import Final
 
 import structlog
 
-from surehold.checkout.commands.settle import (
+from surehold.checkout.engine import Checkout
+from surehold.checkout.settlements import (
     Outcome,
     RecordCreate,
     RecordLoss,
@@ -18,7 +19,6 @@ from surehold.checkout.commands.settle import (
     Settlement,
     TakeEvidence,
 )
-from surehold.checkout.engine import Checkout
 from surehold.kernel.ids import PaymentId
 from surehold.payments import queries as payments
 from surehold.payments.commands import void_key

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from surehold.checkout import queries
 from surehold.checkout.commands.ask import UNANSWERED, ask, check_payment
-from surehold.checkout.commands.settle import (
+from surehold.checkout.engine import Checkout
+from surehold.checkout.model import Actor, PlacedOrder
+from surehold.checkout.settlements import (
     CancelOrder,
     ExtendHold,
+    Keep,
     Outcome,
     RetryPayment,
     TakeEvidence,
 )
-from surehold.checkout.engine import Checkout, Keep
-from surehold.checkout.model import Actor, PlacedOrder
 from surehold.db import shop
 from surehold.kernel.ids import OrderId, PaymentId, new_id
 from surehold.kernel.money import Money
@@ -26,6 +28,9 @@ from surehold.payments.providers.port import ProviderFailure, ProviderSnapshot
 from surehold.payments.states import OPEN
 from surehold.pricing import commands as pricing
 from surehold.pricing.model import Quote, SavedQuote
+
+#: Where the keys of extensions are kept.
+EXTENSIONS: Final = "extend-reservation"
 
 
 async def retry_payment(checkout: Checkout, *, order_id: OrderId, provider: str) -> PlacedOrder:
@@ -55,14 +60,14 @@ async def extend_reservation(
 ) -> PlacedOrder:
     """Hold the items for the method's time again. Each call counts, but for one key only once.
 
-    The key's answer is kept with the extension, under ``settle.EXTENSIONS``.
+    The key's answer is kept with the extension, under ``EXTENSIONS``.
 
     Raises:
         OrderNotFound, OrderNotPayable, HoldOver, ExtensionRefused: As named.
     """
     if keep is None:
         # The lane runs again what it cannot tell the end of; by the key it knows its own work.
-        keep = Keep(f"{order_id}:{new_id()}", b"", checkout.context.render)
+        keep = Keep(EXTENSIONS, f"{order_id}:{new_id()}", b"", checkout.context.render)
     await checkout.settling.submit(ExtendHold(order_id, keep))
     async with checkout.db.connection() as connection:
         return await queries.get_placed_order(connection, order_id=order_id)

@@ -16,9 +16,9 @@ import structlog
 from surehold.cart import commands as cart
 from surehold.checkout.commands.ask import ask, check_payment
 from surehold.checkout.commands.inbox import process_webhook
-from surehold.checkout.commands.settle import CancelOrder, ExpireHolds
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import SYSTEM, Swept
+from surehold.checkout.settlements import CancelOrder, ExpireHolds
 from surehold.db import idempotency, shop
 from surehold.db.database import PASSING
 from surehold.inventory import commands as inventory

@@ -11,11 +11,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from surehold.checkout import queries
-from surehold.checkout.commands import cancel_order, extend_reservation, retry_payment
-from surehold.checkout.commands.settle import EXTENSIONS
-from surehold.checkout.engine import Keep
+from surehold.checkout.commands import EXTENSIONS, cancel_order, extend_reservation, retry_payment
 from surehold.checkout.errors import ExtensionRefused, HoldOver, OrderNotPayable
 from surehold.checkout.model import BUYER, Actor, PlacedOrder
+from surehold.checkout.settlements import Keep
 from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy
@@ -279,7 +278,7 @@ async def extend(
     place = f"{found}:{key}"
 
     async def work(request_hash: bytes) -> None:
-        keep = Keep(place, request_hash, render)
+        keep = Keep(EXTENSIONS, place, request_hash, render)
         await extend_reservation(parts.checkout, order_id=found, keep=keep)
 
     done = await parts.once.kept(scope=EXTENSIONS, key=place, body=raw, work=work)

@@ -13,10 +13,15 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from surehold.checkout.commands import extend_reservation, retry_payment, verify_payment
-from surehold.checkout.engine import Keep
+from surehold.checkout.commands import (
+    EXTENSIONS,
+    extend_reservation,
+    retry_payment,
+    verify_payment,
+)
 from surehold.checkout.errors import ExtensionRefused, HoldOver, OrderNotPayable
 from surehold.checkout.rules import hold_time
+from surehold.checkout.settlements import Keep
 from surehold.inventory import queries as inventory
 from surehold.inventory.errors import InsufficientStock
 from surehold.inventory.model import Shortage as StockShortage
@@ -152,7 +157,7 @@ def _keep(store: Store, order: Order, left: str) -> Keep | None:
     """The key of a press: how many extensions its page said were left, if it said so."""
     if not (left.isascii() and left.isdigit() and len(left) <= 3):
         return None
-    return Keep(f"{order.id}:page:{left}", b"", store.checkout.context.render)
+    return Keep(EXTENSIONS, f"{order.id}:page:{left}", b"", store.checkout.context.render)
 
 
 async def _enter(store: Store, visit: Visit, number: str) -> Page | Order:

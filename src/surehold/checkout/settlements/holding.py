@@ -1,0 +1,36 @@
+"""The time for which an order holds its stock."""
+
+from __future__ import annotations
+
+from surehold.checkout import rules
+from surehold.checkout.case import Case
+from surehold.checkout.engine import Context
+from surehold.checkout.settlements.model import Keep, Outcome, Settlement
+
+
+class ExpireHolds(Settlement, frozen=True):
+    """The holds of an order may be over."""
+
+    def decide(self, case: Case, _: Context) -> Outcome:
+        """Let go of those that are."""
+        return Outcome("expired", count=rules.expire_holds(case))
+
+
+class ExtendHold(Settlement, frozen=True):
+    """The buyer asks for more time. Twice with one key is once."""
+
+    keep: Keep
+
+    @property
+    def kept(self) -> Keep:
+        """Each extension counts, so the key is what tells one from another."""
+        return self.keep
+
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Give more time.
+
+        Raises:
+            OrderNotPayable, HoldOver, ExtensionRefused: As named.
+        """
+        rules.extend(case, ttl=context.hold_time(case, case.order.provider))
+        return Outcome("extended")

@@ -1,0 +1,57 @@
+"""A request to the settlement lane, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from surehold.checkout.model import PlacedOrder
+from surehold.kernel.ids import OrderId, PaymentId
+
+if TYPE_CHECKING:
+    from surehold.checkout.case import Case
+    from surehold.checkout.engine import Context
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """The key of a request, and how the answer is written that is kept with its work.
+
+    What would count twice is done once for a key: the key and the answer are written in the
+    transaction that does the work, and whoever comes again changes nothing.
+    """
+
+    scope: str
+    key: str
+    request_hash: bytes
+    render: Callable[[PlacedOrder], bytes]
+    #: The HTTP status that is stored with the answer.
+    status: int = 200
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a request, and the payment that it began or touched."""
+
+    effect: str
+    payment_id: PaymentId | None = None
+    count: int = 0
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """Something that happens to one placed order."""
+
+    order_id: OrderId
+
+    @property
+    def kept(self) -> Keep | None:
+        """The key under which this counts once, when it would count twice without one."""
+        return None
+
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Change the case in memory, and say what came of it. Asked twice, it changes nothing.
+
+        Raises:
+            DomainError: It is refused; the case is as it was.
+        """
+        raise NotImplementedError

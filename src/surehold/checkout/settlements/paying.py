@@ -1,0 +1,56 @@
+"""Paying a placed order again."""
+
+from __future__ import annotations
+
+from surehold.checkout import rules
+from surehold.checkout.case import Case
+from surehold.checkout.engine import Context
+from surehold.checkout.model import BUYER
+from surehold.checkout.settlements.model import Outcome, Settlement
+from surehold.payments.model import Payment, PaymentState
+
+
+class RetryPayment(Settlement, frozen=True):
+    """The buyer pays (again), perhaps another way."""
+
+    provider: str
+
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Join the open payment of the same provider while its hold lives, else begin another.
+
+        Raises:
+            ProviderUnknown, CurrencyNotSupported, OrderNotPayable, PaymentInProgress,
+            InsufficientStock: As named.
+        """
+        joined = next(
+            (row for row in reversed(case.open_payments) if row.provider == self.provider), None
+        )
+        if joined is not None and not (case.is_whole_held and not case.is_hold_over):
+            joined = None
+        if joined is not None and _is_unasked(joined):
+            # Whoever began it stopped before the provider had answered: go on from there.
+            return Outcome("joined", joined.id)
+        rules.check_payable(case)
+        if joined is not None:
+            return Outcome("joined", joined.id)
+        rules.hold_again(case, ttl=context.hold_time(case, self.provider))
+        for payment in case.open_payments:
+            rules.give_up_payment(case, payment, providers=context.providers)
+        payment, operation = context.begin_payment(
+            case.order,
+            provider_name=self.provider,
+            settings=case.settings,
+            expires_at=min(row.expires_at for row in case.active),
+            now=case.now,
+        )
+        case.add_payment(payment)
+        if operation is not None:
+            case.writes.operations.append(operation)
+        case.change_order(actor=BUYER.name, reason="paying again", provider=self.provider)
+        case.relabel()
+        return Outcome("begun", payment.id)
+
+
+def _is_unasked(payment: Payment) -> bool:
+    """Whether no provider has answered for it yet, nor lost its answer."""
+    return payment.state is PaymentState.PENDING and payment.provider_payment_id is None
