@@ -24,6 +24,15 @@ ROUND: Final = timedelta(hours=3)
 #: Before so many rounds have gone by, something may still come due.
 ROUNDS_MIN: Final = 10
 _AT_ONCE: Final = 32
+_RESTLESS: Final = """
+    /* proof.list_restless */
+    SELECT payments.id, payments.order_id, payments.state, provider_payment_id, check_count,
+           next_check_at, orders.status, payments.review_reason
+      FROM payments
+      JOIN orders ON orders.id = payments.order_id
+     WHERE next_check_at IS NOT NULL
+     LIMIT 20
+"""
 
 
 @exercises(commands.sweep)
@@ -41,7 +50,23 @@ async def come_to_rest(world: World, clock: Clock, counts: Counter[str]) -> list
         if number >= ROUNDS_MIN and not left:
             counts["rounds to rest"] += number
             return wrong
-    return [*wrong, Wrong(f"not at rest after {ROUNDS_MAX} rounds: {swept}, {published}")]
+    restless = Wrong(f"not at rest after {ROUNDS_MAX} rounds: {swept}, {published}")
+    return [*wrong, restless, *await _ask_the_restless(world)]
+
+
+async def _ask_the_restless(world: World) -> list[Wrong]:
+    """Each payment that is still to be checked, with what a check of it comes to."""
+    process = world.processes[0]
+    async with process.checkout.db.connection() as connection:
+        left = await connection.raw.fetch(_RESTLESS)
+    found = []
+    for row in left:
+        try:
+            came = repr(await process.begin(commands.check_payment(process.checkout, row["id"])))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what we want to know
+            came = repr(error)
+        found.append(Wrong(f"checked for ever: {dict(row)}: {came}", (row["id"],)))
+    return found
 
 
 async def _deliver_half(world: World, process: Process) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from surehold.db import Database, Transaction
+from surehold.db import Connection, Database, Transaction
 from surehold.inventory import rules, sql
 from surehold.inventory.errors import InsufficientStock, ReservationNotFound, VariantNotStocked
 from surehold.inventory.model import (
@@ -26,6 +26,11 @@ from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import LocationId, ReservationId, VariantId, new_id
 
 StockView = Mapping[VariantId, tuple[StockLevel, ...]]
+_Key = tuple[VariantId, LocationId]
+
+
+class TakenMeanwhile(Exception):
+    """Somebody else took units that this transaction had counted on."""
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -44,6 +49,35 @@ async def lock_stock(
     last lock was had (``None`` when no stock is kept of any of them).
     """
     rows = await tx.all(sql.LOCK_STOCK, list(variant_ids))
+    return _view(rows)
+
+
+async def read_stock(
+    connection: Connection, *, variant_ids: Iterable[VariantId]
+) -> tuple[StockView, datetime | None]:
+    """The same without a lock. Whoever decides by it must ``take_stock``, which looks again."""
+    rows = await connection.all(sql.READ_STOCK, list(variant_ids))
+    return _view(rows)
+
+
+async def take_stock(tx: Transaction, *, changes: Sequence[StockChange]) -> None:
+    """Hold units that were there when they were read; the rows are locked from here, in key order.
+
+    Raises:
+        TakenMeanwhile: They are no longer all there. Roll back: some are taken by now.
+    """
+    sums = _sums(changes)
+    taken = await tx.run(
+        sql.TAKE_STOCK,
+        [key[0] for key, _ in sums],
+        [key[1] for key, _ in sums],
+        [total[0] for _, total in sums],
+    )
+    if taken < len(sums):
+        raise TakenMeanwhile
+
+
+def _view(rows: Sequence[sql.StockRow]) -> tuple[StockView, datetime | None]:
     levels: dict[VariantId, tuple[StockLevel, ...]] = {}
     for row in rows:
         level = StockLevel(
@@ -55,17 +89,12 @@ async def lock_stock(
             row.backorder_limit,
         )
         levels[row.variant_id] = (*levels.get(row.variant_id, ()), level)
-    return levels, max((row.locked_at for row in rows), default=None)
+    return levels, max((row.read_at for row in rows), default=None)
 
 
 async def change_stock(tx: Transaction, *, changes: Iterable[StockChange]) -> None:
     """Add to counters: one row version per stock row, however many changes name it."""
-    sums: dict[tuple[VariantId, LocationId], list[int]] = {}
-    for change in changes:
-        total = sums.setdefault((change.variant_id, change.location_id), [0, 0])
-        total[0] += change.reserved
-        total[1] += change.allocated
-    kept = [(key, total) for key, total in sums.items() if total[0] or total[1]]
+    kept = _sums(changes)
     if not kept:
         return
     await tx.run(
@@ -75,6 +104,16 @@ async def change_stock(tx: Transaction, *, changes: Iterable[StockChange]) -> No
         [total[0] for _, total in kept],
         [total[1] for _, total in kept],
     )
+
+
+def _sums(changes: Iterable[StockChange]) -> list[tuple[_Key, list[int]]]:
+    """What changes come to by stock row, reserved and allocated, in key order."""
+    sums: dict[_Key, list[int]] = {}
+    for change in changes:
+        total = sums.setdefault((change.variant_id, change.location_id), [0, 0])
+        total[0] += change.reserved
+        total[1] += change.allocated
+    return sorted((key, total) for key, total in sums.items() if total[0] or total[1])
 
 
 async def insert_holds(tx: Transaction, *, holds: Sequence[Reservation], now: datetime) -> None:

@@ -1,9 +1,9 @@
 """Placing an order: the work of the checkout lane, and the command that uses it.
 
-One batch is one transaction. Read what needs no lock (idempotency keys, carts, quotes, prices),
-price every basket, then lock the stock rows in key order, decide in arrival order, and write
-everything with one statement per table; the counters of a hot variant change once, last. The next
-batch is read while this one is still written, and waits for the same stock at its first lock.
+One batch is one transaction. Read what needs no lock (idempotency keys, carts, quotes, prices,
+counters), price every basket, decide in arrival order, and write everything with one statement per
+table. The stock is taken late, by one update that knows when it is no longer there, so that a hot
+row is locked for two statements and not for ten; then the batch is decided again under the locks.
 """
 
 from __future__ import annotations
@@ -91,6 +91,14 @@ class _Rows:
         self.events: list[Event] = []
         self.keys: list[NewKey] = []
 
+    @property
+    def taken(self) -> list[StockChange]:
+        """What the holds take, by stock row."""
+        return [
+            StockChange(row.variant_id, row.location_id, reserved=row.quantity)
+            for row in self.reservations
+        ]
+
 
 class PlacementWork:
     """The work of the checkout lane."""
@@ -118,8 +126,7 @@ class PlacementWork:
         if fresh:
             priced = await self._price(connection, placements, fresh, answers, settings)
             if priced:
-                async with transaction_on(raw) as tx:
-                    await self._place(tx, priced, answers, settings, let_next)
+                await self._place(raw, priced, answers, settings, let_next)
             await _look_again(connection, placements, fresh, answers)
         return [
             _answer_twin(placements, firsts, answers, index) if answer is None else answer
@@ -161,26 +168,50 @@ class PlacementWork:
 
     async def _place(
         self,
-        tx: Transaction,
+        raw: asyncpg.Connection[Any],
         priced: Sequence[_Priced],
         answers: list[Placed | DomainError | None],
         settings: ShopSettings,
         let_next: LetNext,
     ) -> None:
-        """Lock, decide, write."""
-        variant_ids = {line.variant_id for row in priced for line in row.quote.lines}
-        levels, now = await inventory.lock_stock(tx, variant_ids=variant_ids)
+        """Decide, write, and take the stock if it is still there; else decide under its locks."""
+        wanted = {line.variant_id for row in priced for line in row.quote.lines}
+        levels, now = await inventory.read_stock(Connection(raw), variant_ids=wanted)
+        rows = self._decide(priced, levels, now, answers, settings)
+        if not rows.orders:
+            return
+        try:
+            async with transaction_on(raw) as tx:
+                await _write(tx, rows, let_next)
+                await inventory.take_stock(tx, changes=rows.taken)
+                await _write_keys(tx, rows)
+        except inventory.TakenMeanwhile:
+            async with transaction_on(raw) as tx:
+                levels, now = await inventory.lock_stock(tx, variant_ids=wanted)
+                rows = self._decide(priced, levels, now, answers, settings)
+                if rows.orders:
+                    await _write(tx, rows, let_next)
+                    await _write_keys(tx, rows)
+                    await inventory.change_stock(tx, changes=rows.taken)
+
+    def _decide(
+        self,
+        priced: Sequence[_Priced],
+        levels: inventory.StockView,
+        now: datetime | None,
+        answers: list[Placed | DomainError | None],
+        settings: ShopSettings,
+    ) -> _Rows:
+        """Answer everybody as the counters are, and say what is to be written."""
         decisions = stock_rules.admit(levels, [row.demand for row in priced])
         rows = _Rows()
         for row, decision in zip(priced, decisions, strict=True):
             if isinstance(decision, stock_rules.Refused):
                 answers[row.index] = InsufficientStock(decision.shortages)
             else:
-                assert now is not None  # something was taken, so a stock row was locked
+                assert now is not None  # something is there, so a stock row was read
                 answers[row.index] = self._build(rows, row, decision, settings, now)
-        if rows.orders:
-            assert now is not None
-            await _write(tx, rows, now, let_next)
+        return rows
 
     def _build(
         self,
@@ -255,7 +286,9 @@ async def _look_again(
             answers[index] = _replay(stored, placements[index])
 
 
-async def _write(tx: Transaction, rows: _Rows, now: datetime, let_next: LetNext) -> None:
+async def _write(tx: Transaction, rows: _Rows, let_next: LetNext) -> None:
+    """Everything but the keys and the counters."""
+    now = rows.orders[0].placed_at
     await orders.insert_orders(tx, orders=rows.orders, now=now)
     await orders.insert_lines(tx, lines=rows.lines)
     await inventory.insert_holds(tx, holds=rows.reservations, now=now)
@@ -264,13 +297,12 @@ async def _write(tx: Transaction, rows: _Rows, now: datetime, let_next: LetNext)
     # What is left is mostly the server's work: time for this process to read the next batch.
     let_next()
     await outbox.record(tx, rows.events, now=now)
-    await idempotency.insert(tx, scope=SCOPE, status=CREATED, keys=rows.keys, now=now)
-    await inventory.change_stock(
-        tx,
-        changes=[
-            StockChange(row.variant_id, row.location_id, reserved=row.quantity)
-            for row in rows.reservations
-        ],
+
+
+async def _write_keys(tx: Transaction, rows: _Rows) -> None:
+    """Under the lock of the stock, so that one key in two processes cannot cross with it."""
+    await idempotency.insert(
+        tx, scope=SCOPE, status=CREATED, keys=rows.keys, now=rows.orders[0].placed_at
     )
 
 

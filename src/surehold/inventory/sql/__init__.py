@@ -13,8 +13,8 @@ from surehold.inventory.model import Allocation, Reservation
 from surehold.kernel.ids import LocationId, VariantId
 
 
-class LockedStockRow(msgspec.Struct, frozen=True):
-    """One locked stock level and the instant at which its lock was had."""
+class StockRow(msgspec.Struct, frozen=True):
+    """One stock level and when it was read: after its lock was had, where it was locked."""
 
     variant_id: VariantId
     location_id: LocationId
@@ -22,7 +22,7 @@ class LockedStockRow(msgspec.Struct, frozen=True):
     allocated: int
     reserved: int
     backorder_limit: int
-    locked_at: datetime
+    read_at: datetime
 
 
 # The lock is taken row by row in key order, so two batches can never wait for each other in a
@@ -38,12 +38,42 @@ LOCK_STOCK: Final = query(
            FOR NO KEY UPDATE OF level
     )
     SELECT locked.variant_id, locked.location_id, on_hand, allocated, reserved, backorder_limit,
-           store_now() AS locked_at
+           store_now() AS read_at
       FROM locked
       JOIN locations ON locations.id = locked.location_id
      ORDER BY locations.priority, locations.id
     """,
-    LockedStockRow,
+    StockRow,
+)
+
+READ_STOCK: Final = query(
+    """
+    /* inventory.read_stock */
+    SELECT level.variant_id, level.location_id, on_hand, allocated, reserved, backorder_limit,
+           store_now() AS read_at
+      FROM stock_levels AS level
+      JOIN locations ON locations.id = level.location_id
+     WHERE level.variant_id = ANY($1::uuid[])
+     ORDER BY locations.priority, locations.id
+    """,
+    StockRow,
+)
+
+# Row by row in the order of the arrays, which is that of their keys: both ways that the lane's
+# settings leave to the planner, a loop over the arrays or over the primary key, go in key order.
+TAKE_STOCK: Final = command(
+    """
+    /* inventory.take_stock */
+    UPDATE stock_levels AS level
+       SET reserved = level.reserved + change.reserved,
+           version = level.version + 1
+      FROM unnest($1::uuid[], $2::uuid[], $3::int[])
+           AS change (variant_id, location_id, reserved)
+     WHERE level.variant_id = change.variant_id
+       AND level.location_id = change.location_id
+       AND level.on_hand + level.backorder_limit - level.allocated - level.reserved
+           >= change.reserved
+    """
 )
 
 CHANGE_STOCK: Final = command(
