@@ -176,6 +176,22 @@ CREATE TABLE allocations (
 );
 CREATE INDEX allocations_order ON allocations USING btree (order_id);
 
+CREATE TABLE cart_contacts (
+    cart_id uuid NOT NULL,
+    email text NOT NULL,
+    email_hash bytea NOT NULL,
+    state text NOT NULL,
+    given_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    CONSTRAINT cart_contacts_pkey PRIMARY KEY (cart_id),
+    CONSTRAINT cart_contacts_cart_id_fkey FOREIGN KEY (cart_id) REFERENCES carts(id) ON DELETE CASCADE,
+    CONSTRAINT cart_contacts_check CHECK ((state = 'waiting'::text) = (decided_at IS NULL)),
+    CONSTRAINT cart_contacts_email_check CHECK (length(email) >= 3 AND length(email) <= 254),
+    CONSTRAINT cart_contacts_email_hash_check CHECK (length(email_hash) = 32),
+    CONSTRAINT cart_contacts_state_check CHECK (state = ANY (ARRAY['waiting'::text, 'reported'::text, 'passed'::text]))
+);
+CREATE INDEX cart_contacts_waiting ON cart_contacts USING btree (cart_id) WHERE state = 'waiting'::text;
+
 CREATE TABLE cart_lines (
     id uuid NOT NULL,
     cart_id uuid NOT NULL,
@@ -191,15 +207,37 @@ CREATE TABLE cart_lines (
     CONSTRAINT cart_lines_seen_price_minor_check CHECK (seen_price_minor > 0)
 );
 
+CREATE TABLE cart_saved_lines (
+    cart_id uuid NOT NULL,
+    variant_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    saved_at timestamp with time zone NOT NULL,
+    CONSTRAINT cart_saved_lines_pkey PRIMARY KEY (cart_id, variant_id),
+    CONSTRAINT cart_saved_lines_cart_id_fkey FOREIGN KEY (cart_id) REFERENCES carts(id) ON DELETE CASCADE,
+    CONSTRAINT cart_saved_lines_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id),
+    CONSTRAINT cart_saved_lines_quantity_check CHECK (quantity >= 1 AND quantity <= 999)
+);
+
+CREATE TABLE cart_tokens (
+    token_hash bytea NOT NULL,
+    cart_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT cart_tokens_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT cart_tokens_cart_id_fkey FOREIGN KEY (cart_id) REFERENCES carts(id) ON DELETE CASCADE
+);
+CREATE INDEX cart_tokens_cart ON cart_tokens USING btree (cart_id, created_at);
+
 CREATE TABLE carts (
     id uuid NOT NULL,
     token_hash bytea NOT NULL,
     currency character(3) NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    buyer_id uuid,
     CONSTRAINT carts_pkey PRIMARY KEY (id),
     CONSTRAINT carts_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text)
 );
+CREATE UNIQUE INDEX carts_buyer ON carts USING btree (buyer_id) WHERE buyer_id IS NOT NULL;
 CREATE INDEX carts_created_at ON carts USING brin (created_at);
 CREATE UNIQUE INDEX carts_token ON carts USING btree (token_hash);
 
@@ -374,6 +412,7 @@ CASE
 END)),
     CONSTRAINT orders_total_minor_check CHECK (total_minor > 0)
 ) WITH (fillfactor=85);
+CREATE INDEX orders_cart ON orders USING btree (cart_id) WHERE cart_id IS NOT NULL;
 CREATE INDEX orders_unpaid ON orders USING btree (placed_at) WHERE status = ANY (ARRAY['pending_payment'::text, 'payment_failed'::text]);
 CREATE TRIGGER orders_record_move BEFORE UPDATE OF status ON orders FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status) EXECUTE FUNCTION record_order_move();
 CREATE TRIGGER orders_record_placed AFTER INSERT ON orders REFERENCING NEW TABLE AS placed FOR EACH STATEMENT EXECUTE FUNCTION record_order_placed();
@@ -614,6 +653,13 @@ CREATE INDEX refunds_order ON refunds USING btree (order_id);
 CREATE INDEX refunds_payment ON refunds USING btree (payment_id);
 CREATE TRIGGER refunds_within_captured BEFORE INSERT OR UPDATE OF amount_minor, state ON refunds FOR EACH ROW WHEN (new.state <> 'failed'::text) EXECUTE FUNCTION check_refund_headroom();
 
+CREATE TABLE reminder_refusals (
+    email_hash bytea NOT NULL,
+    refused_at timestamp with time zone NOT NULL,
+    CONSTRAINT reminder_refusals_pkey PRIMARY KEY (email_hash),
+    CONSTRAINT reminder_refusals_email_hash_check CHECK (length(email_hash) = 32)
+);
+
 CREATE TABLE reservations (
     id uuid NOT NULL,
     holder_id uuid NOT NULL,
@@ -753,3 +799,24 @@ CREATE TABLE webhook_events (
     CONSTRAINT webhook_events_state_check CHECK (state = ANY (ARRAY['received'::text, 'processed'::text, 'parked'::text, 'dead'::text]))
 );
 CREATE INDEX webhook_events_due ON webhook_events USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+
+CREATE TABLE wishlist_lines (
+    wishlist_id uuid NOT NULL,
+    variant_id uuid NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT wishlist_lines_pkey PRIMARY KEY (wishlist_id, variant_id),
+    CONSTRAINT wishlist_lines_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id),
+    CONSTRAINT wishlist_lines_wishlist_id_fkey FOREIGN KEY (wishlist_id) REFERENCES wishlists(id) ON DELETE CASCADE
+);
+
+CREATE TABLE wishlists (
+    id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    buyer_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT wishlists_pkey PRIMARY KEY (id),
+    CONSTRAINT wishlists_token_hash_key UNIQUE (token_hash)
+);
+CREATE UNIQUE INDEX wishlists_buyer ON wishlists USING btree (buyer_id) WHERE buyer_id IS NOT NULL;
+CREATE INDEX wishlists_created_at ON wishlists USING brin (created_at);
