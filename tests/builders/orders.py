@@ -24,7 +24,7 @@ from surehold.payments.model import OperationKind
 from surehold.payments.providers.registry import Providers
 
 ADDRESS: Final = Address(
-    name="Ada Buyer", line1="1 Long Street", city="Dublin", country="IE", postal_code="D01"
+    name="Ada Buyer", line1="1 Long Street", city="Dublin", country="IE", postal_code="D01 F5P2"
 )
 STAFF: Final = Actor("staff:test")
 

@@ -40,9 +40,13 @@ BEYOND_THE_DECODER: Final = {
     "invalid_country",
     "invalid_currency",
     "invalid_email",
+    "invalid_phone",
+    "invalid_postal_code",
     "invalid_text",
     "missing",
     "out_of_range",
+    "postal_code_elsewhere",
+    "unknown_region",
 }
 VALID: Final = a_body(
     parse_id(NOBODY),  # type: ignore[arg-type]  # it is one
@@ -53,8 +57,8 @@ VALID: Final = a_body(
         "country": "DE",
         "line2": "",
         "region": "r",
-        "postal_code": "p",
-        "phone": "1",
+        "postal_code": "10115",
+        "phone": "030 901820",
         "company": "c",
     },
     cart_id=None,

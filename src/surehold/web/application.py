@@ -22,7 +22,15 @@ from surehold.checkout.engine import Checkout
 from surehold.config import Config
 from surehold.kernel import clock
 from surehold.web import operations
-from surehold.web.api import cart, catalog, checkout_route, inventory, orders, payments
+from surehold.web.api import (
+    cart,
+    catalog,
+    checkout_route,
+    countries,
+    inventory,
+    orders,
+    payments,
+)
 from surehold.web.api import checkout as checkout_api
 from surehold.web.api.parts import Parts
 from surehold.web.api.reference import reference_handlers
@@ -63,6 +71,7 @@ def create_web(
         route_handlers=[
             *catalog.HANDLERS,
             *cart.HANDLERS,
+            *countries.HANDLERS,
             *checkout_api.HANDLERS,
             *orders.HANDLERS,
             *payments.HANDLERS,

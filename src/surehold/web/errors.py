@@ -5,6 +5,8 @@ DomainError
 ├── CouponsNotAvailable        422
 ├── IdempotencyKeyInvalid      422
 ├── RequestInFlight            409
+├── CountryNotFound            404
+├── LinkInvalid                404
 └── CartCurrencyDiffers        409
 """
 
@@ -54,3 +56,19 @@ class CartCurrencyDiffers(DomainError):
     kind = Kind.CONFLICT
     code = "cart_currency_differs"
     title = "The cart counts in another currency"
+
+
+class CountryNotFound(DomainError):
+    """No country has this code of ISO 3166-1 alpha-2; codes are in capitals."""
+
+    kind = Kind.NOT_FOUND
+    code = "country_not_found"
+    title = "No such country"
+
+
+class LinkInvalid(DomainError):
+    """The link of a letter is not one of ours, or was cut short."""
+
+    kind = Kind.NOT_FOUND
+    code = "link_invalid"
+    title = "This link opens nothing"

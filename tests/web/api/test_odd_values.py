@@ -68,14 +68,19 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
             "lines": [{"variant_id": "VARIANT", "quantity": 1}],
             "currency": "EUR",
             "shipping_method": "standard",
-            "shipping_address": {**ADDRESS, "region": "Connacht"},
+            "shipping_address": {**ADDRESS, "region": "Co. Galway"},
         },
     ),
     "checkout": (
         "POST",
         "/checkout",
         a_body(
-            billing_address={**ADDRESS, "line2": "Flat 2", "phone": "+353 1", "company": "Quinn"},
+            billing_address={
+                **ADDRESS,
+                "line2": "Flat 2",
+                "phone": "+353 91 123 456",
+                "company": "Quinn",
+            },
             lines=[{"variant_id": "VARIANT", "quantity": 1}],
             expected_total={"amount": 2489, "currency": "EUR"},
             coupon=None,
@@ -200,6 +205,7 @@ async def test_L4_odd_texts_are_refused_or_kept(asking: Asking, route: str) -> N
 
 
 FREE = ("name", "line1", "line2", "city", "region", "postal_code", "phone", "company")
+OF_THE_COUNTRY = ("region", "postal_code", "phone")
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
@@ -218,8 +224,10 @@ async def test_L4_a_text_that_is_kept_is_kept_exactly(api: Api, db: Database, te
             continue
         order = answer.body["order"]
         read = await api.get(f"/orders/{order['id']}", headers=order_token(answer.body))
-        assert order["shipping_address"][name] == text
-        assert read.body["shipping_address"][name] == text
+        # A region, postal code or number of nothing but spaces is none.
+        wanted = None if name in OF_THE_COUNTRY and not text.strip() else text
+        assert order["shipping_address"].get(name) == wanted
+        assert read.body["shipping_address"].get(name) == wanted
         assert "x-injected" not in answer.headers
         kept += 1
 

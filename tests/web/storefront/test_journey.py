@@ -84,7 +84,7 @@ async def test_values_are_kept_when_something_is_wrong(browser: Browser, db: Dat
     assert wrong.heading == "Checkout"
     assert "3 things need your attention" in wrong.text
     assert "Enter your full name." in wrong.text
-    assert "Enter one such as H91 X2KP." in wrong.text
+    assert "An Eircode in Ireland looks like A65 F4E2." in wrong.text
     assert again["email"] == "mara.example.com"
     assert again["line1"] == TYPED["line1"]
     assert await browser.submit(wrong, "/checkout", TYPED, button="Pay")
@@ -104,7 +104,7 @@ async def test_a_country_brings_its_own_fields(browser: Browser, db: Database) -
     assert "California" in american.text
     assert american.form("/checkout").fields["name"] == "Mara Quinn"
     assert refused.status == 422
-    assert "Choose the state." in refused.text
+    assert "Addresses in the United States name the state, such as AL (Alabama)." in refused.text
     assert "CA" in fields.choices["region"]
 
 

@@ -37,12 +37,12 @@ from surehold.web.api.fields import (
     MoneyBody,
     PaymentMethodBody,
     basket_faults,
-    is_line,
+    is_address_fine,
     normalize_email,
+    settle_address,
 )
 from surehold.web.api.once import get_key
 from surehold.web.api.parts import Parts
-from surehold.web.countries import COUNTRIES
 from surehold.web.errors import CouponsNotAvailable
 from surehold.web.limits import (
     CHECKOUT_LIMIT_BYTES,
@@ -97,25 +97,8 @@ def _is_fine(body: CheckoutBody) -> bool:
         PLAIN_EMAIL(body.email) is not None
         and (body.currency is None or is_currency(body.currency))
         and (type(total) is not MoneyBody or is_currency(total.currency))
-        and _is_address_fine(body.shipping_address)
-        and (body.billing_address is None or _is_address_fine(body.billing_address))
-    )
-
-
-def _is_address_fine(address: AddressBody) -> bool:
-    return (
-        address.country in COUNTRIES
-        and not address.name.isspace()
-        and not address.line1.isspace()
-        and not address.city.isspace()
-        and address.name.isprintable()
-        and address.line1.isprintable()
-        and address.city.isprintable()
-        and is_line(address.line2)
-        and is_line(address.region)
-        and is_line(address.postal_code)
-        and is_line(address.phone)
-        and is_line(address.company)
+        and is_address_fine(body.shipping_address)
+        and (body.billing_address is None or is_address_fine(body.billing_address))
     )
 
 
@@ -168,8 +151,10 @@ def read_placement(
         key=key,
         request_hash=digest.digest(),
         email=normalize_email(body.email),
-        shipping_address=body.shipping_address,
-        billing_address=body.billing_address,
+        shipping_address=settle_address(body.shipping_address),
+        billing_address=(
+            None if body.billing_address is None else settle_address(body.billing_address)
+        ),
         shipping_method=body.shipping_method,
         provider=body.payment_method.provider,
         cart_id=cart_id,

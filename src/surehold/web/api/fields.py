@@ -11,14 +11,18 @@ import msgspec
 from email_validator import EmailNotValidError, validate_email
 from msgspec import Meta
 
+from surehold.addresses import rules as addresses
+from surehold.addresses.countries import COUNTRIES
+from surehold.addresses.model import AddressFault
 from surehold.kernel.errors import Fault
 from surehold.kernel.money import MAX_MINOR, is_currency
 from surehold.orders.model import Address
-from surehold.web.countries import COUNTRIES
 
 MAX_LINES: Final = 100
 MAX_QUANTITY: Final = 999
 MAX_EMAIL: Final = 254
+#: The longest of an address's optional fields.
+_MAX_NOTE: Final = 200
 
 #: An address that needs no second look: plain characters, single dots and hyphens, a lower-case
 #: domain with a plain ending. Whatever matches, the library takes as it is; a test proves it.
@@ -148,6 +152,80 @@ class AddressBody(Address, frozen=True, forbid_unknown_fields=True, omit_default
     postal_code: Note20 | None = None
     phone: Note40 | None = None
     company: Note200 | None = None
+
+    @staticmethod
+    def rule_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:
+        """What the country makes of its region, postal code and telephone number."""
+        country = raw.get("country")
+        if not isinstance(country, str) or country not in COUNTRIES:
+            return
+        region, postal_code = raw.get("region"), raw.get("postal_code")
+        for one in _country_faults(country, region, postal_code, raw.get("phone")):
+            # What has no value of the right kind has its fault already.
+            if raw.get(one.field) is None or _is_note(raw.get(one.field)):
+                yield Fault(f"{at}/{one.field}", one.kind.value, one.detail)
+
+
+def _country_faults(
+    country: str, region: Any, postal_code: Any, phone: Any
+) -> Iterator[AddressFault]:
+    yield from addresses.judge(
+        country,
+        region if _is_note(region) else None,
+        postal_code if _is_note(postal_code) else None,
+    ).faults
+    if _is_note(phone) and phone.strip():
+        fault = addresses.judge_phone(country, phone).fault
+        if fault is not None:
+            yield fault
+
+
+def _is_note(value: Any) -> bool:
+    """Whether an optional field was given and is a line that we would keep."""
+    return isinstance(value, str) and len(value) <= _MAX_NOTE and not _CONTROL(value)
+
+
+def settle_address(address: Address) -> Address:
+    """An address without faults as its country writes it, with its telephone number in E.164.
+
+    An address that is written so already is the answer itself.
+    """
+    verdict = addresses.judge(address.country, address.region, address.postal_code)
+    phone = address.phone
+    if phone is not None:
+        phone = addresses.judge_phone(address.country, phone).number if phone.strip() else None
+    if (
+        verdict.region == address.region
+        and verdict.postal_code == address.postal_code
+        and phone == address.phone
+    ):
+        return address
+    return msgspec.structs.replace(
+        address, region=verdict.region, postal_code=verdict.postal_code, phone=phone
+    )
+
+
+def is_address_fine(address: Address) -> bool:
+    """The quick look at a decoded address: no faults, for certain. The hot path asks."""
+    return (
+        address.country in COUNTRIES
+        and not address.name.isspace()
+        and not address.line1.isspace()
+        and not address.city.isspace()
+        and address.name.isprintable()
+        and address.line1.isprintable()
+        and address.city.isprintable()
+        and is_line(address.line2)
+        and is_line(address.region)
+        and is_line(address.postal_code)
+        and is_line(address.phone)
+        and is_line(address.company)
+        and not addresses.judge(address.country, address.region, address.postal_code).faults
+        and (
+            address.phone is None
+            or addresses.judge_phone(address.country, address.phone).fault is None
+        )
+    )
 
 
 class LineBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

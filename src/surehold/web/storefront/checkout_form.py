@@ -1,7 +1,7 @@
 """Reading the checkout form: what was typed, what is wrong with it, and what it asks for.
 
-The rules of e-mails, lines and countries are the JSON API's own; here they get the words of the
-form, and each country's own rules are added.
+The rules of e-mails, lines, countries and their addresses are the JSON API's own; here what is
+missing gets the words of the form.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ from surehold.checkout.model import Placement
 from surehold.kernel.ids import CartId
 from surehold.kernel.money import MAX_MINOR
 from surehold.orders.model import Address
-from surehold.web.api.fields import AddressBody, Code, Email, normalize_email
-from surehold.web.storefront.destinations import DESTINATIONS, is_postal_code
+from surehold.web.api.fields import (
+    AddressBody,
+    Code,
+    Email,
+    normalize_email,
+    settle_address,
+)
+from surehold.web.storefront.destinations import DESTINATIONS
 from surehold.web.storefront.views import CheckoutForm, FieldFault
 from surehold.web.validation import list_faults
 
@@ -55,6 +61,8 @@ _MISSING: Final = MappingProxyType(
         "provider": "Choose how you want to pay.",
     }
 )
+#: Fields whose faults are the country's to tell; its sentence says what it wants.
+_OF_THE_COUNTRY: Final = frozenset({"phone", "postal_code", "region"})
 _EMPTY_CODES: Final = frozenset({"missing", "blank", "too_short", "wrong_type"})
 
 
@@ -79,8 +87,10 @@ def read_typed(form: Mapping[str, str]) -> CheckoutForm:
 def find_faults(typed: CheckoutForm) -> tuple[FieldFault, ...]:
     """Everything that is wrong, in the order of the form, one sentence per field."""
     found: dict[str, str] = {}
-    for field, words in (*_form_faults(typed), *_country_faults(typed)):
+    for field, words in _form_faults(typed):
         found.setdefault(field, words)
+    if typed.country not in DESTINATIONS:
+        found.setdefault("country", _MISSING["country"])
     order = [field for field in _LABELS if field in found]
     return tuple(FieldFault(field, _label(field, typed.country), found[field]) for field in order)
 
@@ -103,35 +113,15 @@ def _form_faults(typed: CheckoutForm) -> Iterator[tuple[str, str]]:
 
 
 def _words(field: str, code: str, detail: str) -> str:
-    if code in _EMPTY_CODES:
+    if code in _EMPTY_CODES and field not in _OF_THE_COUNTRY:
         return _MISSING.get(field, "Fill this in.")
     if code == "invalid_email":
         return "Enter an address such as name@example.com. " + detail
     if code == "invalid_country":
         return _MISSING["country"]
-    if code in {"too_long", "invalid_text"}:
+    if code in {"too_long", "invalid_text"} or field in _OF_THE_COUNTRY:
         return detail
     return _MISSING.get(field, "Check this field.")
-
-
-def _country_faults(typed: CheckoutForm) -> Iterator[tuple[str, str]]:
-    place = DESTINATIONS.get(typed.country)
-    if place is None:
-        yield "country", _MISSING["country"]
-        return
-    form = place.address
-    if typed.postal_code and not is_postal_code(typed.postal_code, typed.country):
-        yield "postal_code", f"Enter one such as {place.postal_example}."
-    elif not typed.postal_code and form.is_postal_required:
-        yield (
-            "postal_code",
-            f"Enter the {_lower(form.postal_label)}, such as {place.postal_example}.",
-        )
-    if "region" not in form.order or not form.is_region_required:
-        return
-    known = {choice.code for choice in form.regions}
-    if not typed.region or (known and typed.region not in known):
-        yield "region", f"Choose the {_lower(form.region_label)}."
 
 
 def _label(field: str, country: str) -> str:
@@ -145,10 +135,6 @@ def _label(field: str, country: str) -> str:
         if field in labels:
             return labels[field]
     return _LABELS[field]
-
-
-def _lower(label: str) -> str:
-    return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 def _address_fields(typed: CheckoutForm) -> dict[str, str]:
@@ -197,7 +183,7 @@ def placement(
 ) -> Placement:
     """What a form without faults asks for. The same form under the same key is the same order."""
     email = normalize_email(typed.email)
-    address = msgspec.convert(_address_fields(typed), Address)
+    address = settle_address(msgspec.convert(_address_fields(typed), Address))
     token_hash = hash_token(cart_token)
     asked = (email, address, typed.shipping_method, typed.provider, str(cart_id))
     # The cart's token is part of the question: without it nobody hears the answer again.

@@ -1,12 +1,10 @@
-"""Where the store delivers: how each country writes addresses, and how long parcels take.
+"""Where the store delivers, and how long parcels take. A table until shipping zones are settings.
 
-A table until shipping zones are settings. Sources: the postal administrations' address formats as
-collected in the Unicode CLDR address data (2024).
+How each country writes addresses is what the ``addresses`` room knows.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -14,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from surehold.addresses import rules as addresses
 from surehold.web.format import parse_locale
 from surehold.web.storefront.views import (
     AddressFormat,
@@ -26,167 +25,51 @@ _SATURDAY: Final = 5
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """One country: its address form, its postal codes, and working days until arrival."""
+    """One country: its address form, and working days until arrival."""
 
     address: AddressFormat
-    postal_pattern: str
-    postal_example: str
     days_first: int
     days_last: int
     tax_label: str = "VAT"
 
 
-def _regions(text: str) -> tuple[RegionChoice, ...]:
-    pairs = (row.strip().split(" ", 1) for row in text.strip().splitlines())
-    return tuple(RegionChoice(code, name) for code, name in pairs)
+def _address(code: str) -> AddressFormat:
+    """The form of a country's addresses; what nobody has to say is not asked for."""
+    form = addresses.format_of(code)
+    return AddressFormat(
+        order=tuple(field for field in form.order if field != "region" or form.is_region_required),
+        city_label=form.city_label,
+        postal_label=form.postal_code_label,
+        region_label=form.region_label,
+        regions=tuple(RegionChoice(region.code, region.name) for region in form.regions),
+        is_postal_numeric=all(
+            text.replace("-", "").isdecimal() for text in form.postal_code_examples
+        ),
+        is_postal_required=form.is_postal_code_required,
+        is_region_required=form.is_region_required,
+    )
 
 
-_STATES: Final = _regions(
-    """
-    AL Alabama
-    AK Alaska
-    AZ Arizona
-    AR Arkansas
-    CA California
-    CO Colorado
-    CT Connecticut
-    DE Delaware
-    DC District of Columbia
-    FL Florida
-    GA Georgia
-    HI Hawaii
-    ID Idaho
-    IL Illinois
-    IN Indiana
-    IA Iowa
-    KS Kansas
-    KY Kentucky
-    LA Louisiana
-    ME Maine
-    MD Maryland
-    MA Massachusetts
-    MI Michigan
-    MN Minnesota
-    MS Mississippi
-    MO Missouri
-    MT Montana
-    NE Nebraska
-    NV Nevada
-    NH New Hampshire
-    NJ New Jersey
-    NM New Mexico
-    NY New York
-    NC North Carolina
-    ND North Dakota
-    OH Ohio
-    OK Oklahoma
-    OR Oregon
-    PA Pennsylvania
-    RI Rhode Island
-    SC South Carolina
-    SD South Dakota
-    TN Tennessee
-    TX Texas
-    UT Utah
-    VT Vermont
-    VA Virginia
-    WA Washington
-    WV West Virginia
-    WI Wisconsin
-    WY Wyoming
-    """
-)
-_PROVINCES: Final = _regions(
-    """
-    AB Alberta
-    BC British Columbia
-    MB Manitoba
-    NB New Brunswick
-    NL Newfoundland and Labrador
-    NT Northwest Territories
-    NS Nova Scotia
-    NU Nunavut
-    ON Ontario
-    PE Prince Edward Island
-    QC Quebec
-    SK Saskatchewan
-    YT Yukon
-    """
-)
-
-_POSTAL_FIRST: Final = ("postal_code", "city")
-_DIGITS: Final = AddressFormat(order=_POSTAL_FIRST, is_postal_numeric=True)
-
-
-def _european(pattern: str, example: str, days: tuple[int, int] = (3, 5)) -> Destination:
+def _destination(code: str, first: int, last: int, tax_label: str = "VAT") -> Destination:
     return Destination(
-        address=_DIGITS,
-        postal_pattern=pattern,
-        postal_example=example,
-        days_first=days[0],
-        days_last=days[1],
+        address=_address(code), days_first=first, days_last=last, tax_label=tax_label
     )
 
 
 DESTINATIONS: Final[Mapping[str, Destination]] = MappingProxyType(
     {
-        "AT": _european(r"\d{4}", "1010"),
-        "BE": _european(r"\d{4}", "1000"),
-        "CA": Destination(
-            address=AddressFormat(
-                order=("city", "region", "postal_code"),
-                region_label="Province",
-                postal_label="Postal code",
-                regions=_PROVINCES,
-            ),
-            postal_pattern=r"[A-Z]\d[A-Z] ?\d[A-Z]\d",
-            postal_example="K1A 0B1",
-            days_first=6,
-            days_last=9,
-            tax_label="tax",
-        ),
-        "CH": _european(r"\d{4}", "8001", (4, 6)),
-        "DE": _european(r"\d{5}", "10115", (2, 4)),
-        "ES": _european(r"\d{5}", "28013", (3, 6)),
-        "FR": _european(r"\d{5}", "75001"),
-        "GB": Destination(
-            address=AddressFormat(city_label="Town or city"),
-            postal_pattern=r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}",
-            postal_example="SW1A 1AA",
-            days_first=2,
-            days_last=4,
-        ),
-        "IE": Destination(
-            address=AddressFormat(
-                city_label="Town or city", postal_label="Eircode", is_postal_required=False
-            ),
-            postal_pattern=r"[AC-FHKNPRTV-Y]\d[\dW] ?[\dAC-FHKNPRTV-Y]{4}",
-            postal_example="H91 X2KP",
-            days_first=1,
-            days_last=2,
-        ),
-        "IT": _european(r"\d{5}", "00184", (3, 6)),
-        "NL": Destination(
-            address=AddressFormat(order=_POSTAL_FIRST),
-            postal_pattern=r"[1-9]\d{3} ?[A-Z]{2}",
-            postal_example="1012 JS",
-            days_first=2,
-            days_last=4,
-        ),
-        "US": Destination(
-            address=AddressFormat(
-                order=("city", "region", "postal_code"),
-                region_label="State",
-                postal_label="ZIP code",
-                regions=_STATES,
-                is_postal_numeric=True,
-            ),
-            postal_pattern=r"\d{5}(?:-\d{4})?",
-            postal_example="94103",
-            days_first=5,
-            days_last=8,
-            tax_label="tax",
-        ),
+        "AT": _destination("AT", 3, 5),
+        "BE": _destination("BE", 3, 5),
+        "CA": _destination("CA", 6, 9, "tax"),
+        "CH": _destination("CH", 4, 6),
+        "DE": _destination("DE", 2, 4),
+        "ES": _destination("ES", 3, 6),
+        "FR": _destination("FR", 3, 5),
+        "GB": _destination("GB", 2, 4),
+        "IE": _destination("IE", 1, 2),
+        "IT": _destination("IT", 3, 6),
+        "NL": _destination("NL", 2, 4),
+        "US": _destination("US", 5, 8, "tax"),
     }
 )
 #: Where a visitor of unknown country is taken to be.
@@ -231,8 +114,3 @@ def add_working_days(day: date, count: int) -> date:
         day += timedelta(days=1)
         count -= day.weekday() < _SATURDAY
     return day
-
-
-def is_postal_code(text: str, code: str) -> bool:
-    """Whether a country could have such a postal code."""
-    return re.fullmatch(DESTINATIONS[code].postal_pattern, text) is not None

@@ -1,0 +1,1 @@
+"""How each country writes addresses and telephone numbers, and what may not be left out."""
