@@ -42,7 +42,8 @@ _EMPTY: Final = """
     /* proof.empty */
     TRUNCATE stock_levels, stock_movements, reservations, allocations, orders, order_lines,
              order_events, payments, payment_operations, payment_events, refunds, ledger_journals,
-             ledger_entries, webhook_events, idempotency_keys, outbox, carts, cart_lines
+             ledger_entries, webhook_events, idempotency_keys, outbox, carts, cart_lines,
+             cart_tokens, cart_saved_lines, cart_contacts
 """
 _PIDS: Final = """
     /* proof.pids */

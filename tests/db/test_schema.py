@@ -9,6 +9,7 @@ from typing import Final
 
 import asyncpg
 
+from surehold.cart.model import ContactState
 from surehold.catalog.model import ProductStatus
 from surehold.inventory.model import ReservationState
 from surehold.orders.model import FulfillmentStatus, OrderStatus, PaymentStatus
@@ -36,6 +37,7 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("refunds", "state"): RefundState,
     ("reservations", "state"): ReservationState,
     ("webhook_events", "state"): WebhookState,
+    ("cart_contacts", "state"): ContactState,
 }
 #: Lists whose values the code writes as words in statements, so that there is no enum to compare.
 WORDS: Final = {

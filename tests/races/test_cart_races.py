@@ -214,3 +214,103 @@ async def test_accepting_while_another_tab_adds_loses_no_unit(wide: Database) ->
 
         assert [result for result in results if isinstance(result, BaseException)] == []
         assert [line.quantity for line in (await read(wide, cart)).lines] == [10]
+
+
+async def test_every_kind_of_change_at_once_loses_no_unit(wide: Database) -> None:
+    mug, lamp = await a_product(wide, on_hand=500), await a_product(wide, on_hand=500)
+    tray, cup = await a_product(wide, on_hand=500), await a_product(wide, on_hand=500)
+    for _ in range(5):
+        cart = await a_cart(wide, lines=[(lamp.variant_id, 1), (tray.variant_id, 1)])
+        changed, removed = (line.id for line in (await read(wide, cart)).lines)
+
+        results = await together(
+            *(
+                carts.add_line(wide, token=cart.token, variant_id=row.variant_id, quantity=1)
+                for row in (mug, cup) * 8
+            ),
+            *(
+                carts.change_line(wide, token=cart.token, line_id=changed, quantity=7)
+                for _ in range(4)
+            ),
+            carts.remove_line(wide, token=cart.token, line_id=removed),
+        )
+
+        assert [result for result in results if isinstance(result, BaseException)] == []
+        left = {line.variant_id: line.quantity for line in (await read(wide, cart)).lines}
+        assert left == {mug.variant_id: 8, cup.variant_id: 8, lamp.variant_id: 7}
+
+
+async def test_clearing_between_adds_leaves_what_came_after(wide: Database) -> None:
+    mug = await a_product(wide, on_hand=500)
+    for _ in range(5):
+        cart = await a_cart(wide, lines=[(mug.variant_id, 5)])
+
+        *added, cleared = await together(
+            *(
+                carts.add_line(wide, token=cart.token, variant_id=mug.variant_id, quantity=1)
+                for _ in range(10)
+            ),
+            carts.clear_cart(wide, token=cart.token),
+        )
+
+        after = (await read(wide, cart)).item_count
+        assert cleared.lines == ()
+        # Before the clearing the cart grew from five, after it from none.
+        assert sorted(result.item_count for result in added) == sorted(
+            [*range(6, 16 - after), *range(1, after + 1)]
+        )
+
+
+async def test_merges_at_once_lose_nothing(wide: Database) -> None:
+    mug = await a_product(wide, on_hand=500)
+    for _ in range(10):
+        mine = await a_cart(wide, lines=[(mug.variant_id, 5)])
+        other = await a_cart(wide, lines=[(mug.variant_id, 7)])
+
+        results = await together(
+            carts.merge_carts(wide, into=mine.id, other=other.id),
+            carts.merge_carts(wide, into=other.id, other=mine.id),
+            carts.merge_carts(wide, into=mine.id, other=other.id),
+            carts.add_line(wide, token=mine.token, variant_id=mug.variant_id, quantity=1),
+            carts.add_line(wide, token=other.token, variant_id=mug.variant_id, quantity=1),
+        )
+
+        assert [result for result in results if isinstance(result, BaseException)] == []
+        left = [(await read(wide, cart)).item_count for cart in (mine, other)]
+        assert sum(left) == 14
+
+
+async def test_two_carts_take_over_a_third_and_one_has_it(wide: Database) -> None:
+    mug = await a_product(wide, on_hand=500)
+    for _ in range(10):
+        first, second = await a_cart(wide), await a_cart(wide)
+        third = await a_cart(wide, lines=[(mug.variant_id, 7)])
+
+        await together(
+            carts.merge_carts(wide, into=first.id, other=third.id),
+            carts.merge_carts(wide, into=second.id, other=third.id),
+        )
+
+        counts = [(await read(wide, cart)).item_count for cart in (first, second, third)]
+        assert sorted(counts) == [0, 0, 7]
+        assert counts[2] == 0
+
+
+async def test_saving_and_putting_back_at_once_keeps_every_unit(wide: Database) -> None:
+    mug = await a_product(wide, on_hand=500)
+    for _ in range(10):
+        cart = await a_cart(wide, lines=[(mug.variant_id, 5)])
+        line_id = (await read(wide, cart)).lines[0].id
+
+        results = await together(
+            *(carts.save_line(wide, token=cart.token, line_id=line_id) for _ in range(3)),
+            *(
+                carts.restore_saved(wide, token=cart.token, variant_id=mug.variant_id)
+                for _ in range(3)
+            ),
+        )
+
+        refused = [result for result in results if isinstance(result, BaseException)]
+        assert all(isinstance(result, CartLineNotFound) for result in refused)
+        after = await read(wide, cart)
+        assert after.item_count + sum(line.quantity for line in after.saved) == 5

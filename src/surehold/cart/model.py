@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -58,6 +59,20 @@ class LineFacts(msgspec.Struct, frozen=True):
     is_withdrawn: bool
 
 
+class SavedLine(msgspec.Struct, frozen=True):
+    """One line kept for later: it has no price, and no checkout takes it."""
+
+    variant_id: VariantId
+    product_id: ProductId
+    slug: str
+    name: str
+    options: tuple[str, ...]
+    sku: str
+    quantity: int
+    is_for_sale: bool
+    saved_at: datetime
+
+
 class CartFacts(msgspec.Struct, frozen=True):
     """One cart and its lines as they are stored."""
 
@@ -66,6 +81,7 @@ class CartFacts(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     lines: tuple[LineFacts, ...]
+    saved: tuple[SavedLine, ...]
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -96,7 +112,7 @@ class Line(msgspec.Struct, frozen=True):
 class Cart(msgspec.Struct, frozen=True):
     """A cart as it stands now, every line compared with the catalog and the stock of this moment.
 
-    ``subtotal_minor`` sums the lines that have a price.
+    ``subtotal_minor`` sums the lines that have a price; what is ``saved`` for later has none.
     """
 
     id: CartId
@@ -105,6 +121,7 @@ class Cart(msgspec.Struct, frozen=True):
     subtotal_minor: int
     created_at: datetime
     updated_at: datetime
+    saved: tuple[SavedLine, ...] = ()
 
     @property
     def item_count(self) -> int:
@@ -128,3 +145,96 @@ class Offer(msgspec.Struct, frozen=True):
     available: int
     quantity: int
     line_count: int
+
+
+class Meeting(msgspec.Struct, frozen=True):
+    """What two carts have of one variant, before they become one.
+
+    ``own`` is 0 when the first cart has none. ``price_minor`` is today's in the first one's
+    currency, ``None`` when it cannot be bought in it.
+    """
+
+    variant_id: VariantId
+    own: int
+    theirs: int
+    their_seen_minor: int
+    price_minor: int | None
+    available: int
+
+
+class MergeNoteKind(enum.Enum):
+    """Why a line did not come over as it was."""
+
+    #: Fewer units than both carts had: as many as are available, or as a line may have.
+    CAPPED = "capped"
+    #: It has no price in the currency of the cart; it stays in the other one.
+    NOT_FOR_SALE = "not_for_sale"
+    #: The cart has all the lines that it may have; it stays in the other one.
+    CART_FULL = "cart_full"
+
+
+class MergeNote(msgspec.Struct, frozen=True):
+    """One line that did not come over as it was: units of both carts, and what the cart has."""
+
+    kind: MergeNoteKind
+    variant_id: VariantId
+    requested: int
+    quantity: int
+    available: int
+
+
+class MergedLine(msgspec.Struct, frozen=True):
+    """What the cart has of a variant from now on."""
+
+    variant_id: VariantId
+    quantity: int
+    seen_price_minor: int
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """The cart that two became, and what did not come over as it was."""
+
+    cart: Cart
+    notes: tuple[MergeNote, ...]
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """One variant on a list of wishes. ``prices`` are minor units by currency."""
+
+    variant_id: VariantId
+    product_id: ProductId
+    slug: str
+    name: str
+    options: tuple[str, ...]
+    sku: str
+    prices: dict[str, int]
+    available: int
+    is_for_sale: bool
+    added_at: datetime
+
+
+class Wishlist(msgspec.Struct, frozen=True):
+    """What a visitor may want one day, in the order in which it was added."""
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+    lines: tuple[Wish, ...]
+
+
+class ContactState(enum.Enum):
+    """What became of the address of a cart: it is decided once the cart has been silent."""
+
+    WAITING = "waiting"
+    REPORTED = "reported"
+    PASSED = "passed"
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """Where the buyer of a cart may be written to, unless ``is_refused``."""
+
+    cart_id: CartId
+    email: str
+    email_hash: bytes
+    state: ContactState
+    is_refused: bool

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from surehold.cart import rules, sql
 from surehold.cart.commands import hash_token
-from surehold.cart.errors import CartNotFound
-from surehold.cart.model import Cart, Problem
-from surehold.db import Connection
+from surehold.cart.errors import CartNotFound, WishlistNotFound
+from surehold.cart.model import Cart, Contact, Problem, Wishlist
+from surehold.cart.sql import later, reminding
+from surehold.db import Connection, shop
 from surehold.kernel.ids import CartId
 
 
@@ -35,7 +38,28 @@ async def validate_cart(
 ) -> tuple[Problem, ...]:
     """Everything that stands between this cart and the checkout; nothing when all is well.
 
+    A price that has moved by no more than the setting ``price_tolerance`` stands in nobody's way.
+
     Raises:
         CartNotFound: No such cart, or not with this token.
     """
-    return (await get_cart(connection, token=token, cart_id=cart_id)).problems
+    cart = await get_cart(connection, token=token, cart_id=cart_id)
+    settings = await shop.load(connection)
+    return rules.beyond(cart.problems, tolerance=Decimal(settings.price_tolerance))
+
+
+async def find_contact(connection: Connection, *, cart_id: CartId) -> Contact | None:
+    """Where the buyer of a cart may be written to, and whether reminders were refused."""
+    return await connection.find(reminding.FIND_CONTACT, cart_id)
+
+
+async def get_wishlist(connection: Connection, *, token: str) -> Wishlist:
+    """The list of wishes that this token opens, with today's prices and stock.
+
+    Raises:
+        WishlistNotFound: No such list, or not with this token.
+    """
+    wishlist = await connection.find(later.READ_WISHLIST, hash_token(token))
+    if wishlist is None:
+        raise WishlistNotFound("There is no list of wishes with this token.")
+    return wishlist

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from surehold.cart.errors import CartFull
-from surehold.cart.model import Cart, CartFacts, Line, LineFacts, Offer, Problem, ProblemKind
+from surehold.cart.model import (
+    Cart,
+    CartFacts,
+    Line,
+    LineFacts,
+    Meeting,
+    MergedLine,
+    MergeNote,
+    MergeNoteKind,
+    Offer,
+    Problem,
+    ProblemKind,
+)
 from surehold.inventory.errors import InsufficientStock
 from surehold.inventory.model import Shortage
 from surehold.kernel.errors import Fault, InvalidInput
@@ -19,6 +32,7 @@ from surehold.pricing.errors import NotForSale
 #: Units in one line; the database refuses more, too.
 MAX_QUANTITY: Final = 999
 MAX_LINES: Final = 100
+MAX_WISHES: Final = 200
 
 
 def appraise(facts: CartFacts) -> Cart:
@@ -31,6 +45,7 @@ def appraise(facts: CartFacts) -> Cart:
         subtotal_minor=sum(line.total_minor or 0 for line in lines),
         created_at=facts.created_at,
         updated_at=facts.updated_at,
+        saved=facts.saved,
     )
 
 
@@ -150,3 +165,51 @@ def admit(offer: Offer, *, variant_id: VariantId, currency: str, quantity: int) 
     if quantity > offer.available:
         raise InsufficientStock([Shortage(variant_id, quantity, offer.available)])
     return offer.price_minor
+
+
+def beyond(problems: Sequence[Problem], *, tolerance: Decimal) -> tuple[Problem, ...]:
+    """These problems without the prices that changed by no more than a fraction of what was seen.
+
+    >>> beyond([], tolerance=Decimal("0.05"))
+    ()
+    """
+    over, under = tolerance.as_integer_ratio()
+    return tuple(
+        problem
+        for problem in problems
+        if problem.old_price_minor is None
+        or problem.new_price_minor is None
+        or abs(problem.new_price_minor - problem.old_price_minor) * under
+        > problem.old_price_minor * over
+    )
+
+
+def merge(
+    meetings: Sequence[Meeting], *, is_same_currency: bool, line_count: int
+) -> tuple[tuple[MergedLine, ...], tuple[MergeNote, ...]]:
+    """What one cart takes over from another, in their order, and what comes over otherwise.
+
+    Units are summed, up to what is available and what a line may have. Of what is sold out the
+    cart keeps what it had, or takes what the other had, and its problem is told as ever. A line
+    that cannot come over stays in the other cart. ``line_count`` is how many the cart has.
+    """
+    lines: list[MergedLine] = []
+    notes: list[MergeNote] = []
+    for one in meetings:
+        total = one.own + one.theirs
+        seen = one.their_seen_minor if is_same_currency else one.price_minor
+        if seen is None:
+            notes.append(_note(MergeNoteKind.NOT_FOR_SALE, one, one.own))
+        elif one.own == 0 and line_count >= MAX_LINES:
+            notes.append(_note(MergeNoteKind.CART_FULL, one, 0))
+        else:
+            quantity = min(total, MAX_QUANTITY, max(one.available, 0)) or one.own or one.theirs
+            lines.append(MergedLine(one.variant_id, quantity, seen))
+            line_count += one.own == 0
+            if quantity < total:
+                notes.append(_note(MergeNoteKind.CAPPED, one, quantity))
+    return tuple(lines), tuple(notes)
+
+
+def _note(kind: MergeNoteKind, one: Meeting, quantity: int) -> MergeNote:
+    return MergeNote(kind, one.variant_id, one.own + one.theirs, quantity, max(one.available, 0))

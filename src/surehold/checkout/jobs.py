@@ -45,6 +45,9 @@ def list_schedules(checkout: Checkout, *, watch: Watch) -> tuple[Schedule, ...]:
         Schedule("check_due_payments", EVERY_10_SECONDS, swept(commands.check_due_payments)),
         Schedule("process_due_webhooks", EVERY_10_SECONDS, swept(commands.process_due_webhooks)),
         Schedule("cancel_unpaid_orders", EVERY_MINUTE, swept(commands.cancel_unpaid_orders)),
+        Schedule(
+            "report_abandoned_carts", EVERY_10_MINUTES, swept(commands.report_abandoned_carts)
+        ),
         Schedule("publish_outbox", EVERY_5_SECONDS, publish),
         Schedule("prune", HOURLY, lambda: commands.prune(checkout)),
         Schedule("check_invariants", EVERY_10_MINUTES, watch.check, limit_seconds=3_600),

@@ -31,6 +31,10 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_minutes: Minutes = 10
     unpaid_cancel_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 60)] = 24
     quote_minutes: Minutes = 30
+    #: How far a price may move, as a fraction of what was seen, before a cart is told of it.
+    price_tolerance: Rate = "0"
+    #: A cart with an address that was silent for so long is an abandoned one.
+    abandoned_cart_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 4
     tax_rate: Rate = "0.20"
     is_tax_included: bool = True
     shipping_standard: Amounts = msgspec.field(default_factory=lambda: {"USD": 590, "EUR": 490})

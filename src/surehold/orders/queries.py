@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from surehold.db import Connection
-from surehold.kernel.ids import OrderId
+from surehold.kernel.ids import CartId, OrderId
 from surehold.orders import sql
 from surehold.orders.errors import OrderNotFound
 from surehold.orders.model import Order, OrderEvent, OrderLine
@@ -50,3 +50,11 @@ async def list_unpaid(
     """Orders that nobody paid for in this time, oldest first."""
     rows = await connection.all(sql.LIST_UNPAID, older_than, limit)
     return tuple(row.id for row in rows)
+
+
+async def list_ordered_carts(
+    connection: Connection, *, cart_ids: Sequence[CartId]
+) -> frozenset[CartId]:
+    """Those of these carts from which an order was ever placed, whatever became of it."""
+    rows = await connection.all(sql.LIST_ORDERED_CARTS, list(cart_ids))
+    return frozenset(row.cart_id for row in rows)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from surehold.db import command, query
-from surehold.kernel.ids import OrderId
+from surehold.kernel.ids import CartId, OrderId
 from surehold.orders.model import Order, OrderEvent, OrderLine
 
 _COLUMNS: Final = """id, number, cart_id, email, currency, subtotal_minor, discount_minor,
@@ -162,4 +162,21 @@ LIST_UNPAID: Final = query(
      LIMIT $2
     """,
     OrderIdRow,
+)
+
+
+class CartRow(msgspec.Struct, frozen=True):
+    """A cart that became an order."""
+
+    cart_id: CartId
+
+
+LIST_ORDERED_CARTS: Final = query(
+    """
+    /* orders.list_ordered_carts */
+    SELECT DISTINCT cart_id
+      FROM orders
+     WHERE cart_id = ANY($1::uuid[])
+    """,
+    CartRow,
 )

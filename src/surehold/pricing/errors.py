@@ -19,16 +19,17 @@ from surehold.kernel.ids import VariantId
 class NotForSale(DomainError):
     """Some variants cannot be bought in this currency: unknown, withdrawn or without a price.
 
-    Facts: ``variant_ids`` and ``currency``.
+    Facts: ``variant_ids`` and ``currency``, which is null where none was asked for.
     """
 
     kind = Kind.CONFLICT
     code = "not_for_sale"
     title = "Not for sale"
 
-    def __init__(self, variant_ids: Sequence[VariantId], *, currency: str) -> None:
+    def __init__(self, variant_ids: Sequence[VariantId], *, currency: str | None) -> None:
+        where = "" if currency is None else f" in {currency}"
         super().__init__(
-            f"{len(variant_ids)} of the items cannot be bought in {currency}.",
+            f"{len(variant_ids)} of the items cannot be bought{where}.",
             variant_ids=[str(variant_id) for variant_id in variant_ids],
             currency=currency,
         )

@@ -24,12 +24,14 @@ from surehold.kernel import clock
 from surehold.web import operations
 from surehold.web.api import (
     cart,
+    cart_return,
     catalog,
     checkout_route,
     countries,
     inventory,
     orders,
     payments,
+    wishlist,
 )
 from surehold.web.api import checkout as checkout_api
 from surehold.web.api.parts import Parts
@@ -71,6 +73,8 @@ def create_web(
         route_handlers=[
             *catalog.HANDLERS,
             *cart.HANDLERS,
+            *cart_return.HANDLERS,
+            *wishlist.HANDLERS,
             *countries.HANDLERS,
             *checkout_api.HANDLERS,
             *orders.HANDLERS,

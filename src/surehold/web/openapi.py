@@ -34,6 +34,7 @@ from surehold.web.problems import (
 OPT: Final = "described"
 JSON: Final = "application/json"
 CART, ORDER, STAFF, CRON = "cart_token", "order_token", "staff", "cron"
+WISHLIST: Final = "wishlist_token"
 
 _REF: Final = "#/components/schemas/{name}"
 _PATH_PARAMETER: Final = re.compile(r"\{([a-z_]+):[a-z]+\}")
@@ -116,6 +117,13 @@ _SECURITY: Final = {
         "name": "X-Cart-Token",
         "description": "The `token` of the answer that created the cart. Browsers may send the "
         "cookie `surehold_cart` instead.",
+    },
+    WISHLIST: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Wishlist-Token",
+        "description": "The `token` of the answer that began the list of wishes. Browsers may "
+        "send the cookie `surehold_wishlist` instead.",
     },
     ORDER: {
         "type": "apiKey",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from surehold.db import Database
+from surehold.db import Database, shop
 from tests.builders.catalog import a_product, change_on_hand, change_price, withdraw
 from tests.support.api import NOBODY, Api, an_api
 from tests.support.placing import count_rows
@@ -208,7 +208,7 @@ async def test_validation_lists_every_problem_and_changes_nothing(api: Api) -> N
 
     answer = await api.post("/cart/validate", {}, headers=headers)
 
-    assert fine.body == {"is_valid": True, "problems": []}
+    assert fine.body == {"is_valid": True, "problems": [], "accepted": []}
     assert answer.body["is_valid"] is False
     assert [
         (problem["variant_id"], problem["kind"], problem["available"])
@@ -221,3 +221,32 @@ async def test_validation_lists_every_problem_and_changes_nothing(api: Api) -> N
     assert answer.body["problems"][0]["old_price"] == {"amount": 1000, "currency": "USD"}
     assert answer.body["problems"][0]["new_price"] == {"amount": 1100, "currency": "USD"}
     assert cart["items"][0]["quantity"] == 2
+
+
+async def test_small_changes_of_a_price_stand_in_nobodys_way(api: Api, db: Database) -> None:
+    product, headers, _ = await a_cart(api, price=1000)
+    async with db.transaction() as tx:
+        await shop.change(tx, key="price_tolerance", value="0.05", actor="test")
+
+    await change_price(db, product.variant_id, currency="USD", price=1050)
+    within = await api.post("/cart/validate", headers=headers)
+    await change_price(db, product.variant_id, currency="USD", price=1051)
+    beyond = await api.post("/cart/validate", headers=headers)
+
+    assert within.body == {"is_valid": True, "problems": [], "accepted": []}
+    assert [row["kind"] for row in beyond.body["problems"]] == ["price_changed"]
+    assert beyond.body["problems"][0]["new_price"] == {"amount": 1051, "currency": "USD"}
+
+
+async def test_prices_and_quantities_are_brought_up_to_date_on_request(api: Api) -> None:
+    product, headers, _ = await a_cart(api, price=1000)
+    await change_price(api.db, product.variant_id, currency="USD", price=1200)
+    await change_on_hand(api.db, product.variant_id, on_hand=1)
+
+    accepted = await api.post("/cart/validate", {"accept_changes": True}, headers=headers)
+    after = await api.get("/cart", headers=headers)
+
+    assert accepted.body["is_valid"] is True
+    assert [row["kind"] for row in accepted.body["accepted"]] == ["too_few", "price_changed"]
+    assert after.body["subtotal"] == {"amount": 1200, "currency": "USD"}
+    assert after.body["items"][0]["quantity"] == 1

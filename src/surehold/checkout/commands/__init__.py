@@ -20,6 +20,7 @@ from surehold.checkout.commands.sweep import (
     expire_reservations,
     process_due_webhooks,
     prune,
+    report_abandoned_carts,
     sweep,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     "process_due_webhooks",
     "process_webhook",
     "prune",
+    "report_abandoned_carts",
     "retry_payment",
     "save_quote",
     "sweep",

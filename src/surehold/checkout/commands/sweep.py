@@ -19,7 +19,7 @@ from surehold.checkout.commands.inbox import process_webhook
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import SYSTEM, Swept
 from surehold.checkout.settlements import CancelOrder, ExpireHolds
-from surehold.db import idempotency, shop
+from surehold.db import clock, idempotency, shop
 from surehold.db.database import PASSING
 from surehold.inventory import commands as inventory
 from surehold.inventory import queries as inventory_queries
@@ -104,14 +104,30 @@ async def process_due_webhooks(checkout: Checkout) -> int:
     return len(events)
 
 
+async def report_abandoned_carts(checkout: Checkout) -> int:
+    """Announce carts that were left, once each; returns how many were decided about.
+
+    A cart from which an order was ever placed is passed over, whatever became of the order.
+    """
+    async with checkout.db.transaction() as tx:
+        settings = await shop.load(tx)
+        silent = await cart.lock_silent(
+            tx, silence=timedelta(hours=settings.abandoned_cart_hours), limit=BATCH
+        )
+        ordered = await orders.list_ordered_carts(tx, cart_ids=[row.cart_id for row in silent])
+        await cart.decide_silent(tx, silent=silent, ordered=ordered, now=await clock.now(tx))
+    return len(silent)
+
+
 async def prune(checkout: Checkout) -> int:
-    """Forget what is past its use: keys, quotes, published facts, carts; returns how many."""
+    """Forget what is past its use: keys, quotes, facts, carts, wishes; returns how many."""
     async with checkout.db.transaction() as tx:
         return (
             await idempotency.prune(tx)
             + await pricing.prune_quotes(tx)
             + await outbox.prune(tx)
             + await cart.prune_carts(tx)
+            + await cart.prune_wishlists(tx)
         )
 
 

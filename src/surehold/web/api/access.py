@@ -18,7 +18,9 @@ from surehold.web.errors import Unauthenticated
 from surehold.web.validation import parse_id
 
 CART_COOKIE: Final = "surehold_cart"
+WISHLIST_COOKIE: Final = "surehold_wishlist"
 _COOKIE_PREFIX: Final = CART_COOKIE.encode() + b"="
+_WISHLIST_PREFIX: Final = WISHLIST_COOKIE.encode() + b"="
 #: No token of ours is longer; what is, opens nothing and is not even hashed.
 _MAX_TOKEN: Final = 200
 
@@ -91,13 +93,24 @@ def _order_token(request: ApiRequest, headers: Mapping[bytes, bytes]) -> str | N
 
 def find_cart_token(headers: Mapping[bytes, bytes]) -> tuple[str | None, bool]:
     """The token of the caller's cart, and whether it came by the cookie."""
-    given = headers.get(b"x-cart-token")
+    return _find_token(headers, b"x-cart-token", _COOKIE_PREFIX)
+
+
+def find_wishlist_token(headers: Mapping[bytes, bytes]) -> tuple[str | None, bool]:
+    """The token of the caller's list of wishes, and whether it came by the cookie."""
+    return _find_token(headers, b"x-wishlist-token", _WISHLIST_PREFIX)
+
+
+def _find_token(
+    headers: Mapping[bytes, bytes], header: bytes, prefix: bytes
+) -> tuple[str | None, bool]:
+    given = headers.get(header)
     if given is not None:
         return _usable(given), False
     for part in headers.get(b"cookie", b"").split(b";"):
         stripped = part.strip()
-        if stripped.startswith(_COOKIE_PREFIX):
-            return _usable(stripped[len(_COOKIE_PREFIX) :]), True
+        if stripped.startswith(prefix):
+            return _usable(stripped[len(prefix) :]), True
     return None, False
 
 

@@ -70,13 +70,28 @@ class CartLineShape(msgspec.Struct, frozen=True):
     problems: tuple[ProblemShape, ...]
 
 
+class SavedLineShape(msgspec.Struct, frozen=True):
+    """A line kept for later: it has no price, and no checkout takes it."""
+
+    variant_id: VariantId
+    product_id: ProductId
+    slug: str
+    name: str
+    options: tuple[str, ...]
+    sku: str
+    quantity: int
+    is_for_sale: bool
+    saved_at: datetime
+
+
 class CartShape(msgspec.Struct, frozen=True):
-    """A cart as it stands now. ``token`` opens it."""
+    """A cart as it stands now. ``token`` opens it; what is ``saved`` for later is not priced."""
 
     id: CartId
     token: str
     currency: str
     items: tuple[CartLineShape, ...]
+    saved: tuple[SavedLineShape, ...]
     item_count: int
     subtotal: Money
     created_at: datetime
@@ -84,10 +99,14 @@ class CartShape(msgspec.Struct, frozen=True):
 
 
 class ValidationShape(msgspec.Struct, frozen=True):
-    """Every problem of every line; none when the cart can be checked out."""
+    """Every problem of every line; none when the cart can be checked out.
+
+    ``accepted`` are the problems that accepting has solved.
+    """
 
     is_valid: bool
     problems: tuple[ProblemShape, ...]
+    accepted: tuple[ProblemShape, ...]
 
 
 class AddBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,13 +123,15 @@ class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quantity: Quantity
 
 
-class EmptyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing."""
+class ValidateBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether to agree first to today's prices, and to fewer units where fewer are left."""
+
+    accept_changes: bool = False
 
 
 _ADD: Final = Reader(AddBody)
 _CHANGE: Final = Reader(ChangeBody)
-_EMPTY: Final = Reader(EmptyBody)
+_VALIDATE: Final = Reader(ValidateBody)
 _EXAMPLE: Final = {"variant_id": "0192f0c4-7a1e-7c3b-9d52-0b8a4f6e2d10", "quantity": 2}
 
 
@@ -157,6 +178,20 @@ def cart_shape(cart: Cart, token: str) -> CartShape:
         token=token,
         currency=cart.currency,
         items=tuple(_line(line, cart.currency) for line in cart.lines),
+        saved=tuple(
+            SavedLineShape(
+                line.variant_id,
+                line.product_id,
+                line.slug,
+                line.name,
+                line.options,
+                line.sku,
+                line.quantity,
+                line.is_for_sale,
+                line.saved_at,
+            )
+            for line in cart.saved
+        ),
         item_count=cart.item_count,
         subtotal=Money(cart.subtotal_minor, cart.currency),
         created_at=cart.created_at,
@@ -164,14 +199,20 @@ def cart_shape(cart: Cart, token: str) -> CartShape:
     )
 
 
-def _get_token(request: ApiRequest) -> str:
+def get_cart_token(request: ApiRequest) -> str:
+    """The token of the caller's cart.
+
+    Raises:
+        CartNotFound: None was sent.
+    """
     token, _ = find_cart_token(headers_of(request))
     if token is None:
         raise CartNotFound("There is no cart yet: send what to put into it.")
     return token
 
 
-def _cookie(token: str, *, is_secure: bool) -> str:
+def cart_cookie(token: str, *, is_secure: bool) -> str:
+    """The cookie in which a browser keeps its cart's token."""
     age = int(carts.KEPT_FOR.total_seconds())
     secure = "; Secure" if is_secure else ""
     return f"{CART_COOKIE}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
@@ -190,7 +231,7 @@ def _cookie(token: str, *, is_secure: bool) -> str:
 )
 async def get_cart(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """The caller's cart."""
-    token = _get_token(request)
+    token = get_cart_token(request)
     async with parts.db.connection() as connection:
         cart = await cart_queries.get_cart(connection, token=token)
     return answer(cart_shape(cart, token))
@@ -232,12 +273,12 @@ async def add_line(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRes
         else:
             return answer(cart_shape(cart, token))
     currency = body.currency or parts.config.default_currency
-    await _check_can_be_bought(parts, variant_id, body.quantity, currency)
+    await check_can_be_bought(parts, variant_id, body.quantity, currency)
     _, token = await carts.create_cart(parts.db, currency=currency)
     cart = await carts.add_line(
         parts.db, token=token, variant_id=variant_id, quantity=body.quantity
     )
-    cookie = _cookie(token, is_secure=parts.config.base_url.startswith("https:"))
+    cookie = cart_cookie(token, is_secure=parts.config.base_url.startswith("https:"))
     return answer(cart_shape(cart, token), status=201, headers={"set-cookie": cookie})
 
 
@@ -254,7 +295,7 @@ async def add_line(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRes
 )
 async def clear_cart(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Take every line out."""
-    token = _get_token(request)
+    token = get_cart_token(request)
     return answer(cart_shape(await carts.clear_cart(parts.db, token=token), token))
 
 
@@ -274,10 +315,10 @@ async def change_line(
     request: ApiRequest, parts: NamedDependency[Parts], line_id: FromPath[str]
 ) -> ApiResponse:
     """Change one line."""
-    token = _get_token(request)
+    token = get_cart_token(request)
     body, _ = await read_json(request, _CHANGE)
     cart = await carts.change_line(
-        parts.db, token=token, line_id=_line_id(line_id), quantity=body.quantity
+        parts.db, token=token, line_id=read_line_id(line_id), quantity=body.quantity
     )
     return answer(cart_shape(cart, token))
 
@@ -297,8 +338,8 @@ async def remove_line(
     request: ApiRequest, parts: NamedDependency[Parts], line_id: FromPath[str]
 ) -> ApiResponse:
     """Remove one line."""
-    token = _get_token(request)
-    cart = await carts.remove_line(parts.db, token=token, line_id=_line_id(line_id))
+    token = get_cart_token(request)
+    cart = await carts.remove_line(parts.db, token=token, line_id=read_line_id(line_id))
     return answer(cart_shape(cart, token))
 
 
@@ -309,8 +350,11 @@ async def remove_line(
         tag="cart",
         summary="List what stands between the cart and the checkout",
         about="Every problem of every line at once: `gone`, `not_for_sale`, `too_few`, "
-        "`price_changed` (with the price seen and the price now). Changes nothing.",
-        body=EmptyBody,
+        "`price_changed` (with the price seen and the price now; changes within the setting "
+        "`price_tolerance` are none). Changes nothing, unless `accept_changes` agrees to today's "
+        "prices and to what is left; then `accepted` lists what that has solved.",
+        body=ValidateBody,
+        body_example={"accept_changes": True},
         is_body_optional=True,
         answer=ValidationShape,
         errors=(CartNotFound,),
@@ -319,15 +363,29 @@ async def remove_line(
 )
 async def validate_cart(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Compare the cart with the catalog and the stock of this moment."""
-    token = _get_token(request)
-    await read_json(request, _EMPTY, is_optional=True)
+    token = get_cart_token(request)
+    body, _ = await read_json(request, _VALIDATE, is_optional=True)
+    accepted: tuple[Problem, ...] = ()
+    if body.accept_changes:
+        accepted = (await carts.accept_changes(parts.db, token=token)).changes
     async with parts.db.connection() as connection:
         cart = await cart_queries.get_cart(connection, token=token)
-    problems = tuple(_problem(problem, cart.currency) for problem in cart.problems)
-    return answer(ValidationShape(not problems, problems))
+        problems = await cart_queries.validate_cart(connection, token=token)
+    return answer(
+        ValidationShape(
+            not problems,
+            tuple(_problem(problem, cart.currency) for problem in problems),
+            tuple(_problem(problem, cart.currency) for problem in accepted),
+        )
+    )
 
 
-def _line_id(text: str) -> CartLineId:
+def read_line_id(text: str) -> CartLineId:
+    """The id of a line as it is written in an address.
+
+    Raises:
+        CartLineNotFound: It is none.
+    """
     found = parse_id(text)
     if found is None:
         raise CartLineNotFound("The cart has no such line.")
@@ -341,7 +399,7 @@ async def _check_currency(parts: Parts, token: str, currency: str) -> None:
         raise CartCurrencyDiffers(f"This cart counts in {cart.currency}.", currency=cart.currency)
 
 
-async def _check_can_be_bought(
+async def check_can_be_bought(
     parts: Parts, variant_id: VariantId, quantity: int, currency: str
 ) -> None:
     """Refuse before a cart is made for what cannot be put into it: a refusal leaves nothing."""

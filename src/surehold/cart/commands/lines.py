@@ -1,9 +1,4 @@
-"""Everything that changes a cart.
-
-A cart is opened by its token, and by its id too where the caller names one. Each change locks the
-cart first, so that two tabs take turns and neither loses what the other did. Stock is checked out
-of courtesy: a cart reserves nothing.
-"""
+"""A cart and its lines: made, added to, changed, emptied, accepted, ordered from, forgotten."""
 
 from __future__ import annotations
 
@@ -90,7 +85,7 @@ async def add_line(
         line_id = CartLineId(new_id())
         await tx.run(sql.ADD_TO_LINE, line_id, cart.id, variant_id, quantity, price_minor)
 
-    return await _change(db, token, cart_id, work)
+    return await change_cart(db, token, cart_id, work)
 
 
 async def change_line(
@@ -120,7 +115,7 @@ async def change_line(
         rules.admit(offer, variant_id=line.variant_id, currency=cart.currency, quantity=quantity)
         await tx.run(sql.SET_QUANTITY, cart.id, line_id, quantity)
 
-    return await _change(db, token, cart_id, work)
+    return await change_cart(db, token, cart_id, work)
 
 
 async def remove_line(
@@ -137,7 +132,7 @@ async def remove_line(
         if not await tx.run(sql.DELETE_LINE, cart.id, line_id):
             raise CartLineNotFound("The cart has no such line.")
 
-    return await _change(db, token, cart_id, work)
+    return await change_cart(db, token, cart_id, work)
 
 
 async def clear_cart(db: Database, *, token: str, cart_id: CartId | None = None) -> Cart:
@@ -150,7 +145,7 @@ async def clear_cart(db: Database, *, token: str, cart_id: CartId | None = None)
     async def work(tx: Transaction, cart: sql.LockedCartRow) -> None:
         await tx.run(sql.DELETE_LINES, cart.id)
 
-    return await _change(db, token, cart_id, work)
+    return await change_cart(db, token, cart_id, work)
 
 
 async def change_currency(
@@ -173,7 +168,7 @@ async def change_currency(
             raise NotForSale([row.variant_id for row in missing], currency=currency)
         await tx.run(sql.CHANGE_CURRENCY, cart.id, currency)
 
-    return await _change(db, token, cart_id, work)
+    return await change_cart(db, token, cart_id, work)
 
 
 async def accept_changes(db: Database, *, token: str, cart_id: CartId | None = None) -> Accepted:
@@ -202,7 +197,7 @@ async def accept_changes(db: Database, *, token: str, cart_id: CartId | None = N
         )
         solved.extend(problem for line in accepted for problem in line.solved)
 
-    after = await _change(db, token, cart_id, work)
+    after = await change_cart(db, token, cart_id, work)
     return Accepted(after, tuple(solved))
 
 
@@ -257,13 +252,17 @@ async def prune_carts(tx: Transaction) -> int:
     return await tx.run(sql.PRUNE_CARTS, KEPT_FOR, PRUNE_BATCH)
 
 
-async def _change(
+async def change_cart(
     db: Database,
     token: str,
     cart_id: CartId | None,
     work: Callable[[Transaction, sql.LockedCartRow], Awaitable[None]],
 ) -> Cart:
-    """Lock the cart, do the work, and read the cart as it is then."""
+    """Lock the cart, do the work, and read the cart as it is then.
+
+    Raises:
+        CartNotFound: No such cart, or not with this token.
+    """
 
     async def locked(tx: Transaction) -> Cart:
         cart = await tx.find(sql.LOCK_CART, hash_token(token), cart_id)

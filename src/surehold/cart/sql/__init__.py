@@ -22,11 +22,17 @@ INSERT_CART: Final = command(
     """
 )
 
+#: The cart that a token opens: its own, or one that was given to a browser since.
+_OPENED: Final = """
+       carts.id = coalesce(
+           (SELECT own.id FROM carts AS own WHERE own.token_hash = $1),
+           (SELECT given.cart_id FROM cart_tokens AS given WHERE given.token_hash = $1))
+   AND ($2::uuid IS NULL OR carts.id = $2)
+"""
+
 # One trip for the whole page. What is available is what the inventory room counts: on hand, minus
 # allocated and reserved, plus what may be back-ordered, at every location.
-READ_CART: Final = query(
-    """
-    /* cart.read_cart */
+_CART: Final = """
     SELECT carts.id, carts.currency, carts.created_at, carts.updated_at,
            (SELECT coalesce(
                        jsonb_agg(
@@ -66,10 +72,43 @@ READ_CART: Final = query(
                           AS available
                      FROM stock_levels
                     WHERE stock_levels.variant_id = lines.variant_id) AS stock
-             WHERE lines.cart_id = carts.id) AS lines
+             WHERE lines.cart_id = carts.id) AS lines,
+           (SELECT coalesce(
+                       jsonb_agg(
+                           jsonb_build_object(
+                               'variant_id', saved.variant_id,
+                               'product_id', products.id,
+                               'slug', products.slug,
+                               'name', products.name,
+                               'options', variants.options,
+                               'sku', variants.sku,
+                               'quantity', saved.quantity,
+                               'is_for_sale',
+                               variants.is_active AND products.status = 'active',
+                               'saved_at', saved.saved_at)
+                           ORDER BY saved.saved_at, saved.variant_id),
+                       '[]')
+              FROM cart_saved_lines AS saved
+              JOIN variants ON variants.id = saved.variant_id
+              JOIN products ON products.id = variants.product_id
+             WHERE saved.cart_id = carts.id) AS saved
       FROM carts
-     WHERE token_hash = $1
-       AND ($2::uuid IS NULL OR carts.id = $2)
+"""
+
+READ_CART: Final = query(
+    f"""
+    /* cart.read_cart */
+    {_CART}
+     WHERE {_OPENED}
+    """,
+    CartFacts,
+)
+
+READ_CART_BY_ID: Final = query(
+    f"""
+    /* cart.read_cart_by_id */
+    {_CART}
+     WHERE carts.id = $1
     """,
     CartFacts,
 )
@@ -84,13 +123,12 @@ class LockedCartRow(msgspec.Struct, frozen=True):
 
 # A statement of its own: what is read after it sees what the last holder of the lock has written.
 LOCK_CART: Final = query(
-    """
+    f"""
     /* cart.lock_cart */
-    SELECT id, currency
+    SELECT carts.id, carts.currency
       FROM carts
-     WHERE token_hash = $1
-       AND ($2::uuid IS NULL OR id = $2)
-       FOR NO KEY UPDATE
+     WHERE {_OPENED}
+       FOR NO KEY UPDATE OF carts
     """,
     LockedCartRow,
 )
@@ -256,7 +294,11 @@ LOAD_LINES: Final = query(
       FROM unnest($1::uuid[], $2::bytea[]) AS wanted (id, token_hash)
       JOIN carts
         ON carts.id = wanted.id
-       AND carts.token_hash = wanted.token_hash
+       AND (carts.token_hash = wanted.token_hash
+            OR EXISTS (SELECT
+                         FROM cart_tokens AS given
+                        WHERE given.token_hash = wanted.token_hash
+                          AND given.cart_id = carts.id))
      CROSS JOIN LATERAL (
            SELECT array_agg(variant_id ORDER BY lines.id) AS variant_ids,
                   array_agg(quantity ORDER BY lines.id) AS quantities,
@@ -268,22 +310,16 @@ LOAD_LINES: Final = query(
 )
 
 
-class CartIdRow(msgspec.Struct, frozen=True):
-    """A cart that exists."""
-
-    id: CartId
-
-
 LOCK_CARTS: Final = query(
     """
     /* cart.lock_carts */
-    SELECT id
+    SELECT id, currency
       FROM carts
      WHERE id = ANY($1::uuid[])
      ORDER BY id
        FOR NO KEY UPDATE
     """,
-    CartIdRow,
+    LockedCartRow,
 )
 
 # Both halves see the rows as they were before the statement; the lock on their carts keeps
