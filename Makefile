@@ -50,13 +50,13 @@ format: $(DEV) ## Sort imports and format the code
 	$(BIN)/ruff check --select I --fix
 	$(BIN)/ruff format
 
-# The two locks differ only in the development group. They name no index: pip's own settings do.
+# The two locks differ in the development group, and in the extra that makes PDFs. They name no index: pip's own settings do.
 lock: ## Resolve the dependencies again and write locks/*.txt
 	rm -rf .venv/lock
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/python -m pip --quiet --disable-pip-version-check install uv
 	.venv/lock/bin/uv $(COMPILE) --group build pyproject.toml -o locks/runtime.txt
-	.venv/lock/bin/uv $(COMPILE) --group build --group dev pyproject.toml -o locks/dev.txt
+	.venv/lock/bin/uv $(COMPILE) --extra pdf --group build --group dev pyproject.toml -o locks/dev.txt
 	rm -rf .venv/lock
 
 schema: $(DEV) ## Write schema.sql from the migrations

@@ -254,6 +254,60 @@ CREATE TABLE categories (
 );
 CREATE INDEX categories_parent ON categories USING btree (parent_id);
 
+CREATE TABLE document_progress (
+    is_only boolean NOT NULL DEFAULT true,
+    covered_until timestamp with time zone NOT NULL,
+    CONSTRAINT document_progress_pkey PRIMARY KEY (is_only),
+    CONSTRAINT document_progress_is_only_check CHECK (is_only)
+);
+
+CREATE TABLE document_series (
+    series text NOT NULL,
+    last_seq integer NOT NULL,
+    last_issued_at timestamp with time zone NOT NULL,
+    CONSTRAINT document_series_pkey PRIMARY KEY (series),
+    CONSTRAINT document_series_last_seq_check CHECK (last_seq > 0),
+    CONSTRAINT document_series_series_check CHECK (series ~ '^[A-Z][A-Z0-9]*-[0-9]{4}$'::text)
+);
+
+CREATE TABLE documents (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    kind text NOT NULL,
+    refund_id uuid,
+    series text NOT NULL,
+    seq integer NOT NULL,
+    number text NOT NULL,
+    language text NOT NULL,
+    currency character(3) NOT NULL,
+    net_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    total_minor bigint NOT NULL,
+    content jsonb NOT NULL,
+    issued_by text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    CONSTRAINT documents_pkey PRIMARY KEY (id),
+    CONSTRAINT documents_number_key UNIQUE (number),
+    CONSTRAINT documents_series_seq_key UNIQUE (series, seq),
+    CONSTRAINT documents_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT documents_refund_id_fkey FOREIGN KEY (refund_id) REFERENCES refunds(id),
+    CONSTRAINT documents_series_fkey FOREIGN KEY (series) REFERENCES document_series(series),
+    CONSTRAINT documents_check CHECK ((kind = 'credit_note'::text) = (refund_id IS NOT NULL)),
+    CONSTRAINT documents_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT documents_kind_check CHECK (kind = ANY (ARRAY['invoice'::text, 'credit_note'::text, 'packing_slip'::text])),
+    CONSTRAINT documents_net_minor_check CHECK (net_minor >= 0),
+    CONSTRAINT documents_number_is_its_place CHECK (number = ((series || '-'::text) || lpad(seq::text, GREATEST(6, length(seq::text)), '0'::text))),
+    CONSTRAINT documents_seq_check CHECK (seq > 0),
+    CONSTRAINT documents_tax_minor_check CHECK (tax_minor >= 0),
+    CONSTRAINT documents_total_is_its_parts CHECK (total_minor = (net_minor + tax_minor)),
+    CONSTRAINT documents_total_minor_check CHECK (total_minor >= 0)
+);
+CREATE UNIQUE INDEX documents_one_credit_note ON documents USING btree (refund_id) WHERE refund_id IS NOT NULL;
+CREATE UNIQUE INDEX documents_one_invoice ON documents USING btree (order_id) WHERE kind = 'invoice'::text;
+CREATE UNIQUE INDEX documents_one_packing_slip ON documents USING btree (order_id) WHERE kind = 'packing_slip'::text;
+CREATE INDEX documents_order ON documents USING btree (order_id, id);
+CREATE TRIGGER documents_append_only BEFORE DELETE OR UPDATE ON documents FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TABLE idempotency_keys (
     scope text NOT NULL,
     key text NOT NULL,
@@ -296,6 +350,7 @@ CREATE TABLE ledger_journals (
     CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'suspense'::text]))
 );
 CREATE INDEX ledger_journals_order ON ledger_journals USING btree (order_id);
+CREATE INDEX ledger_journals_posted_at ON ledger_journals USING brin (posted_at);
 CREATE TRIGGER ledger_journals_append_only BEFORE DELETE OR UPDATE ON ledger_journals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE locations (
@@ -389,6 +444,7 @@ CREATE TABLE orders (
     changed_by text NOT NULL,
     change_reason text NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    language text NOT NULL DEFAULT 'en'::text,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT orders_number_key UNIQUE (number),
     CONSTRAINT orders_check CHECK (shipping_tax_minor >= 0 AND shipping_tax_minor <= tax_minor),
@@ -398,6 +454,7 @@ CREATE TABLE orders (
     CONSTRAINT orders_email_check CHECK (email <> ''::text),
     CONSTRAINT orders_extensions_used_check CHECK (extensions_used >= 0),
     CONSTRAINT orders_fulfillment_status_check CHECK (fulfillment_status = ANY (ARRAY['unfulfilled'::text, 'processing'::text, 'ready_for_shipment'::text, 'partially_shipped'::text, 'shipped'::text, 'in_transit'::text, 'delivered'::text, 'returned'::text])),
+    CONSTRAINT orders_language_check CHECK (language ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'::text),
     CONSTRAINT orders_paid_minor_check CHECK (paid_minor >= 0),
     CONSTRAINT orders_payment_status_check CHECK (payment_status = ANY (ARRAY['not_paid'::text, 'pending'::text, 'authorized'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'failed'::text, 'disputed'::text])),
     CONSTRAINT orders_refund_within_paid CHECK (refunded_minor >= 0 AND refunded_minor <= paid_minor),

@@ -27,6 +27,9 @@ from surehold.jobs import outbox
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import new_id
 from surehold.kernel.money import Money
+from surehold.orders.documents import commands as documents
+from surehold.orders.documents.errors import DocumentNotDue
+from surehold.orders.documents.model import DocumentKind
 from surehold.orders.errors import OrderNotCancelable
 from surehold.orders.model import CancelReason
 from surehold.payments import commands as payment_commands
@@ -453,6 +456,29 @@ async def prune_and_publish(at: Place) -> int:
     return await commands.prune(at.seat.checkout) + await outbox.publish(
         at.seat.db, subscribers=()
     )
+
+
+# --- what is written down --------------------------------------------------------------------
+
+
+@part(S.PAID_THERE, S.SOLD, S.TRANSFER, S.TRANSFER_SOLD, *REFUNDS)
+@exercises(commands.issue_documents, documents.issue_due)
+async def issue_documents(at: Place) -> int:
+    """The worker writes down what was sold and what went back."""
+    return await commands.issue_documents(at.seat.checkout)
+
+
+@part(S.SOLD, S.TRANSFER_SOLD, *REFUNDS, refusals=(DocumentNotDue,))
+@exercises(documents.issue)
+async def print_documents(at: Place) -> str:
+    """Somebody in the shop wants the invoice and the packing slip now."""
+    numbers = []
+    for kind in (DocumentKind.INVOICE, DocumentKind.PACKING_SLIP):
+        issued = await documents.issue(
+            at.seat.db, order_id=at.subject.order_id, kind=kind, actor=STAFF.name
+        )
+        numbers.append(issued.document.number)
+    return " ".join(numbers)
 
 
 # --- the cart, which a paid order takes its lines out of ---------------------------------------

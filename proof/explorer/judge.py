@@ -86,6 +86,7 @@ _SWEEPS: Final = (
     commands.check_due_payments,
     commands.expire_reservations,
     commands.cancel_unpaid_orders,
+    commands.issue_documents,
 )
 
 

@@ -24,6 +24,8 @@ from surehold.inventory.model import ReservationState
 from surehold.jobs import outbox
 from surehold.kernel.errors import Busy, DomainError
 from surehold.kernel.money import Money
+from surehold.orders.documents import commands as documents
+from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import CancelReason
 from surehold.payments import commands as payments
 from surehold.pricing import commands as pricing
@@ -37,6 +39,7 @@ _JOBS: Final = {
     "check_due_payments": 8,
     "process_due_webhooks": 14,
     "cancel_unpaid_orders": 12,
+    "issue_documents": 6,
     "publish_outbox": 12,
     "prune": 3,
 }
@@ -63,6 +66,8 @@ _SETTINGS: Final = {
     commands.check_due_payments,
     commands.process_due_webhooks,
     commands.cancel_unpaid_orders,
+    commands.issue_documents,
+    documents.issue_due,
     commands.prune,
     commands.ask,
     commands.check_payment,
@@ -176,6 +181,29 @@ async def cancel_for_a_buyer(world: World, process: Process, dice: random.Random
             actor=STAFF,
         )
         note_canceled(purchase, placed)
+
+
+@exercises(documents.issue)
+async def print_a_document(world: World, process: Process, dice: random.Random) -> None:
+    """Print an order's invoice or packing slip; twice at once, sometimes, and it is one."""
+    purchase = world.a_purchase(dice)
+    if purchase is None:
+        return
+    kind = dice.choice((DocumentKind.INVOICE, DocumentKind.PACKING_SLIP))
+    processes = [process] + [world.a_process(dice)] * (dice.random() < 0.3)
+    issued = await asyncio.gather(
+        *(
+            one.begin(
+                documents.issue(one.db, order_id=purchase.known_id, kind=kind, actor=STAFF.name)
+            )
+            for one in processes
+        )
+    )
+    world.did(len(processes) - 1)
+    if len({row.document.number for row in issued}) != 1:
+        raise Violated("one order has two documents of a kind", purchase.order_id)
+    if issued[0].document.total_minor != purchase.total_minor:
+        raise Violated("a document is for another amount than was told", purchase.order_id)
 
 
 @exercises(shop.change)

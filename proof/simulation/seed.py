@@ -93,6 +93,7 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (150, back_office.deliver_a_webhook, True),
     (75, back_office.confirm_a_transfer, True),
     (22, back_office.cancel_for_a_buyer, True),
+    (12, back_office.print_a_document, True),
     (4, back_office.change_a_setting, True),
     (36, back_office.receive_stock, True),
     (30, back_office.hold_units, True),

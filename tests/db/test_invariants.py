@@ -22,6 +22,8 @@ from surehold.db.invariants import Watch, check_invariants, list_invariants
 from surehold.jobs import outbox
 from surehold.kernel import clock
 from surehold.kernel.ids import OrderId
+from surehold.orders.documents import commands as documents
+from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import CancelReason
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.port import OutcomeUnknown
@@ -55,7 +57,10 @@ async def _live(url: str) -> None:
         providers = Providers([pretend, BankTransfer()])
         async with a_checkout(db, providers=providers) as checkout:
             await a_placed_order(checkout, both)
-            await a_paid_order(checkout, [(lamp.variant_id, 12)])
+            sold = await a_paid_order(checkout, [(lamp.variant_id, 12)])
+            await documents.issue(
+                db, order_id=sold.order.id, kind=DocumentKind.PACKING_SLIP, actor="test"
+            )
             given_up = await a_placed_order(checkout, both)
             await _cancel(checkout, given_up.order.id)
             assert await pay(checkout, given_up) == "refund_requested"
@@ -67,6 +72,7 @@ async def _live(url: str) -> None:
             pretend.fail_next = OutcomeUnknown("lost")
             await begin_payment(checkout, lost)
         await _finish_refunds(url, db, providers)
+        assert await documents.issue_due(db, limit=100) == 4
         await outbox.publish(db, subscribers=())
 
 
@@ -226,7 +232,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ("UPDATE refunds SET state = 'succeeded' WHERE state = 'requested'",),
     ),
     "RFD3": (
-        {"RFD2", "LED5"},
+        {"RFD2", "LED5", "INV3"},
         ("UPDATE refunds SET state = 'requested', ended_at = NULL WHERE state = 'succeeded'",),
     ),
     "LED1": (
@@ -406,6 +412,54 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "SET1": (
         set(),
         ("INSERT INTO settings VALUES ('grace_minutes', '5', 'nobody', now())",),
+    ),
+    "INV1": (
+        set(),
+        ("UPDATE document_series SET last_seq = last_seq + 1 WHERE series LIKE 'INV%'",),
+    ),
+    "INV2": (
+        set(),
+        (
+            (
+                "UPDATE documents SET content = jsonb_set(content, '{taxes,0,net_minor}', '1')"
+                " WHERE kind = 'invoice'"
+            ),
+        ),
+    ),
+    "INV3": (
+        set(),
+        ("UPDATE documents SET refund_id = gen_random_uuid() WHERE kind = 'credit_note'",),
+    ),
+    "INV4": (
+        {"INV2"},
+        (
+            (
+                "UPDATE documents SET net_minor = net_minor + 1, tax_minor = tax_minor - 1"
+                " WHERE kind = 'credit_note'"
+            ),
+        ),
+    ),
+    "INV5": (
+        set(),
+        (
+            (
+                "UPDATE documents SET order_id = waiting.id, total_minor = waiting.total_minor,"
+                " tax_minor = waiting.tax_minor,"
+                " net_minor = waiting.total_minor - waiting.tax_minor,"
+                " content = jsonb_set(content, '{taxes}', jsonb_build_array(jsonb_build_object("
+                " 'net_minor', waiting.total_minor - waiting.tax_minor,"
+                " 'tax_minor', waiting.tax_minor)))"
+                " FROM orders AS waiting WHERE waiting.status = 'pending_payment'"
+                " AND documents.kind = 'packing_slip'"
+            ),
+        ),
+    ),
+    "INV6": (
+        set(),
+        (
+            "DELETE FROM documents WHERE kind = 'credit_note'",
+            "DELETE FROM document_series WHERE series LIKE 'CRN%'",
+        ),
     ),
     "JOB1": (
         set(),

@@ -40,8 +40,13 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The file's name, or for a file in ``sql/`` or ``commands/`` the folder's."""
+        """The file's name, or for a file in ``sql/`` or ``commands/`` the folder's.
+
+        A part of a room, such as ``orders/documents``, has files of the same names.
+        """
         inner = PurePosixPath(self.path).with_suffix("").parts[1:]
+        if inner and inner[-1] in {"commands", "queries", "sql"}:
+            return inner[-1]
         return inner[0] if inner else self.room
 
     @cached_property

@@ -48,6 +48,7 @@ def list_schedules(checkout: Checkout, *, watch: Watch) -> tuple[Schedule, ...]:
         Schedule(
             "report_abandoned_carts", EVERY_10_MINUTES, swept(commands.report_abandoned_carts)
         ),
+        Schedule("issue_documents", EVERY_10_SECONDS, swept(commands.issue_documents)),
         Schedule("publish_outbox", EVERY_5_SECONDS, publish),
         Schedule("prune", HOURLY, lambda: commands.prune(checkout)),
         Schedule("check_invariants", EVERY_10_MINUTES, watch.check, limit_seconds=3_600),

@@ -95,6 +95,7 @@ class Swept(msgspec.Struct, frozen=True):
     operations_asked: int = 0
     payments_checked: int = 0
     webhooks_processed: int = 0
+    documents_issued: int = 0
     pruned: int = 0
 
 

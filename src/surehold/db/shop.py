@@ -6,7 +6,9 @@ follows a change at once. What was never changed has the default that is written
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -15,8 +17,10 @@ from surehold.db.database import Connection, Transaction
 from surehold.kernel.errors import DomainError, Fault, InvalidInput, Kind
 from surehold.kernel.ids import new_id
 
+_UTC: Final = "UTC"
 Minutes = Annotated[int, msgspec.Meta(ge=1, le=60 * 24 * 30)]
 Rate = Annotated[str, msgspec.Meta(pattern=r"^0(\.\d{1,6})?$")]
+SeriesPrefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9]{0,9}$")]
 Amounts = dict[str, Annotated[int, msgspec.Meta(ge=0)]]
 
 
@@ -44,6 +48,30 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transfer_account_name: Annotated[str, msgspec.Meta(max_length=140)] = "Northline Ltd"
     transfer_iban: Annotated[str, msgspec.Meta(max_length=42)] = "DE89 3704 0044 0532 0130 00"
     transfer_bank: Annotated[str, msgspec.Meta(max_length=140)] = "Demo Bank"
+    #: Whose day and year it is on documents.
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = _UTC
+    #: Who signs them. The address is as many lines as it has.
+    seller_name: Annotated[str, msgspec.Meta(min_length=1, max_length=140)] = "Northline Ltd"
+    seller_address: Annotated[str, msgspec.Meta(max_length=500)] = (
+        "8 Harbor Row\nGalway H91 D2K4\nIreland"
+    )
+    seller_vat_id: Annotated[str, msgspec.Meta(max_length=40)] = "IE6388047V"
+    seller_email: Annotated[str, msgspec.Meta(max_length=254)] = "hello@northline.example"
+    invoice_prefix: SeriesPrefix = "INV"
+    credit_note_prefix: SeriesPrefix = "CRN"
+    packing_slip_prefix: SeriesPrefix = "PCK"
+
+    def __post_init__(self) -> None:
+        if self.time_zone != _UTC:
+            try:
+                ZoneInfo(self.time_zone)
+            except (KeyError, OSError, ValueError):
+                raise ValueError(f"{self.time_zone!r} is not a time zone") from None
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of the shop."""
+        return UTC if self.time_zone == _UTC else ZoneInfo(self.time_zone)
 
 
 class UnknownSetting(DomainError):

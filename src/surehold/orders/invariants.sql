@@ -257,3 +257,75 @@ SELECT orders.id, orders.number, orders.status, orders.placed_at
    AND NOT EXISTS (SELECT FROM payments
                     WHERE payments.order_id = orders.id
                       AND payments.review_reason IS NOT NULL);
+
+-- INV1: The documents of a series are numbered from 1 without a gap, as far as its counter says.
+SELECT series, counter.last_seq, issued.count, issued.last_seq AS last_issued
+  FROM document_series AS counter
+  FULL JOIN (
+        SELECT series, count(DISTINCT seq) AS count, min(seq) AS first_seq, max(seq) AS last_seq
+          FROM documents
+         GROUP BY series) AS issued
+ USING (series)
+ WHERE counter.last_seq IS DISTINCT FROM issued.last_seq
+    OR issued.count <> issued.last_seq
+    OR issued.first_seq <> 1;
+
+-- INV2: An invoice and a packing slip come to their order's total and tax, in its currency; what is
+-- written in any document comes to its sums.
+SELECT documents.id, documents.number, documents.total_minor, orders.total_minor AS ordered_minor,
+       written.net AS written_net, written.tax AS written_tax
+  FROM documents
+  JOIN orders ON orders.id = documents.order_id
+ CROSS JOIN LATERAL (
+        SELECT sum((part ->> 'net_minor')::bigint) AS net,
+               sum((part ->> 'tax_minor')::bigint) AS tax
+          FROM jsonb_array_elements(documents.content -> 'taxes') AS part) AS written
+ WHERE documents.currency <> orders.currency
+    OR written.net IS DISTINCT FROM documents.net_minor
+    OR written.tax IS DISTINCT FROM documents.tax_minor
+    OR (documents.kind <> 'credit_note'
+        AND (documents.total_minor, documents.tax_minor)
+            <> (orders.total_minor, orders.tax_minor));
+
+-- INV3: A credit note is for the amount of a refund that reached its order's buyer.
+SELECT documents.id, documents.number, documents.total_minor, refunds.state, refunds.amount_minor
+  FROM documents
+  LEFT JOIN refunds ON refunds.id = documents.refund_id
+ WHERE documents.kind = 'credit_note'
+   AND (refunds.state, refunds.order_id, refunds.amount_minor, refunds.currency)
+       IS DISTINCT FROM ('succeeded', documents.order_id, documents.total_minor,
+                         documents.currency);
+
+-- INV4: What was credited of an order was invoiced, net and tax alike.
+SELECT order_id, sum(net_minor) AS net_left, sum(tax_minor) AS tax_left
+  FROM (
+        SELECT order_id,
+               CASE kind WHEN 'invoice' THEN net_minor ELSE -net_minor END AS net_minor,
+               CASE kind WHEN 'invoice' THEN tax_minor ELSE -tax_minor END AS tax_minor
+          FROM documents
+         WHERE kind <> 'packing_slip') AS part
+ GROUP BY order_id
+HAVING sum(net_minor) < 0
+    OR sum(tax_minor) < 0;
+
+-- INV5: Only what was sold is invoiced or packed.
+SELECT documents.id, documents.number
+  FROM documents
+ WHERE NOT EXISTS (SELECT FROM ledger_journals
+                    WHERE ledger_journals.order_id = documents.order_id
+                      AND ledger_journals.kind = 'sale');
+
+-- INV6 (Q): Every sale has its invoice, and every refund of what was sold its credit note.
+SELECT journal.id, journal.kind, journal.order_id, journal.posted_at
+  FROM ledger_journals AS journal
+ WHERE (journal.kind = 'sale'
+        AND NOT EXISTS (SELECT FROM documents
+                         WHERE documents.order_id = journal.order_id
+                           AND documents.kind = 'invoice'))
+    OR (journal.kind = 'refund'
+        AND NOT EXISTS (SELECT FROM documents WHERE documents.refund_id = journal.reference)
+        AND EXISTS (SELECT FROM refunds
+                      JOIN ledger_journals AS sale
+                        ON sale.kind = 'sale'
+                       AND sale.reference = refunds.payment_id
+                     WHERE refunds.id = journal.reference));

@@ -27,6 +27,7 @@ from surehold.inventory.errors import ReservationNotFound
 from surehold.jobs import outbox
 from surehold.kernel.ids import OrderId
 from surehold.orders import queries as orders
+from surehold.orders.documents import commands as documents
 from surehold.orders.errors import OrderNotCancelable, OrderNotFound
 from surehold.orders.model import CancelReason
 from surehold.payments import commands as payments
@@ -119,6 +120,11 @@ async def report_abandoned_carts(checkout: Checkout) -> int:
     return len(silent)
 
 
+async def issue_documents(checkout: Checkout) -> int:
+    """Write down what was sold and what went back; returns how many documents."""
+    return await documents.issue_due(checkout.db, limit=BATCH)
+
+
 async def prune(checkout: Checkout) -> int:
     """Forget what is past its use: keys, quotes, facts, carts, wishes; returns how many."""
     async with checkout.db.transaction() as tx:
@@ -138,6 +144,7 @@ async def sweep(checkout: Checkout) -> Swept:
     checked = await check_due_payments(checkout)
     expired = await expire_reservations(checkout)
     canceled = await cancel_unpaid_orders(checkout)
+    issued = await issue_documents(checkout)
     pruned = await prune(checkout)
     return Swept(
         holds_expired=expired,
@@ -145,6 +152,7 @@ async def sweep(checkout: Checkout) -> Swept:
         operations_asked=asked,
         payments_checked=checked,
         webhooks_processed=webhooks,
+        documents_issued=issued,
         pruned=pruned,
     )
 

@@ -1,0 +1,180 @@
+"""Statements of documents. The order is locked first, its series' counter last."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from surehold.db import command, query
+from surehold.kernel.ids import OrderId, PaymentId, RefundId
+from surehold.orders.documents.model import Document, DocumentKind, DocumentSummary
+from surehold.payments.model import RefundState
+
+_COLUMNS: Final = """id, order_id, kind, refund_id, series, seq, number, language, currency,
+           net_minor, tax_minor, total_minor, content, issued_by, issued_at"""
+
+
+class SaleRow(msgspec.Struct, frozen=True):
+    """The first sale of an order, and the language of its buyer."""
+
+    language: str
+    payment_id: PaymentId
+    provider: str
+    sold_at: datetime
+
+
+FIND_SALE: Final = query(
+    """
+    /* orders.find_sale */
+    SELECT orders.language, payments.id AS payment_id, payments.provider,
+           journal.posted_at AS sold_at
+      FROM orders
+      JOIN ledger_journals AS journal
+        ON journal.order_id = orders.id
+       AND journal.kind = 'sale'
+      JOIN payments ON payments.id = journal.reference
+     WHERE orders.id = $1
+     ORDER BY journal.posted_at, journal.id
+     LIMIT 1
+    """,
+    SaleRow,
+)
+
+
+class RefundRow(msgspec.Struct, frozen=True):
+    """Money that went, or goes, back."""
+
+    order_id: OrderId
+    payment_id: PaymentId
+    state: RefundState
+    amount_minor: int
+
+
+FIND_REFUND: Final = query(
+    """
+    /* orders.find_refund */
+    SELECT order_id, payment_id, state, amount_minor
+      FROM refunds
+     WHERE id = $1
+    """,
+    RefundRow,
+)
+
+LIST_WHOLE: Final = query(
+    f"""
+    /* orders.list_whole_documents */
+    SELECT {_COLUMNS}
+      FROM documents
+     WHERE order_id = $1
+     ORDER BY id
+    """,
+    Document,
+)
+
+FIND_DOCUMENT: Final = query(
+    f"""
+    /* orders.find_document */
+    SELECT {_COLUMNS}
+      FROM documents
+     WHERE order_id = $1
+       AND id = $2
+    """,
+    Document,
+)
+
+LIST_DOCUMENTS: Final = query(
+    """
+    /* orders.list_documents */
+    SELECT id, kind, number, refund_id, language, currency, total_minor, issued_by, issued_at
+      FROM documents
+     WHERE order_id = $1
+     ORDER BY id
+    """,
+    DocumentSummary,
+)
+
+
+class NextRow(msgspec.Struct, frozen=True):
+    """The next place in a series, and the instant that goes with it."""
+
+    seq: int
+    issued_at: datetime
+
+
+# The row stays locked until the document is there. An instant never goes back within a series.
+TAKE_NUMBER: Final = query(
+    """
+    /* orders.take_document_number */
+    INSERT INTO document_series AS kept (series, last_seq, last_issued_at)
+    VALUES ($1, 1, $2)
+    ON CONFLICT (series) DO UPDATE
+       SET last_seq = kept.last_seq + 1,
+           last_issued_at = greatest(kept.last_issued_at, excluded.last_issued_at)
+    RETURNING last_seq AS seq, last_issued_at AS issued_at
+    """,
+    NextRow,
+)
+
+INSERT_DOCUMENT: Final = command(
+    """
+    /* orders.insert_document */
+    INSERT INTO documents
+           (id, order_id, kind, refund_id, series, seq, number, language, currency, net_minor,
+            tax_minor, total_minor, content, issued_by, issued_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    """
+)
+
+
+class DueRow(msgspec.Struct, frozen=True):
+    """A sale or a refund that has no document yet."""
+
+    order_id: OrderId
+    kind: DocumentKind
+    refund_id: RefundId | None
+
+
+# A journal is dated inside its transaction and seen at its end, so what is looked at begins a
+# while before what was covered; no transaction lasts as long.
+LIST_DUE: Final = query(
+    """
+    /* orders.list_due_documents */
+    SELECT journal.order_id,
+           CASE journal.kind WHEN 'sale' THEN 'invoice' ELSE 'credit_note' END AS kind,
+           CASE journal.kind WHEN 'refund' THEN journal.reference END AS refund_id
+      FROM ledger_journals AS journal
+     WHERE journal.posted_at >= coalesce(
+               (SELECT covered_until FROM document_progress), '-infinity')
+               - interval '10 minutes'
+       AND CASE journal.kind
+           WHEN 'sale' THEN NOT EXISTS (
+                SELECT FROM documents
+                 WHERE documents.order_id = journal.order_id
+                   AND documents.kind = 'invoice')
+           WHEN 'refund' THEN NOT EXISTS (
+                SELECT FROM documents
+                 WHERE documents.refund_id = journal.reference)
+                AND EXISTS (
+                SELECT FROM refunds
+                  JOIN ledger_journals AS sale
+                    ON sale.kind = 'sale'
+                   AND sale.reference = refunds.payment_id
+                 WHERE refunds.id = journal.reference)
+           ELSE false END
+     ORDER BY journal.posted_at, journal.id
+     LIMIT $1
+    """,
+    DueRow,
+)
+
+COVER: Final = command(
+    """
+    /* orders.cover_documents */
+    INSERT INTO document_progress AS kept (covered_until)
+    VALUES ($1)
+    ON CONFLICT (is_only) DO UPDATE
+       SET covered_until = greatest(kept.covered_until, excluded.covered_until)
+    """
+)
