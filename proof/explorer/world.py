@@ -40,7 +40,8 @@ FRESH_EVERY: Final = 50
 #: What schedules write; what is sold stays.
 _EMPTY: Final = """
     /* proof.empty */
-    TRUNCATE stock_levels, stock_movements, reservations, allocations, orders, order_lines,
+    TRUNCATE documents, document_series, document_progress, stock_levels, stock_movements,
+             reservations, allocations, orders, order_lines,
              order_events, payments, payment_operations, payment_events, refunds, ledger_journals,
              ledger_entries, webhook_events, idempotency_keys, outbox, carts, cart_lines,
              cart_tokens, cart_saved_lines, cart_contacts

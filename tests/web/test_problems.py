@@ -28,7 +28,7 @@ def test_protocol_refusals_have_codes_of_their_own() -> None:
     found = problems.ProtocolRefusal.__subclasses__()
     codes = [kind.code for kind in found]
 
-    assert len(set(codes)) == len(codes) == 10
+    assert len(set(codes)) == len(codes) == 11
     assert not set(codes) & {kind.code for kind in DomainError.__subclasses__()}
 
 

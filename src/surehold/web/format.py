@@ -23,7 +23,7 @@ from surehold.kernel.money import Money, exponent, to_major
 FALLBACK: Final = Locale("en")
 #: Below this age an instant is told as "4 min ago", from it on as a date and time.
 RELATIVE_UNTIL: Final = timedelta(hours=24)
-_CODE_MEETS_DIGIT: Final = re.compile(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
+_CODE_MEETS_DIGIT: Final = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 _HYPHEN: Final = "-"
 _MINUS: Final = "\N{MINUS SIGN}"
 

@@ -86,6 +86,8 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     answer: Any = None
     answer_type: str = JSON
     answer_example: Any = None
+    #: Other forms of the same answer, as text, by ``Accept``.
+    also_types: tuple[str, ...] = ()
     status: int = 200
     #: Other statuses with the same shape, and when they come.
     also: dict[int, str] = {}
@@ -168,7 +170,15 @@ def template_of(path: str) -> str:
 def build_document(app: Litestar, *, base_url: str, store_name: str) -> bytes:
     """The whole document as JSON."""
     routes = [(template_of(path), method, said) for path, method, said in routes_of(app) if said]
-    types = [Problem, *(kind for *_, said in routes for kind in (said.body, said.answer) if kind)]
+    types = [
+        Problem,
+        *(
+            kind
+            for *_, said in routes
+            for kind in (said.body, said.answer)
+            if kind not in {None, bytes}
+        ),
+    ]
     _, schemas = msgspec.json.schema_components(types, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for path, method, said in sorted(routes, key=lambda route: (route[0], route[1])):
@@ -272,16 +282,19 @@ def _parameters(path: str, said: Described) -> Iterator[dict[str, Any]]:
 
 
 def _success(said: Described) -> dict[str, Any]:
-    about = python_inspect.getdoc(said.answer) if isinstance(said.answer, type) else None
+    is_named = isinstance(said.answer, type) and said.answer is not bytes
+    about = python_inspect.getdoc(said.answer) if is_named else None
     response: dict[str, Any] = {
         "description": (about or said.summary).partition("\n")[0],
         "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
     }
     if said.answer is not None:
-        content: dict[str, Any] = {"schema": _schema(said.answer)}
+        # Bytes that are no text have no schema in OpenAPI 3.1; their media type says it all.
+        content: dict[str, Any] = {} if said.answer is bytes else {"schema": _schema(said.answer)}
         if said.answer_example is not None:
             content["example"] = said.answer_example
-        response["content"] = {said.answer_type: content}
+        also = {kind: {"schema": {"type": "string"}} for kind in said.also_types}
+        response["content"] = {said.answer_type: content, **also}
     return response
 
 

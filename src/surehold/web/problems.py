@@ -5,6 +5,7 @@ ProtocolRefusal                what is wrong with the request as HTTP, before an
 ├── BadRequest                 400
 ├── RouteNotFound              404
 ├── MethodNotAllowed           405
+├── NotAcceptable              406
 ├── BodyTooSlow                408
 ├── BodyTooLarge               413
 ├── UnsupportedMediaType       415
@@ -93,6 +94,14 @@ class MethodNotAllowed(ProtocolRefusal):
     status = 405
     code = "method_not_allowed"
     title = "This address does not take this method"
+
+
+class NotAcceptable(ProtocolRefusal):
+    """It can be had in none of the forms that ``Accept`` names."""
+
+    status = 406
+    code = "not_acceptable"
+    title = "Not available in this form"
 
 
 class BodyTooSlow(ProtocolRefusal):
