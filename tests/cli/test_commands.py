@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 import subprocess
 import sys
 import time
@@ -148,6 +149,28 @@ def test_settings_are_listed_and_changed(run: Run, store: str) -> None:
     assert found["tax_rate"] == "0.19"
     assert found["shipping_standard"] == {"USD": 700}
     assert run("verify").code == 0
+
+
+def test_the_catalog_goes_out_and_comes_in_again(run: Run, store: str, tmp_path: Path) -> None:
+    assert run("seed").code == 0
+    file = tmp_path / "products.csv"
+    assert run("catalog", "export", str(file)).code == 0
+    text = file.read_bytes().decode()
+
+    same = json.loads(run("catalog", "import", str(file), "--json").out)
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("product,sku,colour\nlamp!,X,red\n", encoding="utf-8")
+    refused, missing = (
+        run("catalog", "import", str(wrong), "--dry-run"),
+        run("catalog", "import", "x"),
+    )
+
+    assert (same["change_count"], same["problem_count"]) == (0, 0)
+    assert same["row_count"] == text.count("\r\n") - 1
+    assert run("catalog", "export").out == text
+    assert (refused.code, missing.code) == (1, 2)
+    assert "There is no such column." in refused.out
+    assert "5 problems." in refused.out
 
 
 @pytest.mark.parametrize(

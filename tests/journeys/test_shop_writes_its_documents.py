@@ -1,4 +1,4 @@
-"""A buyer pays and reads the invoice; staff print the packing slip, cancel, and the note follows."""
+"""A buyer pays and reads the invoice; staff print the packing slip, cancel; the note follows."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import enum
 
 import msgspec
 
+from surehold.kernel.csv_table import CellProblem
 from surehold.kernel.ids import CategoryId, ProductId, VariantId, VendorId
 
 
@@ -146,6 +147,7 @@ class NewVariant(msgspec.Struct, frozen=True):
     prices: dict[str, int]
     options: tuple[str, ...] = ()
     weight_grams: int = 0
+    is_active: bool = True
 
 
 class NewProduct(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,3 +171,87 @@ class AddedProduct(msgspec.Struct, frozen=True):
 
     product_id: ProductId
     variant_ids: tuple[VariantId, ...]
+
+
+class StoredVariant(msgspec.Struct, frozen=True):
+    """A variant as it stands, for whoever changes it. ``prices`` are minor units by currency."""
+
+    id: VariantId
+    sku: str
+    position: int
+    options: tuple[str, ...]
+    weight_grams: int
+    is_active: bool
+    prices: dict[str, int]
+
+
+class StoredProduct(msgspec.Struct, frozen=True):
+    """A product as it stands, for whoever changes it; every variant, sold or not, in order."""
+
+    id: ProductId
+    slug: str
+    name: str
+    vendor_slug: str
+    status: ProductStatus
+    fact: str
+    description: str
+    option_names: tuple[str, ...]
+    category_slugs: tuple[str, ...]
+    variants: tuple[StoredVariant, ...]
+
+
+class ChangedVariant(msgspec.Struct, frozen=True):
+    """What a variant of a known product becomes; its stock code stays."""
+
+    id: VariantId
+    options: tuple[str, ...]
+    weight_grams: int
+    is_active: bool
+    prices: dict[str, int]
+
+
+class ChangedProduct(msgspec.Struct, frozen=True, kw_only=True):
+    """What a known product becomes. Variants that are not named stay as they are."""
+
+    id: ProductId
+    name: str
+    vendor_id: VendorId
+    status: ProductStatus
+    fact: str
+    description: str
+    option_names: tuple[str, ...]
+    category_ids: tuple[CategoryId, ...]
+    variants: tuple[ChangedVariant, ...] = ()
+    #: Variants to add, each with its position.
+    new_variants: tuple[tuple[int, NewVariant], ...] = ()
+
+
+class ImportChange(msgspec.Struct, frozen=True):
+    """One thing that an import does: a cell that becomes another, or something new.
+
+    ``kind`` is product_created, variant_created or changed; only the last has a column.
+    """
+
+    row: int
+    product: str
+    sku: str | None
+    kind: str
+    column: str | None = None
+    before: str | None = None
+    after: str | None = None
+
+
+class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import did, or would do. ``changes`` and ``problems`` list the first thousand."""
+
+    is_dry_run: bool
+    row_count: int
+    products_created: int = 0
+    products_changed: int = 0
+    products_unchanged: int = 0
+    variants_created: int = 0
+    variants_changed: int = 0
+    change_count: int = 0
+    changes: tuple[ImportChange, ...] = ()
+    problem_count: int = 0
+    problems: tuple[CellProblem, ...] = ()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Final
 
-from surehold.catalog import sql
+from surehold.catalog import sql, table
 from surehold.catalog.errors import CategoryNotFound, ProductNotFound, VendorNotFound
 from surehold.catalog.model import (
     CatalogCounts,
     Category,
     ProductDetail,
     Sellable,
+    StoredProduct,
     Variant,
     Vendor,
 )
-from surehold.db import Connection
+from surehold.db import Connection, Database, Transaction
+from surehold.kernel.csv_table import write_rows
 from surehold.kernel.ids import ProductId, VariantId
+
+#: Whole products that are read at a time.
+_PAGE: Final = 500
 
 
 async def list_sellable(
@@ -107,3 +113,46 @@ async def get_vendor(connection: Connection, *, slug: str) -> Vendor:
 async def count(connection: Connection) -> CatalogCounts:
     """How much there is of everything."""
     return await connection.one(sql.COUNT)
+
+
+async def list_stored(connection: Connection, *, slugs: Sequence[str]) -> dict[str, StoredProduct]:
+    """Products as they stand, by slug."""
+    found: dict[str, StoredProduct] = {}
+    for start in range(0, len(slugs), _PAGE):
+        rows = await connection.all(sql.LIST_STORED, list(slugs[start : start + _PAGE]))
+        found.update((row.slug, row) for row in rows)
+    return found
+
+
+async def lock_stored(tx: Transaction, *, slugs: Sequence[str]) -> dict[str, StoredProduct]:
+    """Products as they stand, by slug, locked until the end of the transaction."""
+    await tx.all(sql.LOCK_PRODUCTS, list(slugs))
+    return await list_stored(tx, slugs=slugs)
+
+
+async def page_stored(
+    connection: Connection, *, after: str, limit: int
+) -> tuple[StoredProduct, ...]:
+    """Every product, drafts and archived ones included, by slug: those after one, so many."""
+    return tuple(await connection.all(sql.PAGE_STORED, after, limit))
+
+
+async def list_currencies(connection: Connection) -> tuple[str, ...]:
+    """The currencies that anything has a price in."""
+    return tuple(row.currency for row in await connection.all(sql.LIST_CURRENCIES))
+
+
+async def export_products(db: Database) -> AsyncIterator[str]:
+    """The catalog as CSV, a page at a time: no connection is held while somebody reads slowly."""
+    async with db.connection() as connection:
+        currencies = await list_currencies(connection)
+    yield write_rows([table.header(currencies)])
+    after = ""
+    while True:
+        async with db.connection() as connection:
+            products = await page_stored(connection, after=after, limit=_PAGE)
+        if products:
+            yield write_rows(row for one in products for row in table.rows_of(one, currencies))
+        if len(products) < _PAGE:
+            return
+        after = products[-1].slug

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
-from surehold.catalog.model import CatalogCounts, Category, ProductDetail, Sellable, Vendor
+from surehold.catalog.model import (
+    CatalogCounts,
+    Category,
+    ProductDetail,
+    Sellable,
+    StoredProduct,
+    Vendor,
+)
 from surehold.db import command, query
 from surehold.kernel.ids import CategoryId, ProductId, VariantId, VendorId
 
@@ -216,11 +224,12 @@ INSERT_IMAGES: Final = command(
 INSERT_VARIANTS: Final = query(
     """
     /* catalog.insert_variants */
-    INSERT INTO variants (id, product_id, sku, position, options, weight_grams)
+    INSERT INTO variants (id, product_id, sku, position, options, weight_grams, is_active)
     SELECT id, product_id, sku, position, ARRAY(SELECT jsonb_array_elements_text(options)),
-           weight_grams
-      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::jsonb[], $6::int[])
-           AS new (id, product_id, sku, position, options, weight_grams)
+           weight_grams, is_active
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::jsonb[], $6::int[],
+                  $7::boolean[])
+           AS new (id, product_id, sku, position, options, weight_grams, is_active)
     ON CONFLICT (sku) DO NOTHING
     RETURNING sku AS name
     """,
@@ -268,4 +277,195 @@ KNOWN_CATEGORIES: Final = query(
      WHERE id = ANY($1::uuid[])
     """,
     KnownCategoryRow,
+)
+
+
+class SlugRow(msgspec.Struct, frozen=True):
+    """A vendor or a category by the name that people type."""
+
+    id: UUID
+    slug: str
+
+
+VENDORS_BY_SLUG: Final = query(
+    """
+    /* catalog.vendors_by_slug */
+    SELECT id, slug
+      FROM vendors
+     WHERE slug = ANY($1::text[])
+    """,
+    SlugRow,
+)
+
+CATEGORIES_BY_SLUG: Final = query(
+    """
+    /* catalog.categories_by_slug */
+    SELECT id, slug
+      FROM categories
+     WHERE slug = ANY($1::text[])
+    """,
+    SlugRow,
+)
+
+
+class ProductIdRow(msgspec.Struct, frozen=True):
+    """One product's id."""
+
+    id: ProductId
+
+
+# Whoever changes products takes this lock first, in id order.
+LOCK_PRODUCTS: Final = query(
+    """
+    /* catalog.lock_products */
+    SELECT id
+      FROM products
+     WHERE slug = ANY($1::text[])
+     ORDER BY id
+       FOR NO KEY UPDATE
+    """,
+    ProductIdRow,
+)
+
+_STORED: Final = """products.id, products.slug, products.name, vendors.slug AS vendor_slug,
+           products.status, products.fact, products.description,
+           to_jsonb(products.option_names) AS option_names,
+           (SELECT coalesce(jsonb_agg(categories.slug ORDER BY categories.slug), '[]')
+              FROM product_categories
+              JOIN categories ON categories.id = product_categories.category_id
+             WHERE product_categories.product_id = products.id) AS category_slugs,
+           (SELECT coalesce(
+                       jsonb_agg(
+                           jsonb_build_object(
+                               'id', variants.id, 'sku', variants.sku,
+                               'position', variants.position, 'options', variants.options,
+                               'weight_grams', variants.weight_grams,
+                               'is_active', variants.is_active,
+                               'prices', (
+                                    SELECT coalesce(
+                                               jsonb_object_agg(currency, amount_minor), '{}')
+                                      FROM variant_prices
+                                     WHERE variant_prices.variant_id = variants.id))
+                           ORDER BY variants.position, variants.id),
+                       '[]')
+              FROM variants
+             WHERE variants.product_id = products.id) AS variants"""
+
+LIST_STORED: Final = query(
+    f"""
+    /* catalog.list_stored */
+    SELECT {_STORED}
+      FROM products
+      JOIN vendors ON vendors.id = products.vendor_id
+     WHERE products.slug = ANY($1::text[])
+     ORDER BY products.slug
+    """,
+    StoredProduct,
+)
+
+# The whole catalog, a page at a time along the unique index of slugs.
+PAGE_STORED: Final = query(
+    f"""
+    /* catalog.page_stored */
+    SELECT {_STORED}
+      FROM products
+      JOIN vendors ON vendors.id = products.vendor_id
+     WHERE products.slug > $1
+     ORDER BY products.slug
+     LIMIT $2
+    """,
+    StoredProduct,
+)
+
+
+class CurrencyRow(msgspec.Struct, frozen=True):
+    """A currency that something is sold in."""
+
+    currency: str
+
+
+LIST_CURRENCIES: Final = query(
+    """
+    /* catalog.list_currencies */
+    SELECT DISTINCT currency
+      FROM variant_prices
+     ORDER BY currency
+    """,
+    CurrencyRow,
+)
+
+
+class SkuOwnerRow(msgspec.Struct, frozen=True):
+    """Which product a stock code belongs to."""
+
+    sku: str
+    slug: str
+
+
+SKU_OWNERS: Final = query(
+    """
+    /* catalog.sku_owners */
+    SELECT variants.sku, products.slug
+      FROM variants
+      JOIN products ON products.id = variants.product_id
+     WHERE variants.sku = ANY($1::text[])
+    """,
+    SkuOwnerRow,
+)
+
+UPDATE_PRODUCTS: Final = command(
+    """
+    /* catalog.update_products */
+    UPDATE products
+       SET vendor_id = changed.vendor_id,
+           name = changed.name,
+           fact = changed.fact,
+           description = changed.description,
+           option_names = ARRAY(SELECT jsonb_array_elements_text(changed.option_names)),
+           status = changed.status,
+           updated_at = store_now()
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[],
+                  $7::text[])
+           AS changed (id, vendor_id, name, fact, description, option_names, status)
+     WHERE products.id = changed.id
+    """
+)
+
+DELETE_PRODUCT_CATEGORIES: Final = command(
+    """
+    /* catalog.delete_product_categories */
+    DELETE FROM product_categories
+     WHERE product_id = ANY($1::uuid[])
+    """
+)
+
+# Two variants may swap their options: each first takes one that nobody else can have.
+FREE_OPTIONS: Final = command(
+    """
+    /* catalog.free_options */
+    UPDATE variants
+       SET options = ARRAY[id::text]
+     WHERE id = ANY($1::uuid[])
+    """
+)
+
+UPDATE_VARIANTS: Final = command(
+    """
+    /* catalog.update_variants */
+    UPDATE variants
+       SET options = ARRAY(SELECT jsonb_array_elements_text(changed.options)),
+           weight_grams = changed.weight_grams,
+           is_active = changed.is_active
+      FROM unnest($1::uuid[], $2::jsonb[], $3::int[], $4::boolean[])
+           AS changed (id, options, weight_grams, is_active)
+     WHERE variants.id = changed.id
+    """
+)
+
+DELETE_PRICES: Final = command(
+    """
+    /* catalog.delete_prices */
+    DELETE FROM variant_prices
+     WHERE variant_id = ANY($1::uuid[])
+    """
 )

@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "seed": _Place("store", "commands", "Fill an empty store with the demo catalog."),
     "verify": _Place("store", "commands", "Prove that stock, money and histories agree."),
     "doctor": _Place("doctor", "commands", "Check settings, database, providers and data."),
+    "catalog": _Place("catalog", "group", "Bring products in and out as CSV."),
     "settings": _Place("settings", "group", "See and change the shop's settings."),
     "db": _Place("databases", "group", "Look after the database."),
 }

@@ -26,6 +26,7 @@ from surehold.web.api import (
     cart,
     cart_return,
     catalog,
+    catalog_csv,
     checkout_route,
     countries,
     documents,
@@ -73,6 +74,7 @@ def create_web(
         API,
         route_handlers=[
             *catalog.HANDLERS,
+            *catalog_csv.HANDLERS,
             *cart.HANDLERS,
             *cart_return.HANDLERS,
             *wishlist.HANDLERS,

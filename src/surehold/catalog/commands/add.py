@@ -1,4 +1,4 @@
-"""Everything that changes the catalog. Each of these joins its caller's transaction."""
+"""Adding vendors, categories and products. Each joins its caller's transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from surehold.catalog import rules, sql
 from surehold.catalog.errors import CategoryNotFound, SkuTaken, SlugTaken, VendorNotFound
-from surehold.catalog.model import AddedProduct, NewProduct
+from surehold.catalog.model import AddedProduct, NewProduct, NewVariant
 from surehold.db import Transaction
 from surehold.kernel.errors import InvalidInput
 from surehold.kernel.ids import CategoryId, ProductId, VariantId, VendorId, new_id
@@ -151,13 +151,26 @@ async def _insert_images(
 async def _insert_variants(
     tx: Transaction, products: Sequence[NewProduct], added: Sequence[AddedProduct]
 ) -> None:
-    variants = [
-        (variant_id, row.product_id, position, variant)
-        for product, row in zip(products, added, strict=True)
-        for position, (variant_id, variant) in enumerate(
-            zip(row.variant_ids, product.variants, strict=True)
-        )
-    ]
+    await insert_variants(
+        tx,
+        [
+            (variant_id, row.product_id, position, variant)
+            for product, row in zip(products, added, strict=True)
+            for position, (variant_id, variant) in enumerate(
+                zip(row.variant_ids, product.variants, strict=True)
+            )
+        ],
+    )
+
+
+async def insert_variants(
+    tx: Transaction, variants: Sequence[tuple[VariantId, ProductId, int, NewVariant]]
+) -> None:
+    """Add variants with their prices: id, product, position and what is sold.
+
+    Raises:
+        SkuTaken: Lists every stock code that is taken.
+    """
     skus = [variant.sku for _, _, _, variant in variants]
     inserted = await tx.all(
         sql.INSERT_VARIANTS,
@@ -167,6 +180,7 @@ async def _insert_variants(
         [position for _, _, position, _ in variants],
         [variant.options for _, _, _, variant in variants],
         [variant.weight_grams for _, _, _, variant in variants],
+        [variant.is_active for _, _, _, variant in variants],
     )
     _require_all(skus, inserted, SkuTaken)
     prices = [

@@ -1,0 +1,78 @@
+"""Changing products that are there: by an import, and in the back office."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from surehold.catalog import sql
+from surehold.catalog.commands.add import insert_variants
+from surehold.catalog.model import ChangedProduct
+from surehold.db import Transaction
+from surehold.kernel.ids import VariantId, new_id
+
+
+async def change_products(tx: Transaction, *, changes: Sequence[ChangedProduct]) -> None:
+    """Write what locked products become, each whole; doing it twice changes nothing more.
+
+    The caller holds their locks (``queries.lock_stored``) and has checked them
+    (``rules.product_faults``): this looks at nothing.
+
+    Raises:
+        SkuTaken: A variant to add has a stock code that somebody has taken meanwhile.
+    """
+    if not changes:
+        return
+    ids = [row.id for row in changes]
+    await tx.run(
+        sql.UPDATE_PRODUCTS,
+        ids,
+        [row.vendor_id for row in changes],
+        [row.name for row in changes],
+        [row.fact for row in changes],
+        [row.description for row in changes],
+        [row.option_names for row in changes],
+        [row.status.value for row in changes],
+    )
+    links = [(category_id, row.id) for row in changes for category_id in row.category_ids]
+    await tx.run(sql.DELETE_PRODUCT_CATEGORIES, ids)
+    await tx.run(
+        sql.INSERT_PRODUCT_CATEGORIES,
+        [category_id for category_id, _ in links],
+        [product_id for _, product_id in links],
+    )
+    await _change_variants(tx, changes)
+    await insert_variants(
+        tx,
+        [
+            (VariantId(new_id()), row.id, position, variant)
+            for row in changes
+            for position, variant in row.new_variants
+        ],
+    )
+
+
+async def _change_variants(tx: Transaction, changes: Sequence[ChangedProduct]) -> None:
+    variants = [variant for row in changes for variant in row.variants]
+    if not variants:
+        return
+    ids = [variant.id for variant in variants]
+    prices = [
+        (variant.id, currency, amount_minor)
+        for variant in variants
+        for currency, amount_minor in variant.prices.items()
+    ]
+    await tx.run(sql.FREE_OPTIONS, ids)
+    await tx.run(
+        sql.UPDATE_VARIANTS,
+        ids,
+        [variant.options for variant in variants],
+        [variant.weight_grams for variant in variants],
+        [variant.is_active for variant in variants],
+    )
+    await tx.run(sql.DELETE_PRICES, ids)
+    await tx.run(
+        sql.INSERT_PRICES,
+        [variant_id for variant_id, _, _ in prices],
+        [currency for _, currency, _ in prices],
+        [amount_minor for _, _, amount_minor in prices],
+    )
