@@ -16,7 +16,11 @@ from surehold.cli import environment
 from surehold.cli.console import ExitCode, Failure, aside, out, say_json, say_table
 from surehold.config import Config
 
-group = typer.Typer(no_args_is_help=True, help="Bring products in and out as CSV.")
+group = typer.Typer(
+    no_args_is_help=True,
+    help="Bring products in and out as CSV.",
+    epilog="Example: surehold catalog import products.csv --dry-run",
+)
 
 
 @group.command(name="import", epilog="Example: surehold catalog import products.csv --dry-run")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import jinja2
-from markupsafe import Markup
 
 from surehold.web.documents.sheet import Sheet
 
@@ -28,5 +27,4 @@ POLICY: Final = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestor
 
 def render(sheet: Sheet) -> bytes:
     """A document as HTML."""
-    style = Markup(_STYLE)  # noqa: S704 - a file of this package
-    return _ENVIRONMENT.get_template("document.html").render(sheet=sheet, style=style).encode()
+    return _ENVIRONMENT.get_template("document.html").render(sheet=sheet, style=_STYLE).encode()
