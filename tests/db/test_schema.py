@@ -12,6 +12,7 @@ import asyncpg
 from surehold.cart.model import ContactState
 from surehold.catalog.model import ProductStatus
 from surehold.inventory.model import ReservationState
+from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import FulfillmentStatus, OrderStatus, PaymentStatus
 from surehold.payments.model import (
     OperationKind,
@@ -38,6 +39,7 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("reservations", "state"): ReservationState,
     ("webhook_events", "state"): WebhookState,
     ("cart_contacts", "state"): ContactState,
+    ("documents", "kind"): DocumentKind,
 }
 #: Lists whose values the code writes as words in statements, so that there is no enum to compare.
 WORDS: Final = {
