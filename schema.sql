@@ -136,6 +136,16 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION refuse_redemption_revival()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'redemption % has ended', OLD.id
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION refuse_reservation_revival()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -153,6 +163,17 @@ CREATE OR REPLACE FUNCTION store_now()
 AS $function$
     SELECT clock_timestamp()
          + coalesce(nullif(current_setting('surehold.clock_shift', true), ''), '0')::interval
+$function$;
+
+CREATE OR REPLACE FUNCTION turn_price_book()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO price_book (version) VALUES (gen_random_uuid())
+    ON CONFLICT (is_only) DO UPDATE SET version = excluded.version;
+    RETURN NULL;
+END
 $function$;
 
 CREATE TABLE allocations (
@@ -234,7 +255,9 @@ CREATE TABLE carts (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     buyer_id uuid,
+    coupon_code text,
     CONSTRAINT carts_pkey PRIMARY KEY (id),
+    CONSTRAINT carts_coupon_code_check CHECK (coupon_code ~ '^[A-Z0-9_-]{1,50}$'::text),
     CONSTRAINT carts_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text)
 );
 CREATE UNIQUE INDEX carts_buyer ON carts USING btree (buyer_id) WHERE buyer_id IS NOT NULL;
@@ -253,6 +276,46 @@ CREATE TABLE categories (
     CONSTRAINT categories_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES categories(id)
 );
 CREATE INDEX categories_parent ON categories USING btree (parent_id);
+CREATE TRIGGER categories_turn AFTER DELETE OR UPDATE OF parent_id ON categories FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
+
+CREATE TABLE coupon_redemptions (
+    id uuid NOT NULL,
+    coupon_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    buyer text NOT NULL,
+    redeemed_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    end_reason text,
+    CONSTRAINT coupon_redemptions_pkey PRIMARY KEY (id),
+    CONSTRAINT coupon_redemptions_buyer_check CHECK (buyer <> ''::text),
+    CONSTRAINT coupon_redemptions_check CHECK ((ended_at IS NULL) = (end_reason IS NULL))
+);
+CREATE INDEX coupon_redemptions_buyer ON coupon_redemptions USING btree (coupon_id, buyer) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX coupon_redemptions_live ON coupon_redemptions USING btree (order_id) WHERE ended_at IS NULL;
+CREATE INDEX coupon_redemptions_order ON coupon_redemptions USING btree (order_id);
+CREATE TRIGGER coupon_redemptions_end_once BEFORE UPDATE ON coupon_redemptions FOR EACH ROW WHEN (old.ended_at IS NOT NULL) EXECUTE FUNCTION refuse_redemption_revival();
+
+CREATE TABLE coupons (
+    id uuid NOT NULL,
+    promotion_id uuid NOT NULL,
+    code text NOT NULL,
+    limit_total integer,
+    limit_per_buyer integer,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    is_active boolean NOT NULL,
+    used integer NOT NULL DEFAULT 0,
+    CONSTRAINT coupons_pkey PRIMARY KEY (id),
+    CONSTRAINT coupons_one_per_code UNIQUE (code),
+    CONSTRAINT coupons_promotion_id_fkey FOREIGN KEY (promotion_id) REFERENCES promotions(id),
+    CONSTRAINT coupons_check CHECK (starts_at < ends_at),
+    CONSTRAINT coupons_code_check CHECK (code ~ '^[A-Z0-9_-]{1,50}$'::text),
+    CONSTRAINT coupons_limit_per_buyer_check CHECK (limit_per_buyer >= 1),
+    CONSTRAINT coupons_limit_total_check CHECK (limit_total >= 0),
+    CONSTRAINT coupons_used_check CHECK (used >= 0),
+    CONSTRAINT coupons_used_within_limit CHECK (used <= limit_total)
+) WITH (fillfactor=70);
+CREATE INDEX coupons_promotion ON coupons USING btree (promotion_id);
 
 CREATE TABLE document_progress (
     is_only boolean NOT NULL DEFAULT true,
@@ -399,6 +462,7 @@ CREATE TABLE order_lines (
     CONSTRAINT order_lines_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
     CONSTRAINT order_lines_check CHECK (total_minor = (quantity * unit_price_minor)),
     CONSTRAINT order_lines_check1 CHECK (gross_minor = (net_minor + tax_minor)),
+    CONSTRAINT order_lines_check2 CHECK (discount_minor <= total_minor),
     CONSTRAINT order_lines_discount_minor_check CHECK (discount_minor >= 0),
     CONSTRAINT order_lines_net_minor_check CHECK (net_minor >= 0),
     CONSTRAINT order_lines_quantity_check CHECK (quantity > 0),
@@ -445,8 +509,11 @@ CREATE TABLE orders (
     change_reason text NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     language text NOT NULL DEFAULT 'en'::text,
+    coupon_code text,
+    adjustments jsonb NOT NULL DEFAULT '[]'::jsonb,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT orders_number_key UNIQUE (number),
+    CONSTRAINT orders_adjustments_check CHECK (jsonb_typeof(adjustments) = 'array'::text),
     CONSTRAINT orders_check CHECK (shipping_tax_minor >= 0 AND shipping_tax_minor <= tax_minor),
     CONSTRAINT orders_check1 CHECK ((canceled_at IS NULL) = (cancel_reason IS NULL)),
     CONSTRAINT orders_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
@@ -627,6 +694,24 @@ CREATE TABLE pgqueuer_statistics (
 );
 CREATE UNIQUE INDEX pgqueuer_statistics_unique_count ON pgqueuer_statistics USING btree (priority, date_trunc('sec'::text, timezone('UTC'::text, created)), status, entrypoint);
 
+CREATE TABLE price_book (
+    is_only boolean NOT NULL DEFAULT true,
+    version uuid NOT NULL,
+    CONSTRAINT price_book_pkey PRIMARY KEY (is_only),
+    CONSTRAINT price_book_is_only_check CHECK (is_only)
+);
+
+CREATE TABLE price_book_changes (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    content jsonb NOT NULL,
+    changed_by text NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT price_book_changes_pkey PRIMARY KEY (id)
+);
+CREATE TRIGGER price_book_changes_append_only BEFORE DELETE OR UPDATE ON price_book_changes FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TABLE product_categories (
     category_id uuid NOT NULL,
     product_id uuid NOT NULL,
@@ -635,6 +720,7 @@ CREATE TABLE product_categories (
     CONSTRAINT product_categories_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id)
 );
 CREATE INDEX product_categories_product ON product_categories USING btree (product_id);
+CREATE TRIGGER product_categories_turn AFTER INSERT OR DELETE OR UPDATE ON product_categories FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
 
 CREATE TABLE product_images (
     product_id uuid NOT NULL,
@@ -672,6 +758,37 @@ CREATE INDEX products_by_name ON products USING btree (name, id) WHERE status = 
 CREATE INDEX products_newest ON products USING btree (created_at DESC, id DESC) WHERE status = 'active'::text;
 CREATE INDEX products_search ON products USING gin (search);
 CREATE INDEX products_vendor ON products USING btree (vendor_id);
+
+CREATE TABLE promotions (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    effect text NOT NULL,
+    rate numeric,
+    amounts jsonb NOT NULL DEFAULT '{}'::jsonb,
+    buy_quantity integer,
+    get_quantity integer,
+    minimums jsonb NOT NULL DEFAULT '{}'::jsonb,
+    product_ids uuid[] NOT NULL DEFAULT '{}'::uuid[],
+    category_ids uuid[] NOT NULL DEFAULT '{}'::uuid[],
+    variant_ids uuid[] NOT NULL DEFAULT '{}'::uuid[],
+    priority integer NOT NULL DEFAULT 0,
+    is_stackable boolean NOT NULL,
+    is_automatic boolean NOT NULL,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    is_active boolean NOT NULL,
+    CONSTRAINT promotions_pkey PRIMARY KEY (id),
+    CONSTRAINT promotions_buy_quantity_check CHECK (buy_quantity >= 1),
+    CONSTRAINT promotions_check CHECK (starts_at < ends_at),
+    CONSTRAINT promotions_check1 CHECK ((rate IS NOT NULL) = (effect = ANY (ARRAY['percent'::text, 'buy_x_get_y'::text]))),
+    CONSTRAINT promotions_check2 CHECK ((amounts <> '{}'::jsonb) = (effect = 'fixed'::text)),
+    CONSTRAINT promotions_check3 CHECK ((buy_quantity IS NOT NULL AND get_quantity IS NOT NULL) = (effect = 'buy_x_get_y'::text)),
+    CONSTRAINT promotions_effect_check CHECK (effect = ANY (ARRAY['percent'::text, 'fixed'::text, 'free_shipping'::text, 'buy_x_get_y'::text])),
+    CONSTRAINT promotions_get_quantity_check CHECK (get_quantity >= 1),
+    CONSTRAINT promotions_name_check CHECK (name <> ''::text),
+    CONSTRAINT promotions_rate_check CHECK (rate > 0::numeric AND rate <= 1::numeric)
+);
+CREATE TRIGGER promotions_turn AFTER INSERT OR DELETE OR UPDATE ON promotions FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
 
 CREATE TABLE quotes (
     id uuid NOT NULL,
@@ -766,6 +883,73 @@ CREATE TABLE settings (
     CONSTRAINT settings_pkey PRIMARY KEY (key)
 );
 
+CREATE TABLE shipping_methods (
+    id uuid NOT NULL,
+    zone_id uuid NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    basis text NOT NULL,
+    max_value bigint,
+    free_from jsonb NOT NULL DEFAULT '{}'::jsonb,
+    "position" integer NOT NULL DEFAULT 0,
+    is_active boolean NOT NULL,
+    CONSTRAINT shipping_methods_pkey PRIMARY KEY (id),
+    CONSTRAINT shipping_methods_one_per_zone UNIQUE (zone_id, code),
+    CONSTRAINT shipping_methods_zone_id_fkey FOREIGN KEY (zone_id) REFERENCES shipping_zones(id),
+    CONSTRAINT shipping_methods_basis_check CHECK (basis = ANY (ARRAY['weight'::text, 'price'::text, 'count'::text])),
+    CONSTRAINT shipping_methods_code_check CHECK (code ~ '^[A-Za-z0-9_-]{1,50}$'::text),
+    CONSTRAINT shipping_methods_kind_check CHECK (kind = ANY (ARRAY['delivery'::text, 'pickup'::text])),
+    CONSTRAINT shipping_methods_max_value_check CHECK (max_value > 0),
+    CONSTRAINT shipping_methods_name_check CHECK (name <> ''::text)
+);
+CREATE TRIGGER shipping_methods_turn AFTER INSERT OR DELETE OR UPDATE ON shipping_methods FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
+
+CREATE TABLE shipping_rates (
+    method_id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    from_value bigint NOT NULL,
+    amount_minor bigint NOT NULL,
+    CONSTRAINT shipping_rates_pkey PRIMARY KEY (method_id, currency, from_value),
+    CONSTRAINT shipping_rates_method_id_fkey FOREIGN KEY (method_id) REFERENCES shipping_methods(id),
+    CONSTRAINT shipping_rates_amount_minor_check CHECK (amount_minor >= 0),
+    CONSTRAINT shipping_rates_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT shipping_rates_from_value_check CHECK (from_value >= 0)
+);
+CREATE TRIGGER shipping_rates_turn AFTER INSERT OR DELETE OR UPDATE ON shipping_rates FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
+
+CREATE TABLE shipping_zones (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    countries text[] NOT NULL DEFAULT '{}'::text[],
+    regions text[] NOT NULL DEFAULT '{}'::text[],
+    postal_prefixes text[] NOT NULL DEFAULT '{}'::text[],
+    is_active boolean NOT NULL,
+    CONSTRAINT shipping_zones_pkey PRIMARY KEY (id),
+    CONSTRAINT shipping_zones_check CHECK (cardinality(countries) = 1 OR (cardinality(regions) + cardinality(postal_prefixes)) = 0),
+    CONSTRAINT shipping_zones_name_check CHECK (name <> ''::text)
+);
+CREATE TRIGGER shipping_zones_turn AFTER INSERT OR DELETE OR UPDATE ON shipping_zones FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
+
+CREATE TABLE special_prices (
+    id uuid NOT NULL,
+    variant_id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    min_quantity integer NOT NULL DEFAULT 1,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    is_active boolean NOT NULL,
+    CONSTRAINT special_prices_pkey PRIMARY KEY (id),
+    CONSTRAINT special_prices_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id),
+    CONSTRAINT special_prices_amount_minor_check CHECK (amount_minor > 0),
+    CONSTRAINT special_prices_check CHECK (starts_at < ends_at),
+    CONSTRAINT special_prices_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT special_prices_min_quantity_check CHECK (min_quantity >= 1)
+);
+CREATE INDEX special_prices_variant ON special_prices USING btree (variant_id);
+CREATE TRIGGER special_prices_turn AFTER INSERT OR DELETE OR UPDATE ON special_prices FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
+
 CREATE TABLE stock_levels (
     variant_id uuid NOT NULL,
     location_id uuid NOT NULL,
@@ -797,6 +981,21 @@ CREATE TABLE stock_movements (
 CREATE INDEX stock_movements_variant ON stock_movements USING btree (variant_id, id);
 CREATE TRIGGER stock_movements_append_only BEFORE DELETE OR UPDATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE tax_rates (
+    id uuid NOT NULL,
+    country character(2) NOT NULL,
+    region text NOT NULL DEFAULT ''::text,
+    tax_class text NOT NULL,
+    rate numeric NOT NULL,
+    is_active boolean NOT NULL,
+    CONSTRAINT tax_rates_pkey PRIMARY KEY (id),
+    CONSTRAINT tax_rates_one_per_place UNIQUE (country, region, tax_class),
+    CONSTRAINT tax_rates_country_check CHECK (country ~ '^[A-Z]{2}$'::text),
+    CONSTRAINT tax_rates_rate_check CHECK (rate >= 0::numeric AND rate < 1::numeric),
+    CONSTRAINT tax_rates_tax_class_check CHECK (tax_class ~ '^[a-z0-9_-]{1,40}$'::text)
+);
+CREATE TRIGGER tax_rates_turn AFTER INSERT OR DELETE OR UPDATE ON tax_rates FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
+
 CREATE TABLE variant_prices (
     variant_id uuid NOT NULL,
     currency character(3) NOT NULL,
@@ -816,11 +1015,13 @@ CREATE TABLE variants (
     options text[] NOT NULL DEFAULT '{}'::text[],
     weight_grams integer NOT NULL DEFAULT 0,
     is_active boolean NOT NULL DEFAULT true,
+    tax_class text NOT NULL DEFAULT 'standard'::text,
     CONSTRAINT variants_pkey PRIMARY KEY (id),
     CONSTRAINT variants_product_id_options_key UNIQUE (product_id, options),
     CONSTRAINT variants_sku_key UNIQUE (sku),
     CONSTRAINT variants_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id),
     CONSTRAINT variants_sku_check CHECK (sku <> ''::text),
+    CONSTRAINT variants_tax_class_check CHECK (tax_class ~ '^[a-z0-9_-]{1,40}$'::text),
     CONSTRAINT variants_weight_grams_check CHECK (weight_grams >= 0)
 );
 
