@@ -21,6 +21,7 @@ from surehold.payments.model import (
     RefundState,
     WebhookState,
 )
+from surehold.pricing.model import Effect, MethodKind, RateBasis
 from tests.support.server import SCHEMA
 from tools.dump_schema import dump
 
@@ -35,8 +36,11 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("payment_operations", "kind"): OperationKind,
     ("payment_operations", "state"): OperationState,
     ("products", "status"): ProductStatus,
+    ("promotions", "effect"): Effect,
     ("refunds", "state"): RefundState,
     ("reservations", "state"): ReservationState,
+    ("shipping_methods", "basis"): RateBasis,
+    ("shipping_methods", "kind"): MethodKind,
     ("webhook_events", "state"): WebhookState,
     ("cart_contacts", "state"): ContactState,
     ("documents", "kind"): DocumentKind,

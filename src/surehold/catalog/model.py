@@ -31,6 +31,8 @@ class Sellable(msgspec.Struct, frozen=True):
     image: str | None
     currency: str
     price_minor: int
+    weight_grams: int = 0
+    tax_class: str = "standard"
 
 
 class Vendor(msgspec.Struct, frozen=True):
@@ -148,6 +150,7 @@ class NewVariant(msgspec.Struct, frozen=True):
     options: tuple[str, ...] = ()
     weight_grams: int = 0
     is_active: bool = True
+    tax_class: str = "standard"
 
 
 class NewProduct(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ MAX_PRICE_MINOR: Final = 10**12
 
 _SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MAX_SLUG: Final = 100
+_TAX_CLASS: Final = re.compile(r"[a-z0-9_-]{1,40}")
 _SKU: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -127,6 +128,10 @@ def _variant_faults(at: str, variant: NewVariant, *, count: int) -> Iterator[Fau
     yield from _range_faults(
         f"{at}/weight_grams", variant.weight_grams, lowest=0, highest=MAX_WEIGHT_GRAMS
     )
+    if not _TAX_CLASS.fullmatch(variant.tax_class):
+        yield Fault(
+            f"{at}/tax_class", "invalid_tax_class", "A tax class is 1 to 40 of a-z, 0-9, _ and -."
+        )
 
 
 def _image_faults(at: str, image: Image) -> Iterator[Fault]:

@@ -28,7 +28,8 @@ LIST_SELLABLE: Final = query(
              WHERE product_images.product_id = products.id
              ORDER BY position
              LIMIT 1) AS image,
-           prices.currency, prices.amount_minor AS price_minor
+           prices.currency, prices.amount_minor AS price_minor, variants.weight_grams,
+           variants.tax_class
       FROM variants
       JOIN products ON products.id = variants.product_id
       JOIN variant_prices AS prices ON prices.variant_id = variants.id
@@ -224,12 +225,14 @@ INSERT_IMAGES: Final = command(
 INSERT_VARIANTS: Final = query(
     """
     /* catalog.insert_variants */
-    INSERT INTO variants (id, product_id, sku, position, options, weight_grams, is_active)
+    INSERT INTO variants (id, product_id, sku, position, options, weight_grams, is_active,
+                          tax_class)
     SELECT id, product_id, sku, position, ARRAY(SELECT jsonb_array_elements_text(options)),
-           weight_grams, is_active
+           weight_grams, is_active, tax_class
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::jsonb[], $6::int[],
-                  $7::boolean[])
-           AS new (id, product_id, sku, position, options, weight_grams, is_active)
+                  $7::boolean[], $8::text[])
+           AS new (id, product_id, sku, position, options, weight_grams, is_active,
+                   tax_class)
     ON CONFLICT (sku) DO NOTHING
     RETURNING sku AS name
     """,

@@ -7,7 +7,7 @@ follows a change at once. What was never changed has the default that is written
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -41,6 +41,10 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     abandoned_cart_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 4
     tax_rate: Rate = "0.20"
     is_tax_included: bool = True
+    tax_rounding: Literal["line", "total"] = "line"
+    #: Where the store is taxed: the destination of whoever names none, and the side of the border
+    #: from which a business elsewhere owes the tax itself.
+    shop_country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")] = "DE"
     shipping_standard: Amounts = msgspec.field(default_factory=lambda: {"USD": 590, "EUR": 490})
     shipping_free_from: Amounts = msgspec.field(
         default_factory=lambda: {"USD": 15_000, "EUR": 15_000}

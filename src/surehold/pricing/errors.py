@@ -4,6 +4,11 @@ DomainError
 ├── NotForSale               409
 ├── PriceChanged             409
 ├── QuoteExpired             409
+├── CouponNotApplicable      409
+├── CouponExhausted          409
+├── NothingToPay             409
+├── EntryExists              409
+├── EntryNotFound            404
 └── ShippingMethodUnknown    422
 """
 
@@ -65,15 +70,69 @@ class PriceChanged(DomainError):
 
 
 class QuoteExpired(DomainError):
-    """The quote does not exist or its time is over: ask for a new one."""
+    """The quote is over, or is for another basket, address, coupon or VAT id. Ask for another."""
 
     kind = Kind.CONFLICT
     code = "quote_expired"
     title = "The quote has expired"
 
 
+class CouponNotApplicable(DomainError):
+    """The coupon gives nothing off this basket. Nothing was placed.
+
+    Facts: ``coupon`` and ``reason``, the code of the explanation that a quote gives.
+    """
+
+    kind = Kind.CONFLICT
+    code = "coupon_not_applicable"
+    title = "The coupon does not apply"
+
+
+class CouponExhausted(DomainError):
+    """The coupon was used as often as it may be, by all or by this buyer. Nothing was placed.
+
+    Facts: ``coupon``, and ``limit``: ``total`` or ``per_buyer``.
+    """
+
+    kind = Kind.CONFLICT
+    code = "coupon_exhausted"
+    title = "The coupon is used up"
+
+    def __init__(self, coupon: str, *, limit: str) -> None:
+        words = "by this buyer " if limit == "per_buyer" else ""
+        super().__init__(
+            f"The coupon {coupon} was used {words}as often as it may be.",
+            coupon=coupon,
+            limit=limit,
+        )
+
+
+class NothingToPay(DomainError):
+    """Discounts leave nothing to pay, and an order asks for one minor unit at least."""
+
+    kind = Kind.CONFLICT
+    code = "nothing_to_pay"
+    title = "Nothing is left to pay"
+
+
+class EntryExists(DomainError):
+    """The price book has such an entry: a code, or a place and class, has one only."""
+
+    kind = Kind.CONFLICT
+    code = "entry_exists"
+    title = "There is one already"
+
+
+class EntryNotFound(DomainError):
+    """The price book has no such entry."""
+
+    kind = Kind.NOT_FOUND
+    code = "entry_not_found"
+    title = "No such entry in the price book"
+
+
 class ShippingMethodUnknown(DomainError):
-    """Nothing is sent this way, or not in this currency."""
+    """Nothing is sent this way, not in this currency, not there, or not so much."""
 
     kind = Kind.INVALID
     code = "shipping_method_unknown"

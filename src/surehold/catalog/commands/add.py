@@ -181,6 +181,7 @@ async def insert_variants(
         [variant.options for _, _, _, variant in variants],
         [variant.weight_grams for _, _, _, variant in variants],
         [variant.is_active for _, _, _, variant in variants],
+        [variant.tax_class for _, _, _, variant in variants],
     )
     _require_all(skus, inserted, SkuTaken)
     prices = [
