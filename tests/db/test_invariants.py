@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -30,7 +31,16 @@ from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import PAYMENT
 from tests.builders.catalog import a_product
-from tests.builders.orders import a_checkout, a_paid_order, a_placed_order, begin_payment, pay
+from tests.builders.orders import (
+    a_checkout,
+    a_paid_order,
+    a_placed_order,
+    a_placement,
+    begin_payment,
+    look_at,
+    pay,
+)
+from tests.builders.pricing import a_coupon
 from tests.builders.providers import PretendProvider
 from tests.support import server
 
@@ -68,11 +78,17 @@ async def _live(url: str) -> None:
             await _cancel(checkout, sold_back)
             assert await commands.ask_due_operations(checkout) == 0
             await _buy_by_card(checkout, pretend, mug.variant_id)
+            await a_coupon(db, limit_total=5, limit_per_buyer=2)
+            reduced = msgspec.structs.replace(
+                a_placement([(mug.variant_id, 1)]), coupon="SPRING-10"
+            )
+            sold = await checkout.placing.submit(reduced)
+            assert await pay(checkout, await look_at(checkout, sold.order_id)) == "paid"
             lost = await a_placed_order(checkout, [(mug.variant_id, 1)], provider="pretend")
             pretend.fail_next = OutcomeUnknown("lost")
             await begin_payment(checkout, lost)
         await _finish_refunds(url, db, providers)
-        assert await documents.issue_due(db, limit=100) == 4
+        assert await documents.issue_due(db, limit=100) == 5
         await outbox.publish(db, subscribers=())
 
 
@@ -223,6 +239,9 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         set(),
         ("UPDATE payments SET requested_minor = requested_minor + 1 WHERE state <> 'captured'",),
     ),
+    "CPN1": (set(), ("UPDATE coupons SET used = used + 1",)),
+    "CPN2": (set(), ("UPDATE orders SET coupon_code = NULL WHERE coupon_code IS NOT NULL",)),
+    "CPN3": (set(), ("UPDATE orders SET adjustments = '[]' WHERE coupon_code IS NOT NULL",)),
     "RFD1": (
         set(),
         ("UPDATE refunds SET amount_minor = amount_minor + 1 WHERE state = 'requested'",),

@@ -14,6 +14,7 @@ from surehold.db import Database
 from surehold.db.database import Settings
 from surehold.db.invariants import check_invariants
 from tests.builders.catalog import a_product
+from tests.builders.pricing import a_coupon, uses_of
 from tests.support.placing import count_rows, counters
 from tests.support.shop import Shop, a_body, a_key, a_shop
 
@@ -122,4 +123,27 @@ async def test_one_key_at_two_servers_makes_one_order(db: Database, shop: Shop) 
         assert len({answer.content for answer in (*answers, later)}) == 1
 
     assert await counters(db, product.variant_id) == (20, 0, 2)
+    assert await _invariants(db) == {}
+
+
+async def test_K7_a_code_with_10_uses_under_200_checkouts_is_used_exactly_10_times(
+    db: Database, shop: Shop
+) -> None:
+    product = await a_product(db, on_hand=300)
+    await a_coupon(db, limit_total=10)
+    ports = (shop.port, await _second(shop))
+    body = a_body((str(product.variant_id), 1), provider="bank_transfer", coupon="spring-10")
+
+    answers = await asyncio.gather(
+        *(
+            _order(shop, ports[number % 2], {**body, "email": f"buyer{number}@example.com"})
+            for number in range(200)
+        )
+    )
+
+    assert Counter(status for status, _ in answers) == {201: 10, 409: 190}
+    assert {body["code"] for status, body in answers if status == 409} == {"coupon_exhausted"}
+    assert await uses_of(db, "SPRING-10") == (10, 10, 10)
+    assert await counters(db, product.variant_id) == (300, 0, 10)
+    assert (await count_rows(db))["orders"] == 10
     assert await _invariants(db) == {}

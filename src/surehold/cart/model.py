@@ -82,6 +82,7 @@ class CartFacts(msgspec.Struct, frozen=True):
     updated_at: datetime
     lines: tuple[LineFacts, ...]
     saved: tuple[SavedLine, ...]
+    coupon_code: str | None = None
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -122,6 +123,7 @@ class Cart(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     saved: tuple[SavedLine, ...] = ()
+    coupon_code: str | None = None
 
     @property
     def item_count(self) -> int:

@@ -46,6 +46,7 @@ def appraise(facts: CartFacts) -> Cart:
         created_at=facts.created_at,
         updated_at=facts.updated_at,
         saved=facts.saved,
+        coupon_code=facts.coupon_code,
     )
 
 

@@ -25,7 +25,16 @@ from surehold.inventory.model import (
 )
 from surehold.inventory.states import ReservationEvent
 from surehold.jobs.outbox import Event
-from surehold.kernel.ids import CartId, OrderLineId, PaymentId, RefundId, VariantId
+from surehold.kernel.ids import (
+    CartId,
+    OrderId,
+    OrderLineId,
+    PaymentId,
+    RedemptionId,
+    RefundId,
+    VariantId,
+    new_id,
+)
 from surehold.orders import rules as orders
 from surehold.orders.events import order_status_changed
 from surehold.orders.model import Order, OrderLine
@@ -37,6 +46,8 @@ from surehold.payments.model import (
     Refund,
 )
 from surehold.payments.states import OPEN
+from surehold.pricing.model import CouponLimits, Redemption, UsedCoupon
+from surehold.pricing.rules import Use, Uses
 
 
 class Stock:
@@ -64,6 +75,50 @@ class Stock:
             else level
             for level in self._levels[change.variant_id]
         )
+
+
+class CouponUses:
+    """The coupons that the orders of one batch use, changed in memory as they are given back."""
+
+    def __init__(
+        self, redemptions: Iterable[Redemption] = (), limits: Iterable[CouponLimits] = ()
+    ) -> None:
+        rows = tuple(redemptions)
+        #: The last use of each order, ended or not.
+        self._last = {row.order_id: row for row in rows}
+        self._limits = {row.id: row for row in limits}
+        self._counters = Uses(self._limits.values())
+        self.released: list[Redemption] = []
+        self.redeemed: list[Redemption] = []
+
+    def release(self, order_id: OrderId, *, reason: str, now: datetime) -> None:
+        """Give back what an order uses; what it gave back already stays given back."""
+        row = self._last.get(order_id)
+        if row is None or row.ended_at is not None:
+            return
+        self._last[order_id] = msgspec.structs.replace(row, ended_at=now, end_reason=reason)
+        self._counters.count(self._use(row), -1)
+        if row in self.redeemed:
+            self.redeemed.remove(row)
+        else:
+            self.released.append(self._last[order_id])
+
+    def redeem_again(self, order_id: OrderId, *, now: datetime) -> bool:
+        """Whether the order uses its coupon, taken again where it was given back and is left."""
+        row = self._last.get(order_id)
+        if row is None or row.ended_at is None:
+            return True
+        use = self._use(row)
+        if self._counters.find_gone(use) is not None:
+            return False
+        self._counters.count(use, 1)
+        again = Redemption(RedemptionId(new_id()), row.coupon_id, order_id, row.buyer, now)
+        self._last[order_id] = again
+        self.redeemed.append(again)
+        return True
+
+    def _use(self, row: Redemption) -> Use:
+        return Use(UsedCoupon(row.coupon_id, self._limits[row.coupon_id].code), row.buyer)
 
 
 class Writes:
@@ -103,6 +158,7 @@ class Case:
         writes: Writes,
         settings: ShopSettings,
         now: datetime,
+        coupon_uses: CouponUses | None = None,
     ) -> None:
         self.order = order
         self.lines = lines
@@ -114,6 +170,7 @@ class Case:
         self.writes = writes
         self.settings = settings
         self.now = now
+        self.coupon_uses = coupon_uses or CouponUses()
         self._order_before = order
         self._payments_before = dict(self.payments)
 
@@ -237,6 +294,14 @@ class Case:
             self.allocations[row.id] = msgspec.structs.replace(
                 row, released_quantity=row.quantity - row.shipped_quantity
             )
+
+    def give_coupon_back(self, *, reason: str) -> None:
+        """Let the coupon be used by somebody else. Twice changes nothing."""
+        self.coupon_uses.release(self.order.id, reason=reason, now=self.now)
+
+    def take_coupon_again(self) -> bool:
+        """Use the coupon of the order again, if it was given back; whether that could be done."""
+        return self.coupon_uses.redeem_again(self.order.id, now=self.now)
 
     def prolong(self, until: datetime, *, is_grace_used: bool | None = None) -> None:
         """Hold longer."""

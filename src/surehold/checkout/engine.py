@@ -29,6 +29,7 @@ from surehold.payments.model import (
 )
 from surehold.payments.providers.port import CreateRequest, Customer
 from surehold.payments.providers.registry import Providers
+from surehold.pricing.queries import Books
 
 if TYPE_CHECKING:
     from surehold.checkout.case import Case
@@ -80,6 +81,7 @@ class Context(msgspec.Struct, frozen=True):
     #: The public address of the store, without a slash at its end.
     base_url: str
     render: Render
+    books: Books = msgspec.field(default_factory=Books)
 
     def pay_url(self, order: Order) -> str:
         """Where a buyer pays, and comes back to from a provider."""

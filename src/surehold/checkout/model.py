@@ -33,6 +33,9 @@ class Placement(msgspec.Struct, frozen=True):
     expected_total_minor: int | None = None
     expected_currency: str | None = None
     quote_id: QuoteId | None = None
+    #: A code as it is kept; a cart's own counts where none is named.
+    coupon: str | None = None
+    vat_id: str | None = None
 
 
 class PlacedOrder(msgspec.Struct, frozen=True):

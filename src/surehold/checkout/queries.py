@@ -2,47 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import msgspec
 
 from surehold.catalog import queries as catalog
 from surehold.checkout.errors import NothingToOrder
 from surehold.checkout.model import PlacedOrder, reserved_until
-from surehold.db import Connection, shop
+from surehold.db import Connection
 from surehold.inventory import queries as inventory
 from surehold.kernel.ids import OrderId, VariantId
 from surehold.orders import queries as orders
 from surehold.payments import queries as payments
+from surehold.pricing import queries as coupons
 from surehold.pricing import rules as pricing
-from surehold.pricing.model import Quote
+from surehold.pricing.model import Destination, Quote, ShippingOption
+from surehold.pricing.queries import Books
 
 
-async def price_basket(
-    connection: Connection,
-    *,
-    lines: Sequence[tuple[VariantId, int]],
-    currency: str,
-    shipping_method: str,
-) -> Quote:
-    """What a basket costs now, under the settings in force. Promises nothing and holds nothing.
+class Basket(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants to know the price of. Without an address: in the store's country."""
+
+    lines: tuple[tuple[VariantId, int], ...]
+    currency: str
+    shipping_method: str | None = None
+    destination: Destination | None = None
+    coupon: str | None = None
+    vat_id: str | None = None
+
+
+class PricedBasket(msgspec.Struct, frozen=True):
+    """A quote, and every way in which the goods could be had there."""
+
+    quote: Quote
+    shipping_options: tuple[ShippingOption, ...]
+
+
+async def price_basket(connection: Connection, *, books: Books, basket: Basket) -> PricedBasket:
+    """What a basket costs now, under the terms in force. Promises nothing and holds nothing.
+
+    A coupon that does not apply is no fault here: the quote says why. The total may be 0.
 
     Raises:
         NothingToOrder: The basket is empty.
         NotForSale: Lists every variant that cannot be bought in this currency.
-        ShippingMethodUnknown: Nothing is sent this way.
+        ShippingMethodUnknown: Nothing is sent this way there.
     """
-    if not lines:
+    if not basket.lines:
         raise NothingToOrder("There is nothing in the basket.")
-    settings = await shop.load(connection)
+    terms, now = await books.load(connection)
     sellable = await catalog.list_sellable(
-        connection, variant_ids=[variant_id for variant_id, _ in lines]
+        connection, variant_ids=[variant_id for variant_id, _ in basket.lines]
     )
-    return pricing.quote(
-        lines,
+    asked = await find_asked(connection, code=basket.coupon)
+    quote = pricing.quote(
+        basket.lines,
         sellable=sellable,
-        currency=currency,
-        shipping_method=shipping_method,
-        settings=settings,
+        currency=basket.currency,
+        terms=terms,
+        now=now,
+        shipping_method=basket.shipping_method,
+        destination=basket.destination,
+        asked=asked,
+        vat_id=basket.vat_id,
     )
+    options = pricing.list_options(
+        terms,
+        pricing.find_area(terms, basket.destination),
+        currency=basket.currency,
+        parcel=pricing.parcel_of(quote, sellable),
+    )
+    return PricedBasket(quote, options)
+
+
+async def find_asked(connection: Connection, *, code: str | None) -> pricing.Asked | None:
+    """The coupon that a buyer asks for, if it exists; ``None`` when none is asked for."""
+    if code is None:
+        return None
+    found = await coupons.find_coupons(connection, codes=[code])
+    return pricing.Asked(code, found.get(code))
 
 
 async def get_placed_order(connection: Connection, *, order_id: OrderId) -> PlacedOrder:

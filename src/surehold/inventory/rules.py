@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -51,11 +52,19 @@ def admit(
 
     The decisions equal those of serving the requests one at a time, each against fresh counters.
     """
+    admit_next = begin_admission(stock)
+    return [admit_next(lines) for lines in requests]
+
+
+def begin_admission(
+    stock: Mapping[VariantId, Sequence[StockLevel]],
+) -> Callable[[Lines], Admitted | Refused]:
+    """Decides one request after the other, each against what those before it have left."""
     shelves = {
         variant_id: [_Shelf(level.location_id, max(level.room, 0)) for level in levels]
         for variant_id, levels in stock.items()
     }
-    return [_admit_one(shelves, lines) for lines in requests]
+    return partial(_admit_one, shelves)
 
 
 class _Shelf(msgspec.Struct):

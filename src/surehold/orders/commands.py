@@ -43,6 +43,9 @@ async def insert_orders(tx: Transaction, *, orders: Sequence[Order], now: dateti
         [row.billing_address for row in orders],
         [row.provider for row in orders],
         now,
+        [row.coupon_code for row in orders],
+        # As text: a list of lists would be taken for an array of two dimensions.
+        [msgspec.json.encode(row.adjustments).decode() for row in orders],
     )
 
 

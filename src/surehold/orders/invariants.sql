@@ -329,3 +329,33 @@ SELECT journal.id, journal.kind, journal.order_id, journal.posted_at
                         ON sale.kind = 'sale'
                        AND sale.reference = refunds.payment_id
                      WHERE refunds.id = journal.reference));
+
+-- CPN2: An order that names a coupon uses it once while it may be paid or was sold, and not at all
+-- once it was given up unsold; no other order uses any.
+SELECT coalesce(orders.id, uses.order_id) AS id, orders.number, orders.coupon_code,
+       orders.canceled_at, coalesce(uses.live, 0) AS live
+  FROM orders
+  FULL JOIN (
+        SELECT order_id, count(*) AS live
+          FROM coupon_redemptions
+         WHERE ended_at IS NULL
+         GROUP BY order_id) AS uses
+    ON uses.order_id = orders.id
+ WHERE (orders.coupon_code IS NOT NULL OR uses.order_id IS NOT NULL)
+   AND coalesce(uses.live, 0)
+       <> CASE WHEN orders.coupon_code IS NOT NULL
+                    AND (orders.canceled_at IS NULL
+                         OR EXISTS (SELECT FROM allocations
+                                     WHERE allocations.order_id = orders.id))
+               THEN 1 ELSE 0 END;
+
+-- CPN3: What was taken off an order and off each of its lines is what its adjustments say.
+SELECT line.id, orders.number, line.position, line.discount_minor, coalesce(taken.minor, 0) AS taken
+  FROM order_lines AS line
+  JOIN orders ON orders.id = line.order_id
+  LEFT JOIN LATERAL (
+        SELECT sum((row ->> 'amount_minor')::bigint) AS minor
+          FROM jsonb_array_elements(orders.adjustments) AS row
+         WHERE (row ->> 'line')::int = line.position) AS taken
+    ON orders.adjustments <> '[]'
+ WHERE line.discount_minor <> coalesce(taken.minor, 0);

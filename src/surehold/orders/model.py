@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from surehold.kernel.ids import CartId, OrderId, OrderLineId, ProductId, VariantId, VendorId
+from surehold.pricing.model import Adjustment
 
 
 class OrderStatus(enum.Enum):
@@ -134,6 +135,9 @@ class Order(msgspec.Struct, frozen=True):
     changed_by: str
     change_reason: str
     updated_at: datetime
+    coupon_code: str | None = None
+    #: What promotions took off, as it was quoted.
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 class OrderEvent(msgspec.Struct, frozen=True):

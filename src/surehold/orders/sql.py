@@ -15,7 +15,7 @@ _COLUMNS: Final = """id, number, cart_id, email, currency, subtotal_minor, disco
            paid_minor, refunded_minor, shipping_method, shipping_address, billing_address,
            provider, status, payment_status, fulfillment_status, placed_at, canceled_at,
            cancel_reason, archived_at, extensions_used, version, changed_by, change_reason,
-           updated_at"""
+           updated_at, coupon_code, adjustments"""
 
 LOCK_ORDERS: Final = query(
     f"""
@@ -81,17 +81,19 @@ INSERT_ORDERS: Final = command(
            (id, number, cart_id, email, currency, subtotal_minor, discount_minor, shipping_minor,
             shipping_tax_minor, tax_minor, total_minor, is_tax_included, shipping_method,
             shipping_address, billing_address, provider, status, payment_status, placed_at,
-            changed_by, change_reason, updated_at)
+            changed_by, change_reason, updated_at, coupon_code, adjustments)
     SELECT id, number, cart_id, email, currency, subtotal_minor, discount_minor, shipping_minor,
            shipping_tax_minor, tax_minor, total_minor, is_tax_included, shipping_method,
            shipping_address, billing_address, provider, 'pending_payment', 'pending', $17,
-           'buyer', 'placed', $17
+           'buyer', 'placed', $17, coupon_code, adjustments::jsonb
       FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[],
                   $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-                  $12::boolean[], $13::text[], $14::jsonb[], $15::jsonb[], $16::text[])
+                  $12::boolean[], $13::text[], $14::jsonb[], $15::jsonb[], $16::text[],
+                  $18::text[], $19::text[])
            AS new (id, number, cart_id, email, currency, subtotal_minor, discount_minor,
                    shipping_minor, shipping_tax_minor, tax_minor, total_minor, is_tax_included,
-                   shipping_method, shipping_address, billing_address, provider)
+                   shipping_method, shipping_address, billing_address, provider, coupon_code,
+                   adjustments)
     """
 )
 

@@ -30,6 +30,7 @@ from surehold.cart.commands.lines import (
     load_lines,
     prune_carts,
     remove_line,
+    set_coupon,
     take_ordered,
 )
 from surehold.cart.commands.merge import merge_carts
@@ -72,5 +73,6 @@ __all__ = [
     "restore_saved",
     "save_line",
     "set_contact",
+    "set_coupon",
     "take_ordered",
 ]

@@ -28,6 +28,7 @@ class CartContent(msgspec.Struct, frozen=True):
 
     currency: str
     lines: tuple[tuple[VariantId, int, int], ...]
+    coupon_code: str | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -201,6 +202,21 @@ async def accept_changes(db: Database, *, token: str, cart_id: CartId | None = N
     return Accepted(after, tuple(solved))
 
 
+async def set_coupon(
+    db: Database, *, token: str, code: str | None, cart_id: CartId | None = None
+) -> Cart:
+    """Keep a coupon's code with a cart, as it is kept, or forget it; what it gives is not asked.
+
+    Raises:
+        CartNotFound: No such cart, or not with this token.
+    """
+
+    async def work(tx: Transaction, cart: sql.LockedCartRow) -> None:
+        await tx.run(sql.SET_COUPON, cart.id, code)
+
+    return await change_cart(db, token, cart_id, work)
+
+
 async def load_lines(
     connection: Connection, *, carts: Sequence[tuple[CartId, bytes]]
 ) -> dict[CartId, CartContent]:
@@ -222,6 +238,7 @@ async def load_lines(
                     row.variant_ids, row.quantities, row.seen_prices_minor, strict=True
                 )
             ),
+            row.coupon_code,
         )
         for row in rows
     }

@@ -91,7 +91,8 @@ _CART: Final = """
               FROM cart_saved_lines AS saved
               JOIN variants ON variants.id = saved.variant_id
               JOIN products ON products.id = variants.product_id
-             WHERE saved.cart_id = carts.id) AS saved
+             WHERE saved.cart_id = carts.id) AS saved,
+           carts.coupon_code
       FROM carts
 """
 
@@ -282,6 +283,7 @@ class ContentRow(msgspec.Struct, frozen=True):
     variant_ids: list[UUID]
     quantities: list[int]
     seen_prices_minor: list[int]
+    coupon_code: str | None
 
 
 LOAD_LINES: Final = query(
@@ -290,7 +292,7 @@ LOAD_LINES: Final = query(
     SELECT carts.id AS cart_id, carts.currency,
            coalesce(content.variant_ids, '{}') AS variant_ids,
            coalesce(content.quantities, '{}') AS quantities,
-           coalesce(content.seen_prices_minor, '{}') AS seen_prices_minor
+           coalesce(content.seen_prices_minor, '{}') AS seen_prices_minor, carts.coupon_code
       FROM unnest($1::uuid[], $2::bytea[]) AS wanted (id, token_hash)
       JOIN carts
         ON carts.id = wanted.id
@@ -309,6 +311,15 @@ LOAD_LINES: Final = query(
     ContentRow,
 )
 
+
+SET_COUPON: Final = command(
+    """
+    /* cart.set_coupon */
+    UPDATE carts
+       SET coupon_code = $2, updated_at = store_now()
+     WHERE id = $1
+    """
+)
 
 LOCK_CARTS: Final = query(
     """

@@ -16,16 +16,13 @@ import asyncpg
 import msgspec
 
 from surehold.cart import commands as cart
-from surehold.cart.errors import CartNotFound
 from surehold.catalog import queries as catalog
-from surehold.catalog.model import Sellable
 from surehold.checkout import queries, rules
 from surehold.checkout.commands.ask import UNANSWERED, ask
 from surehold.checkout.engine import Checkout, Context
-from surehold.checkout.errors import NothingToOrder
 from surehold.checkout.lane import LetNext
 from surehold.checkout.model import Answer, Placed, PlacedOrder, Placement
-from surehold.db import Connection, Transaction, idempotency, shop
+from surehold.db import Connection, Transaction, idempotency
 from surehold.db.database import transaction_on
 from surehold.db.idempotency import IdempotencyKeyReused, NewKey, StoredAnswer
 from surehold.db.shop import ShopSettings
@@ -37,10 +34,9 @@ from surehold.jobs import outbox
 from surehold.jobs.outbox import Event
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import (
-    CartId,
     OrderId,
     OrderLineId,
-    QuoteId,
+    RedemptionId,
     ReservationId,
     VariantId,
     new_id,
@@ -58,10 +54,10 @@ from surehold.orders.model import (
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
 from surehold.payments.model import Operation, OperationKind, Payment
+from surehold.pricing import commands as coupons
 from surehold.pricing import queries as pricing
-from surehold.pricing import rules as pricing_rules
-from surehold.pricing.errors import PriceChanged, QuoteExpired
-from surehold.pricing.model import Quote
+from surehold.pricing.model import Quote, Redemption
+from surehold.pricing.rules import CouponGone, Terms, Use, buyer_of
 
 SCOPE: Final = "checkout"
 CREATED: Final = 201
@@ -78,6 +74,12 @@ class _Priced(msgspec.Struct, frozen=True):
     def demand(self) -> tuple[tuple[VariantId, int], ...]:
         return tuple((line.variant_id, line.quantity) for line in self.quote.lines)
 
+    @property
+    def use(self) -> Use | None:
+        """The coupon that takes part in its price, and who wants it."""
+        coupon = self.quote.coupon
+        return None if coupon is None else Use(coupon, buyer_of(self.placement.email))
+
 
 class _Rows:
     """What one batch writes, table by table."""
@@ -90,6 +92,7 @@ class _Rows:
         self.operations: list[Operation] = []
         self.events: list[Event] = []
         self.keys: list[NewKey] = []
+        self.redemptions: list[Redemption] = []
 
     @property
     def taken(self) -> list[StockChange]:
@@ -111,7 +114,7 @@ class PlacementWork:
     ) -> Sequence[Placed | DomainError]:
         """One answer or refusal per placement, in order, from one transaction."""
         connection = Connection(raw)
-        settings = await shop.load(connection)
+        terms, now = await self._context.books.load(connection)
         keys = list({placement.key for placement in placements})
         known = await idempotency.find(connection, scope=SCOPE, keys=keys)
         answers: list[Placed | DomainError | None] = [None] * len(placements)
@@ -124,9 +127,9 @@ class PlacementWork:
             elif firsts.setdefault(placement.key, index) == index:
                 fresh.append(index)
         if fresh:
-            priced = await self._price(connection, placements, fresh, answers, settings)
+            priced = await self._price(connection, placements, fresh, answers, (terms, now))
             if priced:
-                await self._place(raw, priced, answers, settings, let_next)
+                await self._place(raw, priced, answers, terms.settings, let_next)
             await _look_again(connection, placements, fresh, answers)
         return [
             _answer_twin(placements, firsts, answers, index) if answer is None else answer
@@ -139,7 +142,7 @@ class PlacementWork:
         placements: Sequence[Placement],
         fresh: Sequence[int],
         answers: list[Placed | DomainError | None],
-        settings: ShopSettings,
+        terms: tuple[Terms, datetime],
     ) -> list[_Priced]:
         """Read baskets and prices for the whole batch, without a lock, and price each."""
         chosen = [placements[index] for index in fresh]
@@ -154,11 +157,15 @@ class PlacementWork:
         variant_ids = {variant_id for row in chosen for variant_id, _ in row.lines}
         variant_ids.update(line[0] for content in contents.values() for line in content.lines)
         sellable = await catalog.list_sellable(connection, variant_ids=variant_ids)
+        codes = {row.coupon for row in chosen if row.coupon is not None}
+        codes.update(row.coupon_code for row in contents.values() if row.coupon_code is not None)
+        found = await pricing.find_coupons(connection, codes=codes) if codes else {}
+        facts = rules.Facts(*terms, contents, quotes, found, sellable)
         priced: list[_Priced] = []
         for index in fresh:
             placement = placements[index]
             try:
-                quote = _quote(placement, contents, quotes, sellable, settings)
+                quote = rules.price(placement, facts)
                 self._context.providers.get_for(placement.provider, currency=quote.currency)
             except DomainError as refusal:
                 answers[index] = refusal
@@ -174,40 +181,52 @@ class PlacementWork:
         settings: ShopSettings,
         let_next: LetNext,
     ) -> None:
-        """Decide, write, and take the stock if it is still there; else decide under its locks."""
+        """Decide, write, and take stock and coupons if they are still there; else under locks."""
         wanted = {line.variant_id for row in priced for line in row.quote.lines}
-        levels, now = await inventory.read_stock(Connection(raw), variant_ids=wanted)
-        rows = self._decide(priced, levels, now, answers, settings)
+        uses = [use for row in priced if (use := row.use) is not None]
+        connection = Connection(raw)
+        levels, now = await inventory.read_stock(connection, variant_ids=wanted)
+        limits = await coupons.read_coupons(connection, uses=uses)
+        rows = self._decide(priced, levels, limits, now, answers, settings=settings)
         if not rows.orders:
             return
         try:
             async with transaction_on(raw) as tx:
                 await _write(tx, rows, let_next)
                 await inventory.take_stock(tx, changes=rows.taken)
+                await coupons.use_coupons(tx, redemptions=rows.redemptions)
                 await _write_keys(tx, rows)
-        except inventory.TakenMeanwhile:
+        except (inventory.TakenMeanwhile, coupons.UsedMeanwhile):
             async with transaction_on(raw) as tx:
                 levels, now = await inventory.lock_stock(tx, variant_ids=wanted)
-                rows = self._decide(priced, levels, now, answers, settings)
+                limits = await coupons.lock_coupons(tx, uses=uses)
+                rows = self._decide(priced, levels, limits, now, answers, settings=settings)
                 if rows.orders:
                     await _write(tx, rows, let_next)
                     await _write_keys(tx, rows)
                     await inventory.change_stock(tx, changes=rows.taken)
+                    await coupons.redeem_coupons(tx, redemptions=rows.redemptions)
 
     def _decide(
         self,
         priced: Sequence[_Priced],
         levels: inventory.StockView,
+        limits: coupons.LimitsView,
         now: datetime | None,
         answers: list[Placed | DomainError | None],
+        *,
         settings: ShopSettings,
     ) -> _Rows:
         """Answer everybody as the counters are, and say what is to be written."""
-        decisions = stock_rules.admit(levels, [row.demand for row in priced])
+        decisions = rules.admit(
+            levels, limits, [rules.Request(row.demand, row.use) for row in priced]
+        )
         rows = _Rows()
         for row, decision in zip(priced, decisions, strict=True):
             if isinstance(decision, stock_rules.Refused):
                 answers[row.index] = InsufficientStock(decision.shortages)
+            elif isinstance(decision, CouponGone):
+                answers[row.index] = decision.refusal()
             else:
                 assert now is not None  # something is there, so a stock row was read
                 answers[row.index] = self._build(rows, row, decision, settings, now)
@@ -254,6 +273,7 @@ class PlacementWork:
             )
             for take in admitted.takes
         ]
+        rows.redemptions += _redemptions(order, priced)
         rows.payments.append(payment)
         rows.events.append(order_placed(order))
         if operation is not None:
@@ -306,75 +326,12 @@ async def _write_keys(tx: Transaction, rows: _Rows) -> None:
     )
 
 
-def _quote(
-    placement: Placement,
-    contents: dict[CartId, cart.CartContent],
-    quotes: dict[QuoteId, Quote],
-    sellable: dict[tuple[VariantId, str], Sellable],
-    settings: ShopSettings,
-) -> Quote:
-    """What this basket costs: as it was promised, or at today's prices.
-
-    Raises:
-        CartNotFound, NothingToOrder, QuoteExpired, NotForSale, ShippingMethodUnknown: As named.
-        PriceChanged: The buyer was shown another total.
-    """
-    lines, currency = placement.lines, placement.currency
-    seen: dict[VariantId, int] = {}
-    if placement.cart_id is not None:
-        content = contents.get(placement.cart_id)
-        if content is None:
-            raise CartNotFound("There is no cart with this id and token.")
-        lines = tuple((line[0], line[1]) for line in content.lines)
-        currency = content.currency
-        seen = {line[0]: line[2] for line in content.lines}
-    if not lines:
-        raise NothingToOrder("There is nothing in the basket.")
-    if placement.quote_id is not None:
-        quote = quotes.get(placement.quote_id)
-        if quote is None or [(line.variant_id, line.quantity) for line in quote.lines] != list(
-            lines
-        ):
-            raise QuoteExpired("The quote has expired or is not for this basket.")
-    else:
-        assert currency is not None
-        quote = pricing_rules.quote(
-            lines,
-            sellable=sellable,
-            currency=currency,
-            shipping_method=placement.shipping_method,
-            settings=settings,
-        )
-    expected = placement.expected_total_minor
-    if expected is not None and (
-        expected != quote.total_minor or placement.expected_currency not in (None, quote.currency)
-    ):
-        raise _price_changed(quote, expected, placement.expected_currency, seen)
-    return quote
-
-
-def _price_changed(
-    quote: Quote, expected_minor: int, expected_currency: str | None, seen: dict[VariantId, int]
-) -> PriceChanged:
-    lines: list[dict[str, Any]] = []
-    for line in quote.lines:
-        entry: dict[str, Any] = {
-            "variant_id": str(line.variant_id),
-            "sku": line.sku,
-            "quantity": line.quantity,
-            "unit_price": {"amount": line.unit_price_minor, "currency": quote.currency},
-        }
-        before = seen.get(line.variant_id)
-        if before is not None and before != line.unit_price_minor:
-            entry["seen_price"] = {"amount": before, "currency": quote.currency}
-        lines.append(entry)
-    return PriceChanged(
-        currency=quote.currency,
-        expected_minor=expected_minor,
-        expected_currency=expected_currency or quote.currency,
-        actual_minor=quote.total_minor,
-        lines=lines,
-    )
+def _redemptions(order: Order, priced: _Priced) -> list[Redemption]:
+    use = priced.use
+    if use is None:
+        return []
+    made = RedemptionId(new_id())
+    return [Redemption(made, use.coupon.id, order.id, use.buyer, order.placed_at)]
 
 
 def _order(priced: _Priced, now: datetime) -> Order:
@@ -410,6 +367,8 @@ def _order(priced: _Priced, now: datetime) -> Order:
         changed_by="buyer",
         change_reason="placed",
         updated_at=now,
+        coupon_code=None if quote.coupon is None else quote.coupon.code,
+        adjustments=quote.adjustments,
     )
 
 
@@ -428,9 +387,9 @@ def _lines(order: Order, quote: Quote) -> tuple[OrderLine, ...]:
             line.image,
             line.quantity,
             line.unit_price_minor,
-            0,
+            line.discount_minor,
             line.total_minor,
-            quote.tax_rate,
+            line.tax_rate or quote.tax_rate,
             line.net_minor,
             line.tax_minor,
             line.gross_minor,
@@ -473,6 +432,7 @@ async def place_order(checkout: Checkout, placement: Placement) -> Answer:
         CartNotFound, NothingToOrder, QuoteExpired, NotForSale, ShippingMethodUnknown,
         ProviderUnknown, CurrencyNotSupported: The request cannot be placed as it is.
         PriceChanged: The total is not what the buyer was shown.
+        CouponNotApplicable, CouponExhausted, NothingToPay: Of a coupon and what it leaves to pay.
         InsufficientStock: Lists every variant that is short.
     """
     placed = await checkout.placing.submit(placement)

@@ -7,14 +7,14 @@ of it with one statement per table, the counters last.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from surehold.cart import commands as cart
-from surehold.checkout.case import Case, Stock, Writes
+from surehold.checkout.case import Case, CouponUses, Stock, Writes
 from surehold.checkout.engine import Context
 from surehold.checkout.lane import LetNext
 from surehold.checkout.model import UNCHANGED
@@ -30,8 +30,13 @@ from surehold.kernel.ids import OrderId
 from surehold.orders import commands as orders
 from surehold.orders import queries as order_queries
 from surehold.orders.errors import OrderNotFound
+from surehold.orders.model import Order
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
+from surehold.pricing import commands as coupons
+from surehold.pricing import queries as pricing_queries
+from surehold.pricing.model import UsedCoupon
+from surehold.pricing.rules import Use
 
 
 class SettlementWork:
@@ -73,6 +78,7 @@ class SettlementWork:
         refunds = await payment_queries.list_refunds(tx, order_ids=ids)
         variant_ids = {line.variant_id for rows in lines.values() for line in rows}
         levels, now = await inventory.lock_stock(tx, variant_ids=variant_ids)
+        coupon_uses = await _load_coupon_uses(tx, found.values())
         now = now or await clock.now(tx)
         stock, writes = Stock(dict(levels)), Writes()
         cases = {
@@ -87,6 +93,7 @@ class SettlementWork:
                 writes=writes,
                 settings=settings,
                 now=now,
+                coupon_uses=coupon_uses,
             )
             for order_id, order in found.items()
         }
@@ -104,6 +111,17 @@ class SettlementWork:
         case.writes.keys.setdefault((keep.scope, keep.status), []).append(key)
         kept.add((keep.scope, keep.key))
         return outcome
+
+
+async def _load_coupon_uses(tx: Transaction, found: Iterable[Order]) -> CouponUses:
+    """What these orders use of coupons, locked after the stock; without one it costs no trip."""
+    ids = [order.id for order in found if order.coupon_code is not None]
+    if not ids:
+        return CouponUses()
+    redemptions = await pricing_queries.list_redemptions(tx, order_ids=ids)
+    uses = [Use(UsedCoupon(row.coupon_id, ""), row.buyer) for row in redemptions]
+    limits = await coupons.lock_coupons(tx, uses=uses)
+    return CouponUses(redemptions, limits.values())
 
 
 async def _find_kept(tx: Transaction, requests: Sequence[Settlement]) -> set[tuple[str, str]]:
@@ -148,3 +166,6 @@ async def _write(
     for (scope, status), keys in sorted(writes.keys.items()):
         await idempotency.insert(tx, scope=scope, status=status, keys=keys, now=now)
     await inventory.change_stock(tx, changes=stock.changes)
+    for uses in {id(case.coupon_uses): case.coupon_uses for case in cases.values()}.values():
+        await coupons.release_coupons(tx, redemptions=uses.released)
+        await coupons.redeem_coupons(tx, redemptions=uses.redeemed)

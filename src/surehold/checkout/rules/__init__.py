@@ -5,20 +5,27 @@ is part of its rule, because every one of them is asked twice sooner or later.
 """
 
 from surehold.checkout.rules.canceling import CANCELABLE, cancel, give_up_payment
+from surehold.checkout.rules.coupons import Request, admit
 from surehold.checkout.rules.holding import expire_holds, extend, hold_again, hold_time
 from surehold.checkout.rules.paying import check_payable, settle
+from surehold.checkout.rules.pricing import Facts, destination_of, price
 from surehold.checkout.rules.returning import end_operation, record_refund
 
 __all__ = [
     "CANCELABLE",
+    "Facts",
+    "Request",
+    "admit",
     "cancel",
     "check_payable",
+    "destination_of",
     "end_operation",
     "expire_holds",
     "extend",
     "give_up_payment",
     "hold_again",
     "hold_time",
+    "price",
     "record_refund",
     "settle",
 ]

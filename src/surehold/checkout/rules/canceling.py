@@ -76,6 +76,9 @@ def cancel(case: Case, *, reason: CancelReason, actor: Actor, providers: Provide
                 parts=sale_parts(case),
             )
         )
+    else:
+        # Nothing was sold, so the coupon bought nothing. A sale that is taken back has used it.
+        case.give_coupon_back(reason=reason.value)
     for payment in tuple(case.payments.values()):
         if payment.state is PaymentState.CAPTURED:
             return_money(case, payment, reason=reason.value, actor=actor, providers=providers)

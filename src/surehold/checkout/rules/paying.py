@@ -164,7 +164,7 @@ def _capture(
         case.commit_holds()
         return _sell(case, payment, actor=actor, reason="payment captured")
     taken = _take_again(case)
-    if taken is not None:
+    if taken is not None and case.take_coupon_again():
         case.own_afresh(taken)
         return _sell(case, payment, actor=actor, reason="paid after the hold had ended")
     return _shortfall(case, payment, actor=actor, providers=providers)
@@ -216,7 +216,8 @@ def _sell(case: Case, payment: Payment, *, actor: Actor, reason: str) -> str:
 
 
 def _shortfall(case: Case, payment: Payment, *, actor: Actor, providers: Providers) -> str:
-    """Paid, and the goods are gone: give everything back and say so."""
+    """Paid, and the goods, or the coupon that was given back, are gone: everything goes back."""
+    case.give_coupon_back(reason=CancelReason.SOLD_OUT_AFTER_PAYMENT.value)
     case.change_order(
         actor=actor.name,
         reason=CancelReason.SOLD_OUT_AFTER_PAYMENT.value,
