@@ -29,10 +29,12 @@ from surehold.web.api import (
     catalog_csv,
     checkout_route,
     countries,
+    coupon,
     documents,
     inventory,
     orders,
     payments,
+    pricing,
     wishlist,
 )
 from surehold.web.api import checkout as checkout_api
@@ -79,7 +81,9 @@ def create_web(
             *cart_return.HANDLERS,
             *wishlist.HANDLERS,
             *countries.HANDLERS,
+            *coupon.HANDLERS,
             *checkout_api.HANDLERS,
+            *pricing.HANDLERS,
             *orders.HANDLERS,
             *documents.HANDLERS,
             *payments.HANDLERS,

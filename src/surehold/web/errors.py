@@ -2,7 +2,6 @@
 
 DomainError
 ├── Unauthenticated            401
-├── CouponsNotAvailable        422
 ├── IdempotencyKeyInvalid      422
 ├── RequestInFlight            409
 ├── CountryNotFound            404
@@ -21,14 +20,6 @@ class Unauthenticated(DomainError):
     kind = Kind.UNAUTHENTICATED
     code = "unauthenticated"
     title = "Proof of who asks is required"
-
-
-class CouponsNotAvailable(DomainError):
-    """This version of the store takes no coupons; the order was not placed without it."""
-
-    kind = Kind.INVALID
-    code = "coupons_not_available"
-    title = "Coupons are not taken"
 
 
 class IdempotencyKeyInvalid(DomainError):

@@ -106,6 +106,7 @@ TAGS: Final = MappingProxyType(
         "checkout": "From a basket to an order with its payment.",
         "orders": "What was promised. Guests show the order's access token.",
         "payments": "Money in.",
+        "pricing": "What things cost: promotions, coupons, taxes, shipping. Staff only.",
         "inventory": "How many. Staff only.",
         "webhooks": "What payment providers tell us.",
         "operations": "For whoever runs the store.",

@@ -288,14 +288,16 @@ async def test_the_same_variant_twice_is_summed(api: Api) -> None:
     ]
 
 
-async def test_a_coupon_is_refused_and_not_ignored(api: Api) -> None:
+async def test_a_coupon_that_nobody_made_is_refused_and_not_ignored(api: Api) -> None:
     product = await a_product(api.db)
 
     answer = await api.post(
-        "/checkout", a_body(product.variant_id, coupon="SUMMER"), headers=a_key()
+        "/checkout", a_body(product.variant_id, coupon="summer"), headers=a_key()
     )
 
-    assert answer.refusal == (422, "coupons_not_available")
+    assert answer.refusal == (409, "coupon_not_applicable")
+    assert answer.body["coupon"] == "SUMMER"
+    assert answer.body["reason"] == "coupon_unknown"
     assert await count_rows(api.db) == {}
 
 

@@ -50,7 +50,7 @@ async def test_every_route_is_in_the_document(api: Api, document: Any) -> None:
     }
 
     assert routes == {(path, method) for path, method, _ in operations(document)}
-    assert len(routes) == 58
+    assert len(routes) == 91
 
 
 async def test_every_reference_leads_somewhere(document: Any) -> None:
@@ -118,8 +118,11 @@ async def test_the_checkout_is_described_in_full(document: Any) -> None:
         "price_changed",
         "quote_expired",
         "insufficient_stock",
+        "coupon_not_applicable",
+        "coupon_exhausted",
+        "nothing_to_pay",
     }
-    assert {"invalid_input", "idempotency_key_missing", "coupons_not_available"} <= codes["422"]
+    assert {"invalid_input", "idempotency_key_missing", "shipping_method_unknown"} <= codes["422"]
     assert "busy" in codes["503"]
     assert set(codes) == {"400", "404", "408", "409", "413", "415", "422", "500", "503"}
 

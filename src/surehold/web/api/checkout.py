@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from surehold.cart.errors import CartNotFound
 from surehold.checkout import queries
 from surehold.checkout.commands import save_quote
 from surehold.checkout.errors import NothingToOrder
+from surehold.checkout.rules import destination_of
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy, Fault
@@ -23,13 +24,22 @@ from surehold.kernel.ids import CartId, ProductId, QuoteId, VariantId, VendorId
 from surehold.kernel.money import Money
 from surehold.payments.errors import CurrencyNotSupported, ProviderUnknown
 from surehold.pricing import rules as pricing
-from surehold.pricing.errors import NotForSale, PriceChanged, QuoteExpired, ShippingMethodUnknown
-from surehold.pricing.model import Quote, QuoteLine, SavedQuote
+from surehold.pricing.errors import (
+    CouponExhausted,
+    CouponNotApplicable,
+    NotForSale,
+    NothingToPay,
+    PriceChanged,
+    QuoteExpired,
+    ShippingMethodUnknown,
+)
+from surehold.pricing.model import Quote, QuoteLine, SavedQuote, ShippingOption
 from surehold.web.api.access import find_cart_token
 from surehold.web.api.checkout_route import CheckoutBody, CheckoutRoute, sum_lines
 from surehold.web.api.fields import AddressBody, Code, CurrencyCode, Lines, basket_faults
 from surehold.web.api.parts import Parts
-from surehold.web.api.shapes import CheckoutShape
+from surehold.web.api.price_fields import CouponCode, VatId
+from surehold.web.api.shapes import AdjustmentShape, CheckoutShape, adjustment_shapes
 from surehold.web.api.wire import (
     ApiRequest,
     ApiResponse,
@@ -38,7 +48,7 @@ from surehold.web.api.wire import (
     headers_of,
     read_json,
 )
-from surehold.web.errors import CartCurrencyDiffers, CouponsNotAvailable, IdempotencyKeyInvalid
+from surehold.web.errors import CartCurrencyDiffers, IdempotencyKeyInvalid
 from surehold.web.limits import CHECKOUT_LIMIT_BYTES, read_body
 from surehold.web.openapi import CART, KEY, describe
 from surehold.web.validation import Reader
@@ -52,6 +62,8 @@ class QuoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     currency: CurrencyCode | None = None
     shipping_method: Code = pricing.STANDARD
     shipping_address: AddressBody | None = None
+    coupon: CouponCode | None = None
+    vat_id: VatId | None = None
 
     @staticmethod
     def rule_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:
@@ -76,6 +88,28 @@ class QuoteLineShape(msgspec.Struct, frozen=True):
     net: Money
     tax: Money
     gross: Money
+    discount: Money
+    tax_rate: str
+
+
+class ExplanationShape(msgspec.Struct, frozen=True):
+    """Why a promotion or the coupon did or did not apply. ``amount`` is what it took off lines."""
+
+    code: str
+    detail: str
+    is_applied: bool
+    promotion: str | None
+    coupon: str | None
+    amount: Money
+
+
+class ShippingShape(msgspec.Struct, frozen=True):
+    """A way to get the goods: `delivery` or `pickup`, and what it costs for this basket."""
+
+    code: str
+    name: str
+    kind: str
+    price: Money
 
 
 class QuoteShape(msgspec.Struct, frozen=True):
@@ -91,6 +125,11 @@ class QuoteShape(msgspec.Struct, frozen=True):
     total: Money
     is_tax_included: bool
     shipping_method: str
+    shipping_methods: tuple[ShippingShape, ...]
+    coupon: str | None
+    adjustments: tuple[AdjustmentShape, ...]
+    explanations: tuple[ExplanationShape, ...]
+    is_tax_exempt: bool
     expires_at: datetime
 
 
@@ -121,10 +160,27 @@ def _line(line: QuoteLine, currency: str) -> QuoteLineShape:
         Money(line.net_minor, currency),
         Money(line.tax_minor, currency),
         Money(line.gross_minor, currency),
+        Money(line.discount_minor, currency),
+        line.tax_rate or "",
     )
 
 
-def quote_shape(saved: SavedQuote) -> QuoteShape:
+def explanation_shapes(quote: Quote) -> tuple[ExplanationShape, ...]:
+    """Why each promotion, and the coupon, did or did not apply."""
+    return tuple(
+        ExplanationShape(
+            row.code,
+            row.detail,
+            row.is_applied,
+            row.name,
+            row.coupon_code,
+            Money(row.amount_minor, quote.currency),
+        )
+        for row in quote.explanations
+    )
+
+
+def quote_shape(saved: SavedQuote, options: Iterable[ShippingOption]) -> QuoteShape:
     """A promised quote for the wire."""
     quote = saved.quote
     currency = quote.currency
@@ -139,11 +195,22 @@ def quote_shape(saved: SavedQuote) -> QuoteShape:
         total=Money(quote.total_minor, currency),
         is_tax_included=quote.is_tax_included,
         shipping_method=quote.shipping_method,
+        shipping_methods=tuple(
+            ShippingShape(row.code, row.name, row.kind.value, Money(row.price_minor, currency))
+            for row in options
+        ),
+        coupon=None if quote.coupon is None else quote.coupon.code,
+        adjustments=adjustment_shapes(quote.adjustments, currency),
+        explanations=explanation_shapes(quote),
+        is_tax_exempt=quote.is_tax_exempt,
         expires_at=saved.expires_at,
     )
 
 
-async def _price(parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]) -> Quote:
+async def _price(
+    parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]
+) -> queries.PricedBasket:
+    coupon = None if body.coupon is None else pricing.normalize_code(body.coupon)
     currency = body.currency or parts.config.default_currency
     lines = () if body.lines is None else sum_lines(body.lines)
     async with parts.db.connection() as connection:
@@ -160,8 +227,19 @@ async def _price(parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]) 
                 )
             currency = content.currency
             lines = tuple((line[0], line[1]) for line in content.lines)
+            coupon = coupon or content.coupon_code
+        basket = queries.Basket(
+            lines=lines,
+            currency=currency,
+            shipping_method=body.shipping_method,
+            destination=None
+            if body.shipping_address is None
+            else destination_of(body.shipping_address),
+            coupon=coupon,
+            vat_id=None if body.vat_id is None else pricing.normalize_vat_id(body.vat_id),
+        )
         return await queries.price_basket(
-            connection, lines=lines, currency=currency, shipping_method=body.shipping_method
+            connection, books=parts.checkout.context.books, basket=basket
         )
 
 
@@ -171,12 +249,15 @@ async def _price(parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]) 
         tag="checkout",
         summary="Price a basket",
         about="Subtotal, discount, shipping, tax and total, and a promise of them for a time. "
-        "Reserves nothing.",
+        "Reserves nothing. `explanations` say why each promotion and the coupon did or did not "
+        "apply, `shipping_methods` what else can be had there. Without an address the basket is "
+        "priced for the store's own country.",
         body=QuoteBody,
         body_example={
             "lines": [{"variant_id": _VARIANT, "quantity": 1}],
             "currency": "EUR",
             "shipping_method": "standard",
+            "coupon": "SPRING-10",
         },
         answer=QuoteShape,
         status=201,
@@ -184,6 +265,7 @@ async def _price(parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]) 
             CartNotFound,
             NothingToOrder,
             NotForSale,
+            NothingToPay,
             ShippingMethodUnknown,
             CartCurrencyDiffers,
         ),
@@ -194,8 +276,10 @@ async def _price(parts: Parts, body: QuoteBody, headers: Mapping[bytes, bytes]) 
 async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Price a basket and promise the prices."""
     body, _ = await read_json(request, _QUOTE)
-    quote = await _price(parts, body, headers_of(request))
-    return answer(quote_shape(await save_quote(parts.checkout, quote=quote)), status=201)
+    priced = await _price(parts, body, headers_of(request))
+    pricing.check_payable(priced.quote)
+    saved = await save_quote(parts.checkout, quote=priced.quote)
+    return answer(quote_shape(saved, priced.shipping_options), status=201)
 
 
 @post(
@@ -226,7 +310,9 @@ async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
             IdempotencyKeyReused,
             CartNotFound,
             NothingToOrder,
-            CouponsNotAvailable,
+            CouponNotApplicable,
+            CouponExhausted,
+            NothingToPay,
             ShippingMethodUnknown,
             ProviderUnknown,
             CurrencyNotSupported,

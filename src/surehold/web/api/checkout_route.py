@@ -24,6 +24,7 @@ from surehold.kernel import clock
 from surehold.kernel.errors import Fault
 from surehold.kernel.ids import CartId, QuoteId, VariantId
 from surehold.kernel.money import is_currency
+from surehold.pricing.rules import is_code, normalize_code, normalize_vat_id
 from surehold.web.api.access import find_cart_token
 from surehold.web.api.fields import (
     PLAIN_EMAIL,
@@ -43,7 +44,7 @@ from surehold.web.api.fields import (
 )
 from surehold.web.api.once import get_key
 from surehold.web.api.parts import Parts
-from surehold.web.errors import CouponsNotAvailable
+from surehold.web.api.price_fields import CouponCode, VatId
 from surehold.web.limits import (
     CHECKOUT_LIMIT_BYTES,
     NO_STORE,
@@ -56,7 +57,6 @@ from surehold.web.requests import is_whole, request_id_of
 from surehold.web.validation import Reader
 
 PATH: Final = "/api/v1/checkout"
-_COUPON: Final = "This store takes no coupons yet; leave it out."
 
 
 class CheckoutBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +73,8 @@ class CheckoutBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cart_id: UUID | None = None
     lines: Lines | None = None
     billing_address: AddressBody | None = None
-    coupon: str | None = None
+    coupon: CouponCode | None = None
+    vat_id: VatId | None = None
     expected_total: MoneyBody | Minor | None = None
     currency: CurrencyCode | None = None
     quote_id: UUID | None = None
@@ -99,6 +100,8 @@ def _is_fine(body: CheckoutBody) -> bool:
         and (type(total) is not MoneyBody or is_currency(total.currency))
         and is_address_fine(body.shipping_address)
         and (body.billing_address is None or is_address_fine(body.billing_address))
+        and (body.coupon is None or is_code(normalize_code(body.coupon)))
+        and (body.vat_id is None or normalize_vat_id(body.vat_id) is not None)
     )
 
 
@@ -125,14 +128,11 @@ def read_placement(
         UnsupportedMediaType, MalformedJson: It is not JSON.
         IdempotencyKeyMissing, IdempotencyKeyInvalid: The header is not as it must be.
         InvalidInput: Lists every fault of the body.
-        CouponsNotAvailable: A coupon was given.
         CartNotFound: A cart was named without its token.
     """
     check_is_json(headers)
     key = get_key(headers)
     body = READER.read(raw)
-    if body.coupon is not None:
-        raise CouponsNotAvailable(_COUPON)
     digest = hashlib.sha256(raw)
     cart_id = token_hash = None
     if body.cart_id is not None:
@@ -165,6 +165,8 @@ def read_placement(
         expected_total_minor=expected,
         expected_currency=expected_currency,
         quote_id=None if body.quote_id is None else QuoteId(body.quote_id),
+        coupon=None if body.coupon is None else normalize_code(body.coupon),
+        vat_id=None if body.vat_id is None else normalize_vat_id(body.vat_id),
     )
 
 

@@ -14,6 +14,7 @@ from surehold.kernel.ids import OrderId, OrderLineId, PaymentId, ProductId, Vari
 from surehold.kernel.money import Money
 from surehold.orders.model import Address, Order, OrderLine
 from surehold.payments.model import NextAction, Payment
+from surehold.pricing.model import Adjustment
 
 
 class LineShape(msgspec.Struct, frozen=True):
@@ -33,6 +34,17 @@ class LineShape(msgspec.Struct, frozen=True):
     net: Money
     tax: Money
     gross: Money
+    discount: Money
+    tax_rate: str
+
+
+class AdjustmentShape(msgspec.Struct, frozen=True):
+    """What a promotion took off one line (its position, from 0), or off shipping (null)."""
+
+    promotion: str
+    coupon: str | None
+    line: int | None
+    amount: Money
 
 
 class OrderShape(msgspec.Struct, frozen=True):
@@ -62,6 +74,8 @@ class OrderShape(msgspec.Struct, frozen=True):
     placed_at: datetime
     canceled_at: datetime | None
     cancel_reason: str | None
+    coupon: str | None
+    adjustments: tuple[AdjustmentShape, ...]
 
 
 class PaymentShape(msgspec.Struct, frozen=True):
@@ -107,6 +121,20 @@ def line_shape(line: OrderLine, currency: str) -> LineShape:
         Money(line.net_minor, currency),
         Money(line.tax_minor, currency),
         Money(line.gross_minor, currency),
+        Money(line.discount_minor, currency),
+        line.tax_rate,
+    )
+
+
+def adjustment_shapes(
+    adjustments: tuple[Adjustment, ...], currency: str
+) -> tuple[AdjustmentShape, ...]:
+    """What promotions took off, for the wire."""
+    if not adjustments:
+        return ()
+    return tuple(
+        AdjustmentShape(row.name, row.coupon_code, row.line, Money(row.amount_minor, currency))
+        for row in adjustments
     )
 
 
@@ -157,6 +185,8 @@ def order_shape(placed: PlacedOrder, *, token: str) -> OrderShape:
         placed_at=order.placed_at,
         canceled_at=order.canceled_at,
         cancel_reason=order.cancel_reason.value if order.cancel_reason else None,
+        coupon=order.coupon_code,
+        adjustments=adjustment_shapes(order.adjustments, currency),
     )
 
 

@@ -17,13 +17,15 @@ from surehold.cart import commands as carts
 from surehold.cart.errors import CartFull, CartLineNotFound, CartNotFound
 from surehold.cart.model import Cart, Line, ProblemKind
 from surehold.catalog import queries as catalog
-from surehold.db import Connection, shop
+from surehold.checkout.queries import find_asked
+from surehold.db import Connection
 from surehold.inventory import queries as inventory
 from surehold.inventory.errors import InsufficientStock
 from surehold.inventory.model import Shortage
 from surehold.kernel import clock
 from surehold.kernel.ids import CartLineId, VariantId
 from surehold.pricing.errors import NotForSale
+from surehold.pricing.model import Destination
 from surehold.web.storefront import destinations
 from surehold.web.storefront.languages import region_of
 from surehold.web.storefront.parts import NO_STORE, Page, Store
@@ -261,12 +263,19 @@ async def cart_view(store: Store, connection: Connection, visit: Visit) -> CartV
         )
         cards = tuple(product_card(store, row) for row in page.items)
         return CartView(lines=(), totals=None, suggestions=cards)
-    settings = await shop.load(connection)
+    terms, now = await store.checkout.context.books.load(connection)
     sellable = await catalog.list_sellable(
         connection, variant_ids=[line.variant_id for line in cart.lines]
     )
     country = destinations.guess_country(region_of(visit.locale))
-    quote = quote_cart(cart, sellable=sellable, settings=settings)
+    quote = quote_cart(
+        cart,
+        sellable=sellable,
+        terms=terms,
+        now=now,
+        destination=Destination(country),
+        asked=await find_asked(connection, code=cart.coupon_code),
+    )
     subtotal = MoneyView(cart.subtotal_minor, cart.currency)
     totals = TotalsView(item_count=cart.item_count, subtotal=subtotal, total=subtotal)
     if quote is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -16,7 +17,8 @@ from surehold.catalog import queries as catalog
 from surehold.checkout.commands import place_order
 from surehold.checkout.commands.place_order import SCOPE
 from surehold.checkout.errors import NothingToOrder
-from surehold.db import Connection, idempotency, shop, urgent
+from surehold.checkout.queries import find_asked
+from surehold.db import Connection, idempotency, urgent
 from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel import clock
@@ -25,9 +27,16 @@ from surehold.kernel.ids import CartLineId, OrderId
 from surehold.orders import queries as orders
 from surehold.payments.errors import CurrencyNotSupported, ProviderUnknown
 from surehold.payments.model import NextAction, Redirect
-from surehold.pricing.errors import NotForSale, PriceChanged, ShippingMethodUnknown
-from surehold.pricing.model import Quote
-from surehold.pricing.rules import STANDARD
+from surehold.pricing.errors import (
+    CouponExhausted,
+    CouponNotApplicable,
+    NotForSale,
+    NothingToPay,
+    PriceChanged,
+    ShippingMethodUnknown,
+)
+from surehold.pricing.model import Destination, Quote
+from surehold.pricing.rules import STANDARD, find_area, list_options, parcel_of
 from surehold.web.storefront import checkout_form, destinations
 from surehold.web.storefront.cart import read_quantity
 from surehold.web.storefront.languages import region_of
@@ -85,6 +94,8 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     attempt: int = 1
     status: int = 200
+    #: The total that the buyer agreed to, when it is another one now.
+    was_minor: int | None = None
 
 
 @get("/checkout")
@@ -144,6 +155,12 @@ async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
             answer = await place_order(store.checkout, wanted)
     except (NothingToOrder, CartNotFound, NotForSale):
         return store.go(visit, "/cart")
+    except (CouponNotApplicable, CouponExhausted, NothingToPay):
+        # The page says what the order costs without it; whoever agrees presses again.
+        await carts.set_coupon(store.db, token=visit.cart_token, code=None)
+        async with store.open(visit) as connection:
+            said = _Said(key=key, status=409, was_minor=expected)
+            return await _page(store, connection, visit, typed, said)
     except IdempotencyKeyReused:
         return await _already_placed(store, visit, typed, key)
     except (
@@ -261,24 +278,50 @@ async def _view(
     cart = visit.cart
     if cart is None or not cart.lines:
         return None
-    settings = await shop.load(connection)
+    terms, now = await store.checkout.context.books.load(connection)
     sellable = await catalog.list_sellable(
         connection, variant_ids=[line.variant_id for line in cart.lines]
     )
     place = destinations.DESTINATIONS.get(typed.country)
-    quote = quote_cart(cart, sellable=sellable, settings=settings)
+    destination = Destination(typed.country, typed.region, typed.postal_code)
+    price = partial(
+        quote_cart,
+        cart,
+        sellable=sellable,
+        terms=terms,
+        now=now,
+        destination=destination,
+        asked=await find_asked(connection, code=cart.coupon_code),
+    )
+    # What was chosen may not be on offer in another country: then the first that is.
+    quote = (typed.shipping_method and price(shipping_method=typed.shipping_method)) or price()
     if quote is None:
         return None
+    options = list_options(
+        terms,
+        find_area(terms, destination),
+        currency=cart.currency,
+        parcel=parcel_of(quote, sellable),
+    )
     payment = payment_choices(store.checkout.context.providers, currency=cart.currency)
     if typed.provider not in {choice.code for choice in payment} and payment:
         typed = msgspec.structs.replace(typed, provider=payment[0].code)
     arrival = destinations.arrival(typed.country, clock.now().date(), visit.locale)
     shipping: tuple[ShippingChoice, ...] = ()
     if arrival is not None:
-        price = MoneyView(quote.shipping_minor, quote.currency)
-        shipping = (ShippingChoice(code=STANDARD, name="Standard", price=price, arrival=arrival),)
-        if not typed.shipping_method:
-            typed = msgspec.structs.replace(typed, shipping_method=STANDARD)
+        shipping = tuple(
+            ShippingChoice(
+                code=row.code,
+                name=row.name,
+                price=MoneyView(
+                    quote.shipping_minor if row.code == quote.shipping_method else row.price_minor,
+                    row.currency,
+                ),
+                arrival=arrival,
+            )
+            for row in options
+        )
+        typed = msgspec.structs.replace(typed, shipping_method=quote.shipping_method)
     label = "tax" if place is None else place.tax_label
     totals = quote_totals(quote, tax_label=label)
     return CheckoutView(
@@ -292,8 +335,14 @@ async def _view(
         idempotency_key=said.key or str(uuid.uuid4()),
         attempt=said.attempt,
         faults=said.faults,
-        problem=said.problem,
+        problem=_other_total(said, totals.total) or said.problem,
     )
+
+
+def _other_total(said: _Said, now: MoneyView) -> PricesChanged | None:
+    if said.was_minor is None:
+        return None
+    return PricesChanged((), MoneyView(said.was_minor, now.currency), now)
 
 
 def _lines(store: Store, cart: Cart, quote: Quote) -> tuple[LineView, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 from surehold.cart.model import Cart, Line, Problem, ProblemKind
@@ -14,7 +15,7 @@ from surehold.orders.model import Address, Order, OrderLine
 from surehold.payments.providers.port import HoldKind, Provider
 from surehold.pricing import rules as pricing
 from surehold.pricing.errors import NotForSale, ShippingMethodUnknown
-from surehold.pricing.model import Quote
+from surehold.pricing.model import Destination, Quote
 from surehold.web.storefront import destinations
 from surehold.web.storefront.parts import Store, product_url
 from surehold.web.storefront.views import (
@@ -96,17 +97,23 @@ def quote_cart(
     cart: Cart,
     *,
     sellable: Mapping[tuple[VariantId, str], Sellable],
-    settings: ShopSettings,
-    shipping_method: str = pricing.STANDARD,
+    terms: pricing.Terms,
+    now: datetime,
+    destination: Destination,
+    asked: pricing.Asked | None = None,
+    shipping_method: str | None = None,
 ) -> Quote | None:
-    """What the cart costs today; ``None`` while something in it cannot be bought."""
+    """What the cart costs today; ``None`` while something in it cannot be bought or sent."""
     try:
         return pricing.quote(
             [(line.variant_id, line.quantity) for line in cart.lines],
             sellable=sellable,
             currency=cart.currency,
+            terms=terms,
+            now=now,
+            destination=destination,
+            asked=asked,
             shipping_method=shipping_method,
-            settings=settings,
         )
     except (NotForSale, ShippingMethodUnknown):
         return None
