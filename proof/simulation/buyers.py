@@ -13,16 +13,19 @@ from proof.commands import exercises
 from proof.simulation.process import Process
 from proof.simulation.world import Basket, Purchase, Told, Violated, World, note_order
 from surehold.cart import commands as carts
-from surehold.checkout import commands, queries
+from surehold.checkout import commands, queries, rules
 from surehold.checkout.model import BUYER, Answer, Placement
 from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.kernel.errors import Busy, DomainError
 from surehold.kernel.ids import OrderId, PaymentId, VariantId, merchant_reference
 from surehold.orders.model import CancelReason
-from surehold.pricing.errors import PriceChanged
-from tests.support.placing import a_placement
+from surehold.pricing.errors import CouponExhausted, PriceChanged
+from tests.support.placing import ADDRESS, a_placement
 
 CURRENCIES: Final = ("EUR", "USD")
+#: A code that every shop of the simulation gives away, and how many buyers enter it.
+COUPON: Final = "SIMULATED"
+COUPON_RATE: Final = 0.1
 _BASKETS_KEPT: Final = 30
 
 
@@ -57,10 +60,15 @@ async def place_from_a_cart(world: World, process: Process, dice: random.Random)
 async def place_as_quoted(world: World, process: Process, dice: random.Random) -> None:
     """Have a price promised, then order at it."""
     lines, currency = _some_lines(world, dice), dice.choice(CURRENCIES)
+    basket = queries.Basket(
+        lines=lines,
+        currency=currency,
+        destination=rules.destination_of(ADDRESS),
+        coupon=_some_coupon(dice),
+    )
     async with process.db.connection() as connection:
-        quote = await queries.price_basket(
-            connection, lines=lines, currency=currency, shipping_method="standard"
-        )
+        books = process.checkout.context.books
+        quote = (await queries.price_basket(connection, books=books, basket=basket)).quote
     saved = await commands.save_quote(process.checkout, quote=quote)
     world.did()
     purchase = _new_purchase(
@@ -68,6 +76,7 @@ async def place_as_quoted(world: World, process: Process, dice: random.Random) -
         dice,
         lines=lines,
         currency=currency,
+        coupon=None,
         quote_id=saved.id,
         expected_total_minor=quote.total_minor,
         expected_currency=currency,
@@ -83,7 +92,7 @@ async def place_at_a_wrong_total(world: World, process: Process, dice: random.Ra
     )
     try:
         await send(process, purchase)
-    except PriceChanged:
+    except (PriceChanged, CouponExhausted):
         raise
     except DomainError as refusal:
         if isinstance(refusal, Busy):
@@ -332,11 +341,21 @@ def _new_purchase(
         key=key,
         body=key,
         provider=dice.choices(("sandbox", "bank_transfer"), weights=(72, 28))[0],
-        **{"email": f"{key}@example.com", "currency": dice.choice(CURRENCIES), **more},
+        **{
+            "email": f"{key}@example.com",
+            "currency": dice.choice(CURRENCIES),
+            "coupon": _some_coupon(dice),
+            **more,
+        },
     )
     purchase = Purchase(placement)
     world.purchases.append(purchase)
     return purchase
+
+
+def _some_coupon(dice: random.Random) -> str | None:
+    """Some have the code, and more of them than it has uses."""
+    return COUPON if dice.random() < COUPON_RATE else None
 
 
 def _some_lines(world: World, dice: random.Random) -> tuple[tuple[VariantId, int], ...]:

@@ -43,6 +43,8 @@ class StoredOrder(msgspec.Struct, frozen=True):
     status: str
     is_canceled: bool
     lines: dict[str, int]
+    coupon_code: str | None = None
+    was_sold: bool = False
 
 
 _ORDERS: Final = """
@@ -52,7 +54,10 @@ _ORDERS: Final = """
            (SELECT jsonb_object_agg(variant_id, quantity)
               FROM (SELECT variant_id, sum(quantity) AS quantity
                       FROM order_lines WHERE order_id = orders.id GROUP BY variant_id) AS line
-           ) AS lines
+           ) AS lines,
+           coupon_code,
+           EXISTS (SELECT FROM ledger_journals
+                    WHERE kind = 'sale' AND order_id = orders.id) AS was_sold
       FROM orders
 """
 _PAYMENTS: Final = """
@@ -81,6 +86,7 @@ async def check_at_rest(raw: asyncpg.Connection[Any], world: World) -> list[Wron
     payments = [dict(row) for row in await raw.fetch(_PAYMENTS)]
     found += compare_purchases(world.purchases, orders)
     found += compare_money(orders, payments, report)
+    found += compare_coupon_uses(orders, limit=world.coupon_uses)
     found += await _compare_units(raw, world, orders)
     found += await _compare_holds(raw, world)
     return found
@@ -142,6 +148,22 @@ def _compare_one(purchase: Purchase, order: StoredOrder, ids: tuple[object, ...]
     if purchase.is_told_paid and not (order.is_canceled or order.status == "paid"):
         found.append(Wrong(f"order {order.id} was called paid, and is {order.status}", ids))
     return found
+
+
+def compare_coupon_uses(orders: Iterable[StoredOrder], *, limit: int) -> list[Wrong]:
+    """Never more orders at the reduced price than the shop gave codes away for.
+
+    Counted from the orders and the books alone: what is sold, or may still be paid, has used it.
+    """
+    using = [
+        order
+        for order in orders
+        if order.coupon_code is not None and (order.was_sold or not order.is_canceled)
+    ]
+    if len(using) <= limit:
+        return []
+    text = f"{len(using)} orders use a coupon that may be used {limit} times"
+    return [Wrong(text, tuple(order.id for order in using[:_SHOWN]))]
 
 
 def compare_money(

@@ -38,6 +38,7 @@ from surehold.db import shop
 from surehold.db.database import Database, Settings, prepare_connection
 from surehold.kernel.errors import Busy, DomainError
 from tests.builders.catalog import a_product
+from tests.builders.pricing import a_coupon
 from tests.support.shop import SECRETS, WEBHOOK_SECRET
 
 #: Operations under way at the same time, and the processes that they are spread over.
@@ -45,6 +46,8 @@ AT_ONCE: Final = 24
 PROCESSES: Final = 2
 VARIANTS: Final = 6
 OPENING_UNITS: Final = 40
+#: How often the coupon may be used: fewer times than buyers try.
+COUPON_USES: Final = 12
 #: Share of the operations that something is planned to happen to.
 STOPPED_RATE: Final = 0.05
 #: Every so many steps the invariants are checked in a snapshot, beside what goes on.
@@ -188,6 +191,7 @@ class Seed:
                 await a_product(db, price=1_000 + 750 * index, on_hand=OPENING_UNITS)
                 for index in range(VARIANTS)
             ]
+            await a_coupon(db, buyers.COUPON, limit_total=COUPON_USES)
             async with db.transaction() as tx:
                 await shop.change(tx, key="unpaid_cancel_hours", value=2, actor="simulation")
                 await shop.change(tx, key="hold_transfer_minutes", value=60, actor="simulation")
@@ -197,6 +201,7 @@ class Seed:
             variant_ids=tuple(product.variant_id for product in products),
             location_id=products[0].location_id,
             opening_units=OPENING_UNITS,
+            coupon_uses=COUPON_USES,
         )
         base_url = "http://shop.test"
         if isinstance(provider, InItsOwnProcess):

@@ -131,6 +131,7 @@ class World:
         variant_ids: tuple[VariantId, ...],
         location_id: LocationId,
         opening_units: int,
+        coupon_uses: int = 0,
     ) -> None:
         self.seed = seed
         self.dice = random.Random(seed)
@@ -138,6 +139,7 @@ class World:
         self.variant_ids = variant_ids
         self.location_id = location_id
         self.opening_units = opening_units
+        self.coupon_uses = coupon_uses
         self.processes: list[Process] = []
         self.purchases: list[Purchase] = []
         self.baskets: list[Basket] = []
