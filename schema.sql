@@ -80,6 +80,18 @@ BEGIN
 END;
 $function$;
 
+CREATE OR REPLACE FUNCTION record_location_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO location_changes (location_id, version, before, after, changed_by, changed_at)
+    VALUES (NEW.id, NEW.version, CASE TG_OP WHEN 'UPDATE' THEN to_jsonb(OLD) END, to_jsonb(NEW),
+            NEW.changed_by, store_now());
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION record_order_move()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -152,6 +164,16 @@ CREATE OR REPLACE FUNCTION refuse_reservation_revival()
 AS $function$
 BEGIN
     RAISE EXCEPTION 'reservation % has ended as %', OLD.id, OLD.state
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION refuse_stock_document_revival()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION '% % has ended as %', TG_TABLE_NAME, OLD.id, OLD.state
         USING ERRCODE = 'integrity_constraint_violation';
 END
 $function$;
@@ -416,15 +438,46 @@ CREATE INDEX ledger_journals_order ON ledger_journals USING btree (order_id);
 CREATE INDEX ledger_journals_posted_at ON ledger_journals USING brin (posted_at);
 CREATE TRIGGER ledger_journals_append_only BEFORE DELETE OR UPDATE ON ledger_journals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE location_changes (
+    location_id uuid NOT NULL,
+    version integer NOT NULL,
+    before jsonb,
+    after jsonb NOT NULL,
+    changed_by text NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT location_changes_pkey PRIMARY KEY (location_id, version)
+);
+CREATE TRIGGER location_changes_append_only BEFORE DELETE OR UPDATE ON location_changes FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TABLE locations (
     id uuid NOT NULL,
     code text NOT NULL,
     name text NOT NULL,
     country character(2) NOT NULL,
     priority integer NOT NULL DEFAULT 0,
+    region text,
+    postal_code text,
+    ships_to text[],
+    is_active boolean NOT NULL DEFAULT true,
+    version integer NOT NULL DEFAULT 1,
+    changed_by text NOT NULL DEFAULT 'system'::text,
     CONSTRAINT locations_pkey PRIMARY KEY (id),
-    CONSTRAINT locations_code_key UNIQUE (code)
+    CONSTRAINT locations_code_key UNIQUE (code),
+    CONSTRAINT locations_ships_to_check CHECK (cardinality(ships_to) > 0)
 );
+CREATE TRIGGER locations_changed AFTER INSERT OR UPDATE ON locations FOR EACH ROW EXECUTE FUNCTION record_location_change();
+
+CREATE TABLE low_stock_alerts (
+    id uuid NOT NULL,
+    variant_id uuid NOT NULL,
+    location_id uuid NOT NULL,
+    available integer NOT NULL,
+    threshold integer NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT low_stock_alerts_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX low_stock_alerts_open ON low_stock_alerts USING btree (variant_id, location_id) WHERE ended_at IS NULL;
 
 CREATE TABLE order_events (
     order_id uuid NOT NULL,
@@ -950,6 +1003,41 @@ CREATE TABLE special_prices (
 CREATE INDEX special_prices_variant ON special_prices USING btree (variant_id);
 CREATE TRIGGER special_prices_turn AFTER INSERT OR DELETE OR UPDATE ON special_prices FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
 
+CREATE TABLE stock_count_lines (
+    count_id uuid NOT NULL,
+    variant_id uuid NOT NULL,
+    expected integer,
+    counted integer,
+    counted_by text,
+    counted_at timestamp with time zone,
+    CONSTRAINT stock_count_lines_pkey PRIMARY KEY (count_id, variant_id),
+    CONSTRAINT stock_count_lines_count_id_fkey FOREIGN KEY (count_id) REFERENCES stock_counts(id),
+    CONSTRAINT stock_count_lines_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id),
+    CONSTRAINT stock_count_lines_check CHECK ((counted IS NULL) = (expected IS NULL)),
+    CONSTRAINT stock_count_lines_check1 CHECK ((counted IS NULL) = (counted_by IS NULL)),
+    CONSTRAINT stock_count_lines_check2 CHECK ((counted IS NULL) = (counted_at IS NULL)),
+    CONSTRAINT stock_count_lines_counted_check CHECK (counted >= 0),
+    CONSTRAINT stock_count_lines_expected_check CHECK (expected >= 0)
+);
+
+CREATE TABLE stock_counts (
+    id uuid NOT NULL,
+    location_id uuid NOT NULL,
+    state text NOT NULL,
+    note text NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_by text,
+    ended_at timestamp with time zone,
+    CONSTRAINT stock_counts_pkey PRIMARY KEY (id),
+    CONSTRAINT stock_counts_location_id_fkey FOREIGN KEY (location_id) REFERENCES locations(id),
+    CONSTRAINT stock_counts_check CHECK ((ended_by IS NULL) = (ended_at IS NULL)),
+    CONSTRAINT stock_counts_check1 CHECK ((state = 'open'::text) = (ended_at IS NULL)),
+    CONSTRAINT stock_counts_state_check CHECK (state = ANY (ARRAY['open'::text, 'applied'::text, 'canceled'::text]))
+);
+CREATE INDEX stock_counts_state ON stock_counts USING btree (state, id);
+CREATE TRIGGER stock_counts_end_once BEFORE UPDATE ON stock_counts FOR EACH ROW WHEN (old.ended_at IS NOT NULL) EXECUTE FUNCTION refuse_stock_document_revival();
+
 CREATE TABLE stock_levels (
     variant_id uuid NOT NULL,
     location_id uuid NOT NULL,
@@ -974,12 +1062,54 @@ CREATE TABLE stock_movements (
     reference text NOT NULL,
     actor text NOT NULL,
     moved_at timestamp with time zone NOT NULL,
+    note text NOT NULL DEFAULT ''::text,
     CONSTRAINT stock_movements_pkey PRIMARY KEY (id),
     CONSTRAINT stock_movements_delta_check CHECK (delta <> 0),
     CONSTRAINT stock_movements_reason_check CHECK (reason = ANY (ARRAY['initial'::text, 'received'::text, 'count'::text, 'damaged'::text, 'lost'::text, 'returned'::text, 'promotion'::text, 'correction'::text, 'shipped'::text, 'transfer'::text]))
 );
 CREATE INDEX stock_movements_variant ON stock_movements USING btree (variant_id, id);
 CREATE TRIGGER stock_movements_append_only BEFORE DELETE OR UPDATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE stock_transfer_lines (
+    transfer_id uuid NOT NULL,
+    variant_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    received_quantity integer NOT NULL DEFAULT 0,
+    returned_quantity integer NOT NULL DEFAULT 0,
+    CONSTRAINT stock_transfer_lines_pkey PRIMARY KEY (transfer_id, variant_id),
+    CONSTRAINT stock_transfer_lines_transfer_id_fkey FOREIGN KEY (transfer_id) REFERENCES stock_transfers(id),
+    CONSTRAINT stock_transfer_lines_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id),
+    CONSTRAINT stock_transfer_lines_check CHECK ((received_quantity + returned_quantity) <= quantity),
+    CONSTRAINT stock_transfer_lines_quantity_check CHECK (quantity > 0),
+    CONSTRAINT stock_transfer_lines_received_quantity_check CHECK (received_quantity >= 0),
+    CONSTRAINT stock_transfer_lines_returned_quantity_check CHECK (returned_quantity >= 0)
+);
+CREATE INDEX stock_transfer_lines_open ON stock_transfer_lines USING btree (variant_id) WHERE (received_quantity + returned_quantity) < quantity;
+
+CREATE TABLE stock_transfers (
+    id uuid NOT NULL,
+    from_location_id uuid NOT NULL,
+    to_location_id uuid NOT NULL,
+    state text NOT NULL,
+    note text NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    dispatched_by text,
+    dispatched_at timestamp with time zone,
+    ended_by text,
+    ended_at timestamp with time zone,
+    CONSTRAINT stock_transfers_pkey PRIMARY KEY (id),
+    CONSTRAINT stock_transfers_from_location_id_fkey FOREIGN KEY (from_location_id) REFERENCES locations(id),
+    CONSTRAINT stock_transfers_to_location_id_fkey FOREIGN KEY (to_location_id) REFERENCES locations(id),
+    CONSTRAINT stock_transfers_check CHECK (from_location_id <> to_location_id),
+    CONSTRAINT stock_transfers_check1 CHECK ((dispatched_by IS NULL) = (dispatched_at IS NULL)),
+    CONSTRAINT stock_transfers_check2 CHECK ((ended_by IS NULL) = (ended_at IS NULL)),
+    CONSTRAINT stock_transfers_check3 CHECK ((state = ANY (ARRAY['received'::text, 'canceled'::text])) = (ended_at IS NOT NULL)),
+    CONSTRAINT stock_transfers_check4 CHECK (state = 'canceled'::text OR (state = 'draft'::text) = (dispatched_at IS NULL)),
+    CONSTRAINT stock_transfers_state_check CHECK (state = ANY (ARRAY['draft'::text, 'in_transit'::text, 'received'::text, 'canceled'::text]))
+);
+CREATE INDEX stock_transfers_state ON stock_transfers USING btree (state, id);
+CREATE TRIGGER stock_transfers_end_once BEFORE UPDATE ON stock_transfers FOR EACH ROW WHEN (old.ended_at IS NOT NULL) EXECUTE FUNCTION refuse_stock_document_revival();
 
 CREATE TABLE tax_rates (
     id uuid NOT NULL,

@@ -22,9 +22,16 @@ from surehold.checkout.model import BUYER, Actor, Placement
 from surehold.db import idempotency
 from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.inventory import commands as inventory
-from surehold.inventory.errors import InsufficientStock, ReservationNotFound
+from surehold.inventory import queries as inventory_queries
+from surehold.inventory.errors import (
+    CountEnded,
+    InsufficientStock,
+    ReservationNotFound,
+    TransferNotPossible,
+    UnitsPromised,
+)
 from surehold.jobs import outbox
-from surehold.kernel.errors import DomainError
+from surehold.kernel.errors import DomainError, InvalidInput
 from surehold.kernel.ids import new_id
 from surehold.kernel.money import Money
 from surehold.orders.documents import commands as documents
@@ -402,6 +409,124 @@ async def receive_stock(at: Place) -> int:
     )
     at.scene.on_hand[variant_id] += added
     return added
+
+
+# --- what staff do to the shelves ------------------------------------------------------------
+
+
+@part(S.EMPTY, *UNPAID, S.MOVING, S.COUNTED, refusals=(UnitsPromised,))
+@exercises(inventory.adjust_stock)
+async def adjust(at: Place) -> int:
+    """A unit is found, or one is broken; not one that somebody was promised."""
+    variant_id, delta = at.scene.variants[0], at.seat.chance.choice((-1, 1))
+    await inventory.adjust_stock(
+        at.seat.db,
+        adjustment=inventory.Adjustment(variant_id, "main", delta),
+        reference=at.subject.key,
+        actor=STAFF.name,
+    )
+    at.scene.on_hand[variant_id] += delta
+    return delta
+
+
+@part(S.EMPTY, *UNPAID, S.MOVING)
+@exercises(inventory.import_stock)
+async def import_file(at: Place) -> str:
+    """A file sets a threshold and says nothing new of the rest, unless somebody was faster."""
+    async with at.seat.db.connection() as connection:
+        rows = await inventory_queries.list_levels_of(
+            connection, variant_ids=[at.scene.variants[0]]
+        )
+    level = rows[at.scene.variants[0]][0]
+    text = (
+        "sku,location,on_hand,expected_on_hand,low_stock_threshold\n"
+        f"{level.sku},{level.location},{level.on_hand},{level.on_hand},3\n"
+    )
+    try:
+        await inventory.import_stock(
+            at.seat.db, text=text, reference=at.subject.key, actor=STAFF.name
+        )
+    except InvalidInput as refusal:
+        if {fault.code for fault in refusal.faults} != {"changed_meanwhile"}:
+            raise
+        return "somebody was faster"
+    return "imported"
+
+
+@part(S.EMPTY, S.DRAFTED, refusals=(InsufficientStock, TransferNotPossible))
+@exercises(inventory.create_transfer, inventory.dispatch_transfer)
+async def dispatch(at: Place) -> str:
+    """Units are sent to another location: those that wait to be, or a unit of one's own."""
+    transfer_id = at.subject.transfer
+    if transfer_id is None:
+        new = inventory.NewTransfer("main", "annex", ((at.scene.variants[0], 1),))
+        drafted = await inventory.create_transfer(at.seat.db, new=new, actor=STAFF.name)
+        transfer_id = drafted.transfer.id
+    view = await inventory.dispatch_transfer(at.seat.db, transfer_id=transfer_id, actor=STAFF.name)
+    return view.transfer.state.value
+
+
+@part(S.MOVING, refusals=(TransferNotPossible, InvalidInput))
+@exercises(inventory.receive_transfer)
+async def receive_moved(at: Place) -> str:
+    """Units arrive at the other location: all, or one of them."""
+    arrived = [(at.subject.lines[0][0], 1)] if at.seat.chance.random() < 0.5 else []
+    view = await inventory.receive_transfer(
+        at.seat.db, transfer_id=at.subject.transfer_id, arrived=arrived, actor=STAFF.name
+    )
+    return view.transfer.state.value
+
+
+@part(S.DRAFTED, S.MOVING, refusals=(TransferNotPossible,))
+@exercises(inventory.cancel_transfer)
+async def cancel_moved(at: Place) -> str:
+    """Units on their way are called back."""
+    view = await inventory.cancel_transfer(
+        at.seat.db, transfer_id=at.subject.transfer_id, actor=STAFF.name
+    )
+    return view.transfer.state.value
+
+
+@part(S.COUNTED, refusals=(CountEnded,))
+@exercises(inventory.apply_count)
+async def apply_count(at: Place) -> str:
+    """What was counted is believed, once."""
+    view = await inventory.apply_count(at.seat.db, count_id=at.subject.count_id, actor=STAFF.name)
+    at.scene.counts[at.subject.count_id] = (
+        at.scene.variants[0],
+        view.lines[0].difference or 0,
+    )
+    return view.count.state.value
+
+
+@part(S.COUNTED, refusals=(CountEnded,))
+@exercises(inventory.start_count, inventory.record_counted)
+async def count_again(at: Place) -> str:
+    """Somebody counts the same shelf once more, and sees one unit less."""
+    async with at.seat.db.connection() as connection:
+        before = await inventory_queries.read_count(connection, count_id=at.subject.count_id)
+    await inventory.record_counted(
+        at.seat.db,
+        count_id=at.subject.count_id,
+        counted=[(at.scene.variants[0], before.lines[0].on_hand)],
+        actor=STAFF.name,
+    )
+    return "counted"
+
+
+@part(S.COUNTED, refusals=(CountEnded,))
+@exercises(inventory.cancel_count)
+async def cancel_count(at: Place) -> str:
+    """What was counted is forgotten."""
+    view = await inventory.cancel_count(at.seat.db, count_id=at.subject.count_id, actor=STAFF.name)
+    return view.count.state.value
+
+
+@part(S.EMPTY, *UNPAID)
+@exercises(inventory.raise_low_stock_alerts)
+async def tell_of_low_stock(at: Place) -> int:
+    """Whatever is low is announced, once."""
+    return await inventory.raise_low_stock_alerts(at.seat.db)
 
 
 # --- the worker ------------------------------------------------------------------------------

@@ -30,9 +30,17 @@ _ORDERS: Final = """
 """
 _STOCK: Final = """
     /* proof.stock */
-    SELECT variant_id, on_hand, on_hand - reserved - allocated AS available
-      FROM stock_levels
+    SELECT variant_id,
+           sum(on_hand)::int + (
+               SELECT coalesce(sum(quantity - received_quantity - returned_quantity), 0)::int
+                 FROM stock_transfer_lines AS line
+                 JOIN stock_transfers ON stock_transfers.id = transfer_id
+                WHERE line.variant_id = level.variant_id
+                  AND state = 'in_transit') AS on_hand,
+           sum(on_hand - reserved - allocated)::int AS available
+      FROM stock_levels AS level
      WHERE variant_id = ANY($1::uuid[])
+     GROUP BY variant_id
 """
 #: Every actor delivers the same one message about a payment.
 _MESSAGES: Final = """
@@ -191,6 +199,8 @@ async def _judge_stock(
 ) -> list[str]:
     """No unit came or went, and nobody was refused what was there for the taking."""
     rows = await connection.raw.fetch(_STOCK, list(scene.variants))
+    for variant_id, difference in scene.counts.values():
+        scene.on_hand[variant_id] += difference
     faults = [
         f"{row['variant_id']}: {scene.on_hand[row['variant_id']]} were put on the shelf,"
         f" {row['on_hand']} are there"

@@ -20,7 +20,15 @@ from proof.explorer.world import World
 from surehold.checkout import commands
 from surehold.checkout.model import Actor, Placement
 from surehold.inventory import commands as inventory
-from surehold.kernel.ids import LocationId, OrderId, PaymentId, VariantId, new_id
+from surehold.kernel.ids import (
+    CountId,
+    LocationId,
+    OrderId,
+    PaymentId,
+    TransferId,
+    VariantId,
+    new_id,
+)
 from surehold.orders.model import CancelReason
 from surehold.payments import queries as payments
 from surehold.payments.model import Operation, OperationKind, Payment
@@ -68,6 +76,9 @@ class Stage(enum.Enum):
     TRANSFER_OVER = "a transfer is awaited, the hold was swept"
     TRANSFER_SOLD = "paid by transfer"
     HELD = "held by a caller of the API"
+    DRAFTED = "units are to go to another location"
+    MOVING = "units are on their way to another location"
+    COUNTED = "units were counted, one more than were there"
 
 
 #: Where an order stands whose holds are there to end.
@@ -86,8 +97,20 @@ class Subject:
         self.key = f"key-{new_id()}"
         self.cart: BuiltCart | None = None
         self.holder_id: UUID = new_id()
+        self.transfer: TransferId | None = None
+        self.count: CountId | None = None
         self.order: OrderId | None = None
         self.payment: Payment | None = None
+
+    @property
+    def transfer_id(self) -> TransferId:
+        assert self.transfer is not None
+        return self.transfer
+
+    @property
+    def count_id(self) -> CountId:
+        assert self.count is not None
+        return self.count
 
     @property
     def order_id(self) -> OrderId:
@@ -128,6 +151,8 @@ class Scene:
         self.place: LocationId | None = None
         #: What must be on the shelf in the end, whoever put it there.
         self.on_hand: dict[VariantId, int] = {}
+        #: What applied counts have added, whoever heard of it.
+        self.counts: dict[CountId, tuple[VariantId, int]] = {}
         self.subjects: list[Subject] = []
         self.notes: list[str] = []
 
@@ -171,7 +196,7 @@ async def _fill_shelves(world: World, scene: Scene) -> None:
     taken = [
         variant_id
         for subject in scene.subjects
-        if subject.stage not in (Stage.EMPTY, Stage.CART)
+        if subject.stage not in (Stage.EMPTY, Stage.CART, Stage.COUNTED)
         for variant_id, _ in subject.lines
     ]
     # What is put into a cart must be there at that moment.
@@ -297,6 +322,36 @@ async def _hold(world: World, _: Scene, subject: Subject) -> None:
     await inventory.reserve(world.hand.db, demands=demands, ttl=HOLD, holder_id=subject.holder_id)
 
 
+async def _draft(world: World, _: Scene, subject: Subject) -> None:
+    view = await inventory.create_transfer(
+        world.hand.db,
+        new=inventory.NewTransfer("main", "annex", subject.lines),
+        actor=STAFF.name,
+    )
+    subject.transfer = view.transfer.id
+
+
+async def _dispatch(world: World, _: Scene, subject: Subject) -> None:
+    await inventory.dispatch_transfer(
+        world.hand.db, transfer_id=subject.transfer_id, actor=STAFF.name
+    )
+
+
+async def _count(world: World, scene: Scene, subject: Subject) -> None:
+    variant_id = scene.variants[0]
+    begun = await inventory.start_count(
+        world.hand.db, location="main", variant_ids=[variant_id], note="", actor=STAFF.name
+    )
+    subject.count = begun.count.id
+    found = begun.lines[0].on_hand + 1
+    await inventory.record_counted(
+        world.hand.db,
+        count_id=subject.count,
+        counted=[(variant_id, found)],
+        actor=STAFF.name,
+    )
+
+
 _OPENED: Final[tuple[Step, ...]] = (_place_by_card, _ask)
 _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.EMPTY: (),
@@ -318,4 +373,7 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.TRANSFER_OVER: (_place_by_transfer, _sweep_holds),
     Stage.TRANSFER_SOLD: (_place_by_transfer, _confirm),
     Stage.HELD: (_hold,),
+    Stage.DRAFTED: (_draft,),
+    Stage.MOVING: (_draft, _dispatch),
+    Stage.COUNTED: (_count,),
 }

@@ -44,7 +44,9 @@ _EMPTY: Final = """
              reservations, allocations, orders, order_lines,
              order_events, payments, payment_operations, payment_events, refunds, ledger_journals,
              ledger_entries, webhook_events, idempotency_keys, outbox, carts, cart_lines,
-             cart_tokens, cart_saved_lines, cart_contacts
+             cart_tokens, cart_saved_lines, cart_contacts,
+             stock_transfers, stock_transfer_lines, stock_counts, stock_count_lines,
+             low_stock_alerts
 """
 _PIDS: Final = """
     /* proof.pids */
@@ -116,7 +118,9 @@ class World:
     async def find_location(self) -> LocationId:
         """Where the stock is kept."""
         async with self.hand.db.transaction() as tx:
-            return await a_location(tx, code="main")
+            place = await a_location(tx, code="main")
+            await a_location(tx, code="annex")
+            return place
 
 
 @asynccontextmanager

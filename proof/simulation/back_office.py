@@ -41,11 +41,12 @@ _JOBS: Final = {
     "cancel_unpaid_orders": 12,
     "issue_documents": 6,
     "publish_outbox": 12,
+    "raise_low_stock_alerts": 6,
     "prune": 3,
 }
 
 #: Jobs that carry out a command for each thing that they find.
-_ONE_BY_ONE: Final = frozenset(_JOBS) - {"publish_outbox", "prune"}
+_ONE_BY_ONE: Final = frozenset(_JOBS) - {*("publish_outbox", "prune", "raise_low_stock_alerts")}
 
 #: Settings that staff turn, and to what. All short: a hold has to end within the run.
 _SETTINGS: Final = {
@@ -75,6 +76,7 @@ _SETTINGS: Final = {
     carts.prune_carts,
     idempotency.prune,
     inventory.expire,
+    inventory.raise_low_stock_alerts,
     outbox.publish,
     outbox.prune,
     payments.claim_checks,

@@ -69,6 +69,20 @@ _PAYMENTS: Final = """
 """
 
 
+_UNITS: Final = """
+    /* proof.list_units */
+    SELECT variant_id, sum(allocated)::int AS allocated,
+           sum(on_hand)::int + (
+               SELECT coalesce(sum(quantity - received_quantity - returned_quantity), 0)::int
+                 FROM stock_transfer_lines AS line
+                 JOIN stock_transfers ON stock_transfers.id = transfer_id
+                WHERE line.variant_id = level.variant_id
+                  AND state = 'in_transit') AS on_hand
+      FROM stock_levels AS level
+     GROUP BY variant_id
+"""
+
+
 async def check_always(raw: asyncpg.Connection[Any]) -> list[Wrong]:
     """What must hold at every instant."""
     return _broken(await check_invariants(Connection(raw)))
@@ -226,7 +240,10 @@ async def _compare_units(
         most[receipt.variant_id] += receipt.quantity
         if receipt.told is Told.ACCEPTED:
             least[receipt.variant_id] += receipt.quantity
-    levels = await raw.fetch("SELECT variant_id, on_hand, allocated FROM stock_levels")
+    for correction in world.corrections:
+        least[correction.variant_id] += correction.least
+        most[correction.variant_id] += correction.most
+    levels = await raw.fetch(_UNITS)
     found = []
     for level in levels:
         variant_id, on_hand = level["variant_id"], level["on_hand"]

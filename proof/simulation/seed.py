@@ -23,7 +23,7 @@ import msgspec
 import structlog
 from pydantic import SecretStr
 
-from proof.simulation import back_office, buyers, judge
+from proof.simulation import back_office, buyers, judge, warehouse
 from proof.simulation.clock import Clock
 from proof.simulation.judge import Wrong
 from proof.simulation.log import LogWatch
@@ -37,7 +37,7 @@ from surehold.config import Config, Mode
 from surehold.db import shop
 from surehold.db.database import Database, Settings, prepare_connection
 from surehold.kernel.errors import Busy, DomainError
-from tests.builders.catalog import a_product
+from tests.builders.catalog import a_location, a_product
 from tests.builders.pricing import a_coupon
 from tests.support.shop import SECRETS, WEBHOOK_SECRET
 
@@ -99,6 +99,11 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (12, back_office.print_a_document, True),
     (4, back_office.change_a_setting, True),
     (36, back_office.receive_stock, True),
+    (12, warehouse.adjust, True),
+    (8, warehouse.count, True),
+    (8, warehouse.take_in_a_file, True),
+    (10, warehouse.send, True),
+    (16, warehouse.arrive, True),
     (30, back_office.hold_units, True),
     (30, back_office.let_go, True),
     (90, back_office.work, True),
@@ -193,6 +198,7 @@ class Seed:
             ]
             await a_coupon(db, buyers.COUPON, limit_total=COUPON_USES)
             async with db.transaction() as tx:
+                await a_location(tx, code="annex")
                 await shop.change(tx, key="unpaid_cancel_hours", value=2, actor="simulation")
                 await shop.change(tx, key="hold_transfer_minutes", value=60, actor="simulation")
         world = World(

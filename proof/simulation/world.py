@@ -17,7 +17,7 @@ import msgspec
 from proof.simulation.process import Process, draw_process
 from proof.simulation.provider import Delivery, Provider
 from surehold.checkout.model import PlacedOrder, Placement
-from surehold.kernel.ids import CartId, LocationId, OrderId, PaymentId, VariantId
+from surehold.kernel.ids import CartId, LocationId, OrderId, PaymentId, TransferId, VariantId
 from surehold.orders.model import OrderStatus
 from surehold.sandbox.model import EventType
 
@@ -91,6 +91,18 @@ class Receipt(msgspec.Struct):
     quantity: int
     told: Told = Told.NOTHING
 
+    @property
+    def least(self) -> int:
+        """The fewest units that this can have added; a correction may take some off."""
+        is_sure = self.told is Told.ACCEPTED
+        return self.quantity if is_sure else min(self.quantity, 0) * (self.told is Told.UNKNOWN)
+
+    @property
+    def most(self) -> int:
+        """The most units that this can have added."""
+        is_sure = self.told is Told.ACCEPTED
+        return self.quantity if is_sure else max(self.quantity, 0) * (self.told is Told.UNKNOWN)
+
 
 class Basket(msgspec.Struct):
     """A cart that a buyer can open, and the money in which it is priced."""
@@ -145,6 +157,9 @@ class World:
         self.baskets: list[Basket] = []
         self.holds: list[Hold] = []
         self.receipts: list[Receipt] = []
+        #: Differences that staff made by hand, by a count or by a file; never sent twice.
+        self.corrections: list[Receipt] = []
+        self.transfers: list[TransferId] = []
         self.webhooks: list[Delivery] = []
         #: Payments that had ended at the provider without money.
         self._ended: set[str] = set()

@@ -327,7 +327,7 @@ def test_decisions_equal_those_of_serving_one_at_a_time(chance: random.Random) -
     requests = [
         rules.Request(
             ((chance.choice(SKUS), chance.randint(1, 3)),),
-            chance.choice(
+            use=chance.choice(
                 [None, pricing_rules.Use(chance.choice(COUPONS), chance.choice(["ada", "bob"]))]
             ),
         )

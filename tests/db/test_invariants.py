@@ -20,9 +20,10 @@ from surehold.checkout.model import BUYER
 from surehold.db import Connection, Database, invariants
 from surehold.db.database import Settings
 from surehold.db.invariants import Watch, check_invariants, list_invariants
+from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
 from surehold.kernel import clock
-from surehold.kernel.ids import OrderId
+from surehold.kernel.ids import OrderId, VariantId
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import CancelReason
@@ -88,8 +89,28 @@ async def _live(url: str) -> None:
             pretend.fail_next = OutcomeUnknown("lost")
             await begin_payment(checkout, lost)
         await _finish_refunds(url, db, providers)
+        await _move_and_count(db, mug.variant_id)
         assert await documents.issue_due(db, limit=100) == 5
         await outbox.publish(db, subscribers=())
+
+
+async def _move_and_count(db: Database, variant_id: VariantId) -> None:
+    """A transfer that came in part, and a count that found a unit more than was there."""
+    drafted = await inventory.create_transfer(
+        db, new=inventory.NewTransfer("main", "annex", ((variant_id, 3),)), actor="test"
+    )
+    transfer_id = drafted.transfer.id
+    await inventory.dispatch_transfer(db, transfer_id=transfer_id, actor="test")
+    await inventory.receive_transfer(
+        db, transfer_id=transfer_id, arrived=[(variant_id, 1)], actor="test"
+    )
+    begun = await inventory.start_count(
+        db, location="annex", variant_ids=[variant_id], note="", actor="test"
+    )
+    await inventory.record_counted(
+        db, count_id=begun.count.id, counted=[(variant_id, 2)], actor="test"
+    )
+    await inventory.apply_count(db, count_id=begun.count.id, actor="test")
 
 
 async def _cancel(checkout: Any, order_id: OrderId) -> None:
@@ -204,6 +225,26 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         {"STK7", "SHP1"},
         ("UPDATE allocations SET shipped_quantity = quantity + 1 WHERE released_quantity = 0",),
     ),
+    "TRF1": (
+        set(),
+        (
+            (
+                "UPDATE stock_transfer_lines SET received_quantity = received_quantity - 1,"
+                " returned_quantity = returned_quantity + 1 WHERE received_quantity > 0"
+            ),
+        ),
+    ),
+    "TRF2": (
+        set(),
+        (
+            (
+                "UPDATE stock_transfers SET state = 'received', ended_by = 'x', ended_at = now()"
+                " WHERE state = 'in_transit'"
+            ),
+        ),
+    ),
+    "CNT1": (set(), ("UPDATE stock_count_lines SET counted = counted + 1",)),
+    "LOC1": (set(), ("UPDATE locations SET priority = priority + 1",)),
     "SHP1": (
         set(),
         ("UPDATE orders SET fulfillment_status = 'shipped' WHERE status = 'paid'",),

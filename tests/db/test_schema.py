@@ -11,7 +11,7 @@ import asyncpg
 
 from surehold.cart.model import ContactState
 from surehold.catalog.model import ProductStatus
-from surehold.inventory.model import ReservationState
+from surehold.inventory.model import CountState, ReservationState, TransferState
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import FulfillmentStatus, OrderStatus, PaymentStatus
 from surehold.payments.model import (
@@ -41,6 +41,8 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("reservations", "state"): ReservationState,
     ("shipping_methods", "basis"): RateBasis,
     ("shipping_methods", "kind"): MethodKind,
+    ("stock_counts", "state"): CountState,
+    ("stock_transfers", "state"): TransferState,
     ("webhook_events", "state"): WebhookState,
     ("cart_contacts", "state"): ContactState,
     ("documents", "kind"): DocumentKind,

@@ -19,8 +19,8 @@ from tests.house.source import Source, sources
 PACKAGES: Final[dict[str, ModuleType]] = {EXPLORER: proof.explorer, SIMULATION: proof.simulation}
 #: Command: why it needs no step and no actor.
 ELSEWHERE: Final = {
-    "surehold.inventory.commands.open_stock": "puts a variant's first stock on the shelf: before"
-    " that nobody can want it, and every scene begins with it",
+    "surehold.inventory.commands.receiving.open_stock": "puts a variant's first stock on the"
+    " shelf: before that nobody can want it, and every scene begins with it",
 }
 PROGRAM: Final = Program(sources())
 
@@ -61,12 +61,12 @@ def test_the_commands_are_found_that_everybody_knows() -> None:
         "surehold.checkout.commands.inbox.Inbox",
         "surehold.checkout.commands.place_order.place_order",
         "surehold.checkout.commands.sweep.sweep",
-        "surehold.inventory.commands.release",
-        "surehold.inventory.commands.reserve",
+        "surehold.inventory.commands.holding.release",
+        "surehold.inventory.commands.holding.reserve",
         "surehold.payments.commands.store_webhook",
     }
     assert "surehold.cart.commands.clear_cart" not in found
-    assert "surehold.inventory.commands.change_stock" not in found
+    assert "surehold.inventory.commands.taking.change_stock" not in found
     assert found >= set(ELSEWHERE)
 
 

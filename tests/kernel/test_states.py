@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from surehold.inventory.states import RESERVATION, ReservationEvent
+from surehold.inventory.states import (
+    COUNT,
+    RESERVATION,
+    TRANSFER,
+    CountEvent,
+    ReservationEvent,
+    TransferEvent,
+)
 from surehold.kernel.states import ForbiddenTransition, Machine
 from surehold.payments.states import (
     OPERATION,
@@ -20,10 +27,12 @@ from surehold.payments.states import (
 )
 
 MACHINES = {
+    "count": (COUNT, CountEvent),
     "operation": (OPERATION, OperationEvent),
     "payment": (PAYMENT, PaymentEvent),
     "refund": (REFUND, RefundEvent),
     "reservation": (RESERVATION, ReservationEvent),
+    "transfer": (TRANSFER, TransferEvent),
 }
 
 

@@ -145,6 +145,9 @@ class Api:
     async def put(self, path: str, json: Any = None, **more: Any) -> Answer:
         return await self("PUT", path, json=json, **more)
 
+    async def patch(self, path: str, json: Any = None, **more: Any) -> Answer:
+        return await self("PATCH", path, json=json, **more)
+
     async def delete(self, path: str, **more: Any) -> Answer:
         return await self("DELETE", path, **more)
 

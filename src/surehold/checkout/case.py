@@ -225,6 +225,16 @@ class Case:
         )
         return payment.captured_minor - on_the_way
 
+    def admit(self) -> inventory.Admitted | inventory.Refused:
+        """Whether every line could be taken of what is left now, and from where."""
+        wanted = tuple((line.variant_id, line.quantity) for line in self.lines)
+        return inventory.admit(
+            self.stock.levels,
+            (wanted,),
+            destinations=(self.order.shipping_address,),
+            is_split_allowed=self.settings.is_split_allowed,
+        )[0]
+
     # --- what rules may do ------------------------------------------------------------------
 
     def put_payment(self, payment: Payment) -> None:

@@ -11,6 +11,7 @@ from surehold.checkout import commands
 from surehold.checkout.commands.sweep import BATCH
 from surehold.checkout.engine import Checkout
 from surehold.db.invariants import Watch
+from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
 from surehold.jobs.outbox import Event
 from surehold.jobs.worker import Schedule
@@ -49,6 +50,13 @@ def list_schedules(checkout: Checkout, *, watch: Watch) -> tuple[Schedule, ...]:
             "report_abandoned_carts", EVERY_10_MINUTES, swept(commands.report_abandoned_carts)
         ),
         Schedule("issue_documents", EVERY_10_SECONDS, swept(commands.issue_documents)),
+        Schedule(
+            "raise_low_stock_alerts",
+            EVERY_MINUTE,
+            lambda: _until_idle(
+                lambda: inventory.raise_low_stock_alerts(checkout.db, limit=BATCH)
+            ),
+        ),
         Schedule("publish_outbox", EVERY_5_SECONDS, publish),
         Schedule("prune", HOURLY, lambda: commands.prune(checkout)),
         Schedule("check_invariants", EVERY_10_MINUTES, watch.check, limit_seconds=3_600),

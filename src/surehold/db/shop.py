@@ -39,6 +39,8 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price_tolerance: Rate = "0"
     #: A cart with an address that was silent for so long is an abandoned one.
     abandoned_cart_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 4
+    #: Whether one order line may come from several locations.
+    is_split_allowed: bool = True
     tax_rate: Rate = "0.20"
     is_tax_included: bool = True
     tax_rounding: Literal["line", "total"] = "line"

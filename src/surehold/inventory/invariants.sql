@@ -56,6 +56,56 @@ SELECT id, quantity, released_quantity, shipped_quantity
     OR released_quantity < 0
     OR shipped_quantity < 0;
 
+-- TRF1: What transfers moved is what their lines say: it left, it arrived, or it came back.
+SELECT transfer_id, variant_id, location_id, moved, told
+  FROM (SELECT reference AS transfer_id, variant_id, location_id, sum(delta) AS moved
+          FROM stock_movements
+         WHERE reason = 'transfer'
+         GROUP BY reference, variant_id, location_id) AS movement
+  FULL JOIN (
+        SELECT transfer_id::text, variant_id, from_location_id AS location_id,
+               returned_quantity - quantity AS told
+          FROM stock_transfer_lines
+          JOIN stock_transfers ON stock_transfers.id = transfer_id
+         WHERE dispatched_at IS NOT NULL
+         UNION ALL
+        SELECT transfer_id::text, variant_id, to_location_id, received_quantity
+          FROM stock_transfer_lines
+          JOIN stock_transfers ON stock_transfers.id = transfer_id
+         WHERE dispatched_at IS NOT NULL) AS line
+ USING (transfer_id, variant_id, location_id)
+ WHERE coalesce(moved, 0) <> coalesce(told, 0);
+
+-- TRF2: Units are in transit while their transfer is, and only then.
+SELECT id, state, sum(quantity - received_quantity - returned_quantity) AS left_over
+  FROM stock_transfers
+  JOIN stock_transfer_lines ON transfer_id = stock_transfers.id
+ WHERE dispatched_at IS NOT NULL
+ GROUP BY id, state
+HAVING (state = 'in_transit') <> (sum(quantity - received_quantity - returned_quantity) > 0);
+
+-- CNT1: A count that was applied moved the differences that it found, and no other count did.
+SELECT count_id, variant_id, moved, told
+  FROM (SELECT reference AS count_id, variant_id, location_id, sum(delta) AS moved
+          FROM stock_movements
+         WHERE reason = 'count'
+         GROUP BY reference, variant_id, location_id) AS movement
+  FULL JOIN (
+        SELECT count_id::text, variant_id, location_id, counted - expected AS told
+          FROM stock_count_lines
+          JOIN stock_counts ON stock_counts.id = count_id
+         WHERE state = 'applied') AS line
+ USING (count_id, variant_id, location_id)
+ WHERE coalesce(moved, 0) <> coalesce(told, 0);
+
+-- LOC1: The history of a location ends with what the location is.
+SELECT locations.id, locations.version, change.after
+  FROM locations
+  LEFT JOIN location_changes AS change
+    ON change.location_id = locations.id
+   AND change.version = locations.version
+ WHERE to_jsonb(locations) IS DISTINCT FROM change.after;
+
 -- END2 (Q): No reservation is active past its time.
 SELECT id, holder_id, expires_at
   FROM reservations

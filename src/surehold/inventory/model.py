@@ -8,7 +8,15 @@ from uuid import UUID
 
 import msgspec
 
-from surehold.kernel.ids import LocationId, OrderId, OrderLineId, ReservationId, VariantId
+from surehold.kernel.ids import (
+    CountId,
+    LocationId,
+    OrderId,
+    OrderLineId,
+    ReservationId,
+    TransferId,
+    VariantId,
+)
 
 
 class ReservationState(enum.Enum):
@@ -29,6 +37,11 @@ class StockLevel(msgspec.Struct, frozen=True):
     allocated: int
     reserved: int
     backorder_limit: int
+    country: str | None = None
+    region: str | None = None
+    #: Countries that its location sends to; ``None`` is everywhere.
+    ships_to: list[str] | None = None
+    is_active: bool = True
 
     @property
     def available(self) -> int:
@@ -92,3 +105,129 @@ class Shortage(msgspec.Struct, frozen=True):
     variant_id: VariantId
     requested: int
     available: int
+
+
+class Promised(msgspec.Struct, frozen=True):
+    """Units on hand that cannot leave their shelf: buyers hold or own ``promised`` of them."""
+
+    variant_id: VariantId
+    on_hand: int
+    promised: int
+    delta: int
+
+
+class Location(msgspec.Struct, frozen=True):
+    """A place where stock is kept; lower priorities are emptied first.
+
+    ``ships_to`` lists the countries that it sends to; ``None`` is everywhere.
+    """
+
+    id: LocationId
+    code: str
+    name: str
+    country: str
+    priority: int
+    region: str | None
+    postal_code: str | None
+    ships_to: list[str] | None
+    is_active: bool
+    version: int
+
+
+class Move(msgspec.Struct, frozen=True):
+    """Units that enter (or, negative, leave) one shelf."""
+
+    variant_id: VariantId
+    location_id: LocationId
+    delta: int
+
+
+class TransferState(enum.Enum):
+    """Units leave on dispatch and arrive on receipt; the last two are final."""
+
+    DRAFT = "draft"
+    IN_TRANSIT = "in_transit"
+    RECEIVED = "received"
+    CANCELED = "canceled"
+
+
+class TransferLine(msgspec.Struct, frozen=True):
+    """Units of one variant on their way. What came back went to where it came from."""
+
+    transfer_id: TransferId
+    variant_id: VariantId
+    sku: str
+    quantity: int
+    received_quantity: int
+    returned_quantity: int
+
+    @property
+    def open_quantity(self) -> int:
+        """What has neither been received nor come back."""
+        return self.quantity - self.received_quantity - self.returned_quantity
+
+
+class Transfer(msgspec.Struct, frozen=True):
+    """A document about units that move from one location to another."""
+
+    id: TransferId
+    from_location_id: LocationId
+    from_location: str
+    to_location_id: LocationId
+    to_location: str
+    state: TransferState
+    note: str
+    created_by: str
+    created_at: datetime
+    dispatched_at: datetime | None
+    ended_at: datetime | None
+
+
+class CountState(enum.Enum):
+    """A stock count is open until it is applied or canceled, once."""
+
+    OPEN = "open"
+    APPLIED = "applied"
+    CANCELED = "canceled"
+
+
+class StockCount(msgspec.Struct, frozen=True):
+    """A session of counting at one location."""
+
+    id: CountId
+    location_id: LocationId
+    location: str
+    state: CountState
+    note: str
+    created_by: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class CountLine(msgspec.Struct, frozen=True):
+    """One variant of a count: what was on hand when it was counted, and what is now."""
+
+    count_id: CountId
+    variant_id: VariantId
+    sku: str
+    expected: int | None
+    counted: int | None
+    on_hand: int
+
+    @property
+    def difference(self) -> int | None:
+        """What applying the count adds; ``None`` while nobody has counted."""
+        if self.counted is None or self.expected is None:
+            return None
+        return self.counted - self.expected
+
+
+class AdjustmentReason(enum.Enum):
+    """Why staff change what is on hand."""
+
+    RECEIVED = "received"
+    DAMAGED = "damaged"
+    LOST = "lost"
+    RETURNED = "returned"
+    PROMOTION = "promotion"
+    CORRECTION = "correction"

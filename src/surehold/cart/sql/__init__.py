@@ -71,7 +71,9 @@ _CART: Final = """
                    SELECT coalesce(sum(on_hand - allocated - reserved + backorder_limit), 0)
                           AS available
                      FROM stock_levels
-                    WHERE stock_levels.variant_id = lines.variant_id) AS stock
+                    WHERE stock_levels.variant_id = lines.variant_id
+                      AND location_id <> ALL (
+                          ARRAY(SELECT id FROM locations WHERE NOT is_active))) AS stock
              WHERE lines.cart_id = carts.id) AS lines,
            (SELECT coalesce(
                        jsonb_agg(
@@ -147,7 +149,9 @@ READ_OFFER: Final = query(
                AND products.status = 'active') AS price_minor,
            (SELECT coalesce(sum(on_hand - allocated - reserved + backorder_limit), 0)
               FROM stock_levels
-             WHERE variant_id = $2) AS available,
+             WHERE variant_id = $2
+               AND location_id <> ALL (
+                   ARRAY(SELECT id FROM locations WHERE NOT is_active))) AS available,
            coalesce((SELECT quantity
                        FROM cart_lines
                       WHERE cart_id = $1

@@ -133,7 +133,9 @@ READ_WISHLIST: Final = query(
                    SELECT coalesce(sum(on_hand - allocated - reserved + backorder_limit), 0)
                           AS available
                      FROM stock_levels
-                    WHERE stock_levels.variant_id = wished.variant_id) AS stock
+                    WHERE stock_levels.variant_id = wished.variant_id
+                      AND location_id <> ALL (
+                          ARRAY(SELECT id FROM locations WHERE NOT is_active))) AS stock
              WHERE wished.wishlist_id = wishlists.id) AS lines
       FROM wishlists
      WHERE token_hash = $1

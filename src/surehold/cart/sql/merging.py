@@ -17,7 +17,9 @@ LIST_MEETINGS: Final = query(
                 THEN prices.amount_minor END AS price_minor,
            (SELECT coalesce(sum(on_hand - allocated - reserved + backorder_limit), 0)::bigint
               FROM stock_levels
-             WHERE stock_levels.variant_id = theirs.variant_id) AS available
+             WHERE stock_levels.variant_id = theirs.variant_id
+               AND location_id <> ALL (
+                   ARRAY(SELECT id FROM locations WHERE NOT is_active))) AS available
       FROM cart_lines AS theirs
       JOIN variants ON variants.id = theirs.variant_id
       JOIN products ON products.id = variants.product_id

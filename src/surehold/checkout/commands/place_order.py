@@ -219,7 +219,10 @@ class PlacementWork:
     ) -> _Rows:
         """Answer everybody as the counters are, and say what is to be written."""
         decisions = rules.admit(
-            levels, limits, [rules.Request(row.demand, row.use) for row in priced]
+            levels,
+            limits,
+            [rules.Request(row.demand, row.placement.shipping_address, row.use) for row in priced],
+            is_split_allowed=settings.is_split_allowed,
         )
         rows = _Rows()
         for row, decision in zip(priced, decisions, strict=True):

@@ -4,8 +4,8 @@ Every function changes a case in memory and says what came of it. What each woul
 is part of its rule, because every one of them is asked twice sooner or later.
 """
 
+from surehold.checkout.rules.admitting import Request, admit
 from surehold.checkout.rules.canceling import CANCELABLE, cancel, give_up_payment
-from surehold.checkout.rules.coupons import Request, admit
 from surehold.checkout.rules.holding import expire_holds, extend, hold_again, hold_time
 from surehold.checkout.rules.paying import check_payable, settle
 from surehold.checkout.rules.pricing import Facts, destination_of, price

@@ -58,8 +58,7 @@ def hold_again(case: Case, *, ttl: timedelta) -> None:
             case.prolong(case.now + ttl)
         return
     case.free_holds(ReservationEvent.RELEASE, reason="held afresh")
-    wanted = tuple((line.variant_id, line.quantity) for line in case.lines)
-    outcome = inventory.admit(case.stock.levels, (wanted,))[0]
+    outcome = case.admit()
     if isinstance(outcome, inventory.Refused):
         raise InsufficientStock(outcome.shortages)
     case.hold(

@@ -173,8 +173,7 @@ def _capture(
 def _take_again(case: Case) -> tuple[Reservation, ...] | None:
     """All lines from what is left now, owned at once; or nothing."""
     case.free_holds(ReservationEvent.RELEASE, reason="taken afresh")
-    wanted = tuple((line.variant_id, line.quantity) for line in case.lines)
-    outcome = inventory.admit(case.stock.levels, (wanted,))[0]
+    outcome = case.admit()
     if isinstance(outcome, inventory.Refused):
         return None
     return tuple(

@@ -22,6 +22,10 @@ class StockRow(msgspec.Struct, frozen=True):
     allocated: int
     reserved: int
     backorder_limit: int
+    country: str
+    region: str | None
+    ships_to: list[str] | None
+    is_active: bool
     read_at: datetime
 
 
@@ -38,7 +42,7 @@ LOCK_STOCK: Final = query(
            FOR NO KEY UPDATE OF level
     )
     SELECT locked.variant_id, locked.location_id, on_hand, allocated, reserved, backorder_limit,
-           store_now() AS read_at
+           country, region, ships_to, is_active, store_now() AS read_at
       FROM locked
       JOIN locations ON locations.id = locked.location_id
      ORDER BY locations.priority, locations.id
@@ -50,7 +54,7 @@ READ_STOCK: Final = query(
     """
     /* inventory.read_stock */
     SELECT level.variant_id, level.location_id, on_hand, allocated, reserved, backorder_limit,
-           store_now() AS read_at
+           country, region, ships_to, is_active, store_now() AS read_at
       FROM stock_levels AS level
       JOIN locations ON locations.id = level.location_id
      WHERE level.variant_id = ANY($1::uuid[])
@@ -288,6 +292,7 @@ AVAILABLE: Final = query(
            greatest(sum(on_hand - allocated - reserved + backorder_limit), 0)::int AS available
       FROM stock_levels
      WHERE variant_id = ANY($1::uuid[])
+       AND location_id <> ALL (ARRAY(SELECT id FROM locations WHERE NOT is_active))
      GROUP BY variant_id
     """,
     AvailableRow,
@@ -304,6 +309,7 @@ class MovementRow(msgspec.Struct, frozen=True):
     delta: int
     reason: str
     reference: str
+    note: str
     actor: str
     moved_at: datetime
 
@@ -312,7 +318,7 @@ LIST_MOVEMENTS: Final = query(
     """
     /* inventory.list_movements */
     SELECT move.id, move.variant_id, variants.sku, locations.code AS location, delta, reason,
-           reference, actor, moved_at
+           reference, note, actor, moved_at
       FROM stock_movements AS move
       JOIN variants ON variants.id = move.variant_id
       JOIN locations ON locations.id = move.location_id
@@ -342,14 +348,6 @@ SOONEST_HOLD_END: Final = query(
     SoonestRow,
 )
 
-INSERT_LOCATIONS: Final = command(
-    """
-    /* inventory.insert_locations */
-    INSERT INTO locations (id, code, name, country, priority)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[])
-    """
-)
-
 # New stock enters with the movement that explains it, in one statement.
 INSERT_STOCK: Final = command(
     """
@@ -367,25 +365,4 @@ INSERT_STOCK: Final = command(
     INSERT INTO stock_levels (variant_id, location_id, on_hand, low_stock_threshold)
     SELECT variant_id, location_id, on_hand, low_stock_threshold FROM new
     """
-)
-
-
-class LocationRow(msgspec.Struct, frozen=True):
-    """A place where stock is kept; lower priorities are emptied first."""
-
-    id: LocationId
-    code: str
-    name: str
-    country: str
-    priority: int
-
-
-LIST_LOCATIONS: Final = query(
-    """
-    /* inventory.list_locations */
-    SELECT id, code, name, country, priority
-      FROM locations
-     ORDER BY priority, id
-    """,
-    LocationRow,
 )

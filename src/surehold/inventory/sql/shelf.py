@@ -88,6 +88,7 @@ _STOCK_OF_EACH: Final = """
                   AND variants.is_active
                   AND prices.currency = $1
                   AND on_hand - allocated - reserved + backorder_limit > 0
+                  AND location_id <> ALL (ARRAY(SELECT id FROM locations WHERE NOT is_active))
                 LIMIT 1))"""
 
 _SUMMARY: Final = """
@@ -106,7 +107,9 @@ _SUMMARY: Final = """
               JOIN stock_levels AS level ON level.variant_id = variants.id
              WHERE variants.product_id = page.id
                AND variants.is_active
-               AND prices.currency = $1) AS available,
+               AND prices.currency = $1
+               AND location_id <> ALL (ARRAY(SELECT id FROM locations WHERE NOT is_active))
+           ) AS available,
            page.key::text AS key
       FROM page
       JOIN vendors ON vendors.id = page.vendor_id"""
@@ -181,6 +184,7 @@ _GATHERED: Final = """, priced AS MATERIALIZED (
          WHERE variants.is_active
            AND prices.currency = $1
            AND on_hand - allocated - reserved + backorder_limit > 0
+           AND location_id <> ALL (ARRAY(SELECT id FROM locations WHERE NOT is_active))
     )"""
 
 _COUNTED_PRODUCTS: Final = """

@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from surehold.db import Database, clock, idempotency
+from surehold.db import Database, Transaction, clock, idempotency
 from surehold.db.idempotency import (
     MAX_LENGTH,
     IdempotencyKeyMissing,
@@ -67,6 +67,15 @@ def get_key(headers: Mapping[bytes, bytes]) -> str:
             "Send an Idempotency-Key header; repeat it to ask for the same answer again."
         )
     return key
+
+
+async def keep_answer(tx: Transaction, *, scope: str, status: int, new: NewKey) -> None:
+    """Store a key with its answer in the transaction that does the work; see ``Once.kept``.
+
+    Raises:
+        asyncpg.UniqueViolationError: Another process was first; ``Once.kept`` looks again.
+    """
+    await idempotency.insert(tx, scope=scope, status=status, keys=[new], now=await clock.now(tx))
 
 
 class Once:

@@ -1,27 +1,28 @@
-"""What others may read of stock, and the shelf: products listed with what is left of them."""
+"""The shelf: products listed with what is left of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from surehold.catalog.model import CategoryCount, ProductSummary
 from surehold.db import Connection
-from surehold.inventory import sql
-from surehold.inventory.model import Reservation
+from surehold.inventory.queries.paging import (
+    INVALID_CURSOR,
+    decode,
+    is_storable,
+    limit_faults,
+    page_of,
+    read_text,
+)
 from surehold.inventory.sql import shelf
 from surehold.kernel.errors import Fault, InvalidInput
-from surehold.kernel.ids import VariantId
 from surehold.kernel.money import MAX_MINOR
-from surehold.kernel.page import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, encode_cursor
-
-Level: TypeAlias = sql.LevelRow
-Movement: TypeAlias = sql.MovementRow
-Location: TypeAlias = sql.LocationRow
+from surehold.kernel.page import DEFAULT_LIMIT, Page
 
 #: Longer than any search that a person types, and far below what PostgreSQL can take in.
 MAX_SEARCH: Final = 200
@@ -37,87 +38,6 @@ SORTS: Final = {
     "name": "name",
     RELEVANCE: "relevance",
 }
-
-
-async def available(
-    connection: Connection, variant_ids: Iterable[VariantId]
-) -> dict[VariantId, int]:
-    """How many units of each variant could be promised now, back-orders included.
-
-    Every variant that was asked for has an entry: 0 where no stock is kept.
-    """
-    wanted = list(variant_ids)
-    found = dict.fromkeys(wanted, 0)
-    for row in await connection.all(sql.AVAILABLE, wanted):
-        found[row.variant_id] = row.available
-    return found
-
-
-async def list_levels(
-    connection: Connection,
-    *,
-    cursor: str | None = None,
-    limit: int = DEFAULT_LIMIT,
-    is_low_only: bool = False,
-) -> Page[Level]:
-    """Stock levels by stock code and location.
-
-    Raises:
-        InvalidInput: The cursor or the limit is not one.
-    """
-    _check_limit(limit)
-    after = _decode(cursor, (_read_text, _read_text))
-    rows = await connection.all(sql.LIST_LEVELS, *after, is_low_only, limit + 1)
-    return _page(rows, limit, lambda row: (row.sku, row.location))
-
-
-async def list_low(
-    connection: Connection, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
-) -> Page[Level]:
-    """Stock levels at or under their threshold, by stock code and location.
-
-    Raises:
-        InvalidInput: The cursor or the limit is not one.
-    """
-    return await list_levels(connection, cursor=cursor, limit=limit, is_low_only=True)
-
-
-async def list_levels_of(
-    connection: Connection, *, variant_ids: Iterable[VariantId]
-) -> dict[VariantId, tuple[Level, ...]]:
-    """Every stock level of these variants, best location first; none where no stock is kept."""
-    found: dict[VariantId, tuple[Level, ...]] = {}
-    for row in await connection.all(sql.LIST_LEVELS_OF, list(variant_ids)):
-        found[row.variant_id] = (*found.get(row.variant_id, ()), row)
-    return found
-
-
-async def list_movements(
-    connection: Connection,
-    *,
-    variant_id: VariantId | None = None,
-    cursor: str | None = None,
-    limit: int = DEFAULT_LIMIT,
-) -> Page[Movement]:
-    """What changed on the shelves, newest first; of one variant or of all.
-
-    Raises:
-        InvalidInput: The cursor or the limit is not one.
-    """
-    _check_limit(limit)
-    (before,) = _decode(cursor, (UUID,))
-    rows = await connection.all(sql.LIST_MOVEMENTS, variant_id, before, limit + 1)
-    return _page(rows, limit, lambda row: (str(row.id),))
-
-
-async def soonest_hold_end(connection: Connection, *, variant_id: VariantId) -> datetime | None:
-    """When the next hold on a variant ends, so that units may come free; or ``None``."""
-    return (await connection.one(sql.SOONEST_HOLD_END, variant_id)).ends_at
-
-
-async def list_locations(connection: Connection) -> tuple[Location, ...]:
-    """Where stock is kept, in the order in which it is taken."""
-    return tuple(await connection.all(sql.LIST_LOCATIONS))
 
 
 async def list_shelf(
@@ -144,7 +64,7 @@ async def list_shelf(
     Raises:
         InvalidInput: Lists what is wrong with the filters, the sort, the cursor or the limit.
     """
-    faults = _sort_faults(sort) + _limit_faults(limit)
+    faults = _sort_faults(sort) + limit_faults(limit)
     filters = _filters(
         currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, faults
     )
@@ -152,13 +72,13 @@ async def list_shelf(
     if order in {"price_up", "price_down"} and filters.is_whole:
         order += "_of_all"
     statement = (shelf.LIST if filters.search is None else shelf.SEARCH)[order]
-    name, key, product_id = _decode(cursor, (_read_text, _KEY_READERS[order], UUID))
+    name, key, product_id = decode(cursor, (read_text, _KEY_READERS[order], UUID))
     if name not in {None, order}:
-        raise InvalidInput((_INVALID_CURSOR,))
+        raise InvalidInput((INVALID_CURSOR,))
     rows = await connection.all(
         statement, *msgspec.structs.astuple(filters), key, product_id, limit + 1
     )
-    page = _page(rows, limit, lambda row: (order, row.key, str(row.id)))
+    page = page_of(rows, limit, lambda row: (order, row.key, str(row.id)))
     return Page(tuple(_summary(row) for row in page.items), page.next_cursor)
 
 
@@ -248,7 +168,7 @@ def _filters(  # noqa: PLR0917 - private, and called with the names themselves
         faults.append(Fault("/search", "too_long", f"At most {MAX_SEARCH} characters."))
     texts = {"currency": currency, "search": search, "category": category, "vendor": vendor}
     for name, text in texts.items():
-        if text is not None and not _is_storable(text):
+        if text is not None and not is_storable(text):
             faults.append(Fault(f"/{name}", "invalid_text", "It has characters that no text has."))
     for name, slug in (("category", category), ("vendor", vendor)):
         if slug is not None and len(slug) > MAX_SLUG:
@@ -268,42 +188,6 @@ def _sort_faults(sort: str) -> list[Fault]:
     if sort in SORTS:
         return []
     return [Fault("/sort", "unknown_sort", f"One of {', '.join(SORTS)}.")]
-
-
-def _limit_faults(limit: int) -> list[Fault]:
-    if 1 <= limit <= MAX_LIMIT:
-        return []
-    return [Fault("/limit", "out_of_range", f"From 1 to {MAX_LIMIT}.")]
-
-
-def _check_limit(limit: int) -> None:
-    faults = _limit_faults(limit)
-    if faults:
-        raise InvalidInput(tuple(faults))
-
-
-_INVALID_CURSOR: Final = Fault(
-    "/cursor", "invalid_cursor", "It was not made by this list in this order; start again."
-)
-
-
-def _decode(cursor: str | None, readers: tuple[Callable[[str], Any], ...]) -> tuple[Any, ...]:
-    """The keys in a cursor, each as its column's type; all ``None`` without a cursor."""
-    if cursor is None:
-        return (None,) * len(readers)
-    keys = decode_cursor(cursor, count=len(readers))
-    if keys is None:
-        raise InvalidInput((_INVALID_CURSOR,))
-    try:
-        return tuple(read(key) for read, key in zip(readers, keys, strict=True))
-    except ValueError:
-        raise InvalidInput((_INVALID_CURSOR,)) from None
-
-
-def _read_text(key: str) -> str:
-    if not _is_storable(key):
-        raise ValueError("not a text that PostgreSQL can hold")
-    return key
 
 
 def _read_count(key: str) -> int:
@@ -333,39 +217,11 @@ _KEY_READERS: Final[dict[str, Callable[[str], Any]]] = {
     "price_down": _read_count,
     "price_up_of_all": _read_count,
     "price_down_of_all": _read_count,
-    "name": _read_text,
+    "name": read_text,
     "relevance": _read_rank,
 }
-
-
-def _is_storable(text: str) -> bool:
-    """Whether PostgreSQL can hold the text: no NUL, no half of a surrogate pair."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
-
-
-def _page(rows: Sequence[Any], limit: int, keys: Callable[[Any], tuple[str, ...]]) -> Page[Any]:
-    """A page of rows of which one more than the limit was read, to know whether more follow."""
-    if len(rows) <= limit:
-        return Page(tuple(rows))
-    return Page(tuple(rows[:limit]), encode_cursor(*keys(rows[limit - 1])))
 
 
 def _summary(row: shelf.ShelfRow) -> ProductSummary:
     fields = ProductSummary.__struct_fields__
     return ProductSummary(*(getattr(row, field) for field in fields))
-
-
-async def list_reservations(
-    connection: Connection, *, holder_ids: Sequence[UUID]
-) -> tuple[Reservation, ...]:
-    """Every reservation of these holders, whatever its state, oldest first."""
-    return tuple(await connection.all(sql.LIST_RESERVATIONS, list(holder_ids)))
-
-
-async def list_holders_due(connection: Connection, *, limit: int) -> tuple[UUID, ...]:
-    """Who holds something whose time is over: orders, and callers of the API."""
-    return tuple(row.holder_id for row in await connection.all(sql.LIST_HOLDERS_DUE, limit))

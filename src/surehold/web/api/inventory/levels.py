@@ -13,14 +13,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta
 
-from surehold.db import Transaction, idempotency, shop
+from surehold.db import Connection, Transaction, idempotency, shop
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
 from surehold.inventory import commands, queries
 from surehold.inventory.errors import InsufficientStock, ReservationNotFound, VariantNotStocked
 from surehold.inventory.model import Reservation, ReservationState
 from surehold.inventory.queries import Level, Movement
 from surehold.kernel.errors import Busy, Fault
-from surehold.kernel.ids import LocationId, ReservationId, VariantId, new_id
+from surehold.kernel.ids import LocationId, ReservationId, TransferId, VariantId, new_id
 from surehold.kernel.page import DEFAULT_LIMIT
 from surehold.web.api.access import check_staff
 from surehold.web.api.catalog import Cursor, Limit
@@ -70,6 +70,15 @@ class LevelList(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class InTransitShape(msgspec.Struct, frozen=True):
+    """Units that have left one location and not reached the other."""
+
+    transfer_id: TransferId
+    from_location: str
+    to_location: str
+    quantity: int
+
+
 class StockShape(msgspec.Struct, frozen=True):
     """One variant over all places; ``available`` is what could be promised now."""
 
@@ -78,6 +87,7 @@ class StockShape(msgspec.Struct, frozen=True):
     name: str
     available: int
     levels: tuple[LevelShape, ...]
+    in_transit: tuple[InTransitShape, ...]
 
 
 class MovementShape(msgspec.Struct, frozen=True):
@@ -90,6 +100,7 @@ class MovementShape(msgspec.Struct, frozen=True):
     delta: int
     reason: str
     reference: str
+    note: str
     actor: str
     moved_at: datetime
 
@@ -272,20 +283,37 @@ async def get_stock(
     """One variant at every place."""
     check_staff(request, parts)
     found = parse_id(variant_id)
-    levels: Sequence[Level] = ()
-    available = 0
-    if found is not None:
-        wanted = VariantId(found)
-        async with parts.db.connection() as connection:
-            levels = (await queries.list_levels_of(connection, variant_ids=[wanted])).get(
-                wanted, ()
-            )
-            available = (await queries.available(connection, [wanted]))[wanted]
+    if found is None:
+        raise VariantNotStocked("No stock is kept of this variant.")
+    async with parts.db.connection() as connection:
+        levels = (await queries.list_levels_of(connection, variant_ids=[VariantId(found)])).get(
+            VariantId(found), ()
+        )
+        return answer(await stock_shape(connection, levels))
+
+
+async def stock_shape(connection: Connection, levels: Sequence[Level]) -> StockShape:
+    """One variant's levels with what could be promised of it and what is on its way.
+
+    Raises:
+        VariantNotStocked: There are none.
+    """
     if not levels:
         raise VariantNotStocked("No stock is kept of this variant.")
     first = levels[0]
-    shapes = tuple(_level(row) for row in levels)
-    return answer(StockShape(first.variant_id, first.sku, first.name, available, shapes))
+    variant_id = first.variant_id
+    on_the_way = await queries.list_in_transit(connection, variant_id=variant_id)
+    return StockShape(
+        variant_id,
+        first.sku,
+        first.name,
+        (await queries.available(connection, [variant_id]))[variant_id],
+        tuple(_level(row) for row in levels),
+        tuple(
+            InTransitShape(row.transfer_id, row.from_location, row.to_location, row.quantity)
+            for row in on_the_way
+        ),
+    )
 
 
 @post(

@@ -14,9 +14,10 @@ from surehold.pricing.model import CouponLimits
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a placement wants: units, and perhaps the use of a coupon."""
+    """What a placement wants: units, sent somewhere, and perhaps the use of a coupon."""
 
     lines: inventory.Lines
+    destination: inventory.Destination | None = None
     use: pricing.Use | None = None
 
 
@@ -24,17 +25,19 @@ def admit(
     stock: Mapping[VariantId, Sequence[StockLevel]],
     limits: Mapping[CouponId, CouponLimits],
     requests: Sequence[Request],
+    *,
+    is_split_allowed: bool = True,
 ) -> list[inventory.Admitted | inventory.Refused | pricing.CouponGone]:
     """Decide, in order, who gets the units and the coupon that they want: both or neither.
 
     The decisions equal those of serving the requests one at a time, each against fresh counters.
     """
-    admit_next = inventory.begin_admission(stock)
+    admit_next = inventory.begin_admission(stock, is_split_allowed=is_split_allowed)
     uses = pricing.Uses(limits.values())
     decisions: list[inventory.Admitted | inventory.Refused | pricing.CouponGone] = []
     for request in requests:
         gone = None if request.use is None else uses.find_gone(request.use)
-        decision = gone or admit_next(request.lines)
+        decision = gone or admit_next(request.lines, request.destination)
         if request.use is not None and isinstance(decision, inventory.Admitted):
             uses.count(request.use, 1)
         decisions.append(decision)

@@ -1,0 +1,100 @@
+"""Everything that changes stock. What takes a ``Transaction`` joins its caller's."""
+
+from surehold.inventory.commands.adjusting import Adjustment, KeepLevels, adjust_stock
+from surehold.inventory.commands.alerting import raise_low_stock_alerts
+from surehold.inventory.commands.counting import (
+    CountView,
+    KeepCount,
+    apply_count,
+    cancel_count,
+    record_counted,
+    start_count,
+)
+from surehold.inventory.commands.holding import Demand, KeepHolds, expire, release, reserve
+from surehold.inventory.commands.importing import KeepImport, import_stock
+from surehold.inventory.commands.places import (
+    LocationFacts,
+    add_location,
+    change_location,
+    open_location,
+)
+from surehold.inventory.commands.receiving import (
+    Arrival,
+    Opening,
+    open_stock,
+    receive_stock,
+)
+from surehold.inventory.commands.taking import (
+    StockView,
+    TakenMeanwhile,
+    change_stock,
+    end_reservations,
+    insert_allocations,
+    insert_holds,
+    insert_reservations,
+    lock_allocations,
+    lock_reservations,
+    lock_stock,
+    prolong_reservations,
+    read_stock,
+    release_allocations,
+    take_stock,
+)
+from surehold.inventory.commands.transferring import (
+    KeepTransfer,
+    NewTransfer,
+    TransferView,
+    cancel_transfer,
+    create_transfer,
+    dispatch_transfer,
+    receive_transfer,
+)
+
+__all__ = [
+    "Adjustment",
+    "Arrival",
+    "CountView",
+    "Demand",
+    "KeepCount",
+    "KeepHolds",
+    "KeepImport",
+    "KeepLevels",
+    "KeepTransfer",
+    "LocationFacts",
+    "NewTransfer",
+    "Opening",
+    "StockView",
+    "TakenMeanwhile",
+    "TransferView",
+    "add_location",
+    "adjust_stock",
+    "apply_count",
+    "cancel_count",
+    "cancel_transfer",
+    "change_location",
+    "change_stock",
+    "create_transfer",
+    "dispatch_transfer",
+    "end_reservations",
+    "expire",
+    "import_stock",
+    "insert_allocations",
+    "insert_holds",
+    "insert_reservations",
+    "lock_allocations",
+    "lock_reservations",
+    "lock_stock",
+    "open_location",
+    "open_stock",
+    "prolong_reservations",
+    "raise_low_stock_alerts",
+    "read_stock",
+    "receive_stock",
+    "receive_transfer",
+    "record_counted",
+    "release",
+    "release_allocations",
+    "reserve",
+    "start_count",
+    "take_stock",
+]

@@ -1,0 +1,67 @@
+"""What others may read of stock, and the shelf: products listed with what is left of them."""
+
+from surehold.inventory.model import Location
+from surehold.inventory.queries.documents import (
+    InTransit,
+    list_counts,
+    list_in_transit,
+    list_transfers,
+    preview_import,
+    read_count,
+    read_transfer,
+    write_file,
+)
+from surehold.inventory.queries.shelf import (
+    MAX_SEARCH,
+    MAX_SLUG,
+    NEWEST,
+    RELEVANCE,
+    SORTS,
+    count_shelf,
+    count_shelf_categories,
+    list_shelf,
+)
+from surehold.inventory.queries.stock import (
+    Level,
+    Movement,
+    available,
+    list_holders_due,
+    list_levels,
+    list_levels_of,
+    list_locations,
+    list_low,
+    list_movements,
+    list_reservations,
+    soonest_hold_end,
+)
+
+__all__ = [
+    "MAX_SEARCH",
+    "MAX_SLUG",
+    "NEWEST",
+    "RELEVANCE",
+    "SORTS",
+    "InTransit",
+    "Level",
+    "Location",
+    "Movement",
+    "available",
+    "count_shelf",
+    "count_shelf_categories",
+    "list_counts",
+    "list_holders_due",
+    "list_in_transit",
+    "list_levels",
+    "list_levels_of",
+    "list_locations",
+    "list_low",
+    "list_movements",
+    "list_reservations",
+    "list_shelf",
+    "list_transfers",
+    "preview_import",
+    "read_count",
+    "read_transfer",
+    "soonest_hold_end",
+    "write_file",
+]
