@@ -206,6 +206,21 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     ),
     "cancel": ("POST", "/orders/ORDER/cancel", {}),
     "coupon": ("PUT", "/cart/coupon", {"code": "SPRING-10"}),
+    "merge": ("POST", "/cart/merge", {"token": "of-another-cart"}),
+    "contact": ("PUT", "/cart/contact", {"email": "mara@example.com"}),
+    "restore": ("POST", "/cart/restore", {"token": "of-a-link"}),
+    "refuse": ("POST", "/cart/refuse-reminders", {"token": "of-a-link"}),
+    "wish": ("POST", "/wishlist", {"variant_id": "VARIANT"}),
+    "move wish": (
+        "POST",
+        "/wishlist/items/VARIANT/move-to-cart",
+        {"quantity": 1, "currency": "EUR"},
+    ),
+    "document": (
+        "POST",
+        "/orders/ORDER/documents",
+        {"kind": "credit_note", "refund_id": NOBODY, "language": "de"},
+    ),
     **{
         f"{method.lower()}-{path}": (method, f"/pricing/{path}{end}", body)
         for path, body in ENTRIES.items()

@@ -217,9 +217,9 @@ async def move_to_cart(
     request: ApiRequest, parts: NamedDependency[Parts], variant_id: FromPath[str]
 ) -> ApiResponse:
     """Move one wish into the cart."""
+    body, _ = await read_json(request, _MOVE, is_optional=True)
     token = _get_token(request)
     wish = _variant_id(variant_id)
-    body, _ = await read_json(request, _MOVE, is_optional=True)
     cart_token, _ = find_cart_token(headers_of(request))
     headers = {}
     if cart_token is None:
