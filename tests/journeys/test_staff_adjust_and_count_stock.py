@@ -226,7 +226,7 @@ async def test_a_file_goes_out_is_edited_and_comes_back(api: Api) -> None:
     ]
     assert (done.status, done.body["is_dry_run"]) == (200, False)
     assert again.raw == done.raw
-    assert stale.faults == {("/2/expected_on_hand", "changed_meanwhile")}
+    assert stale.faults == {("/rows/2/expected_on_hand", "changed_meanwhile")}
     assert await counters(api.db, lamp.variant_id) == (7, 0, 0)
     assert await _no_invariant_is_broken(api.db)
 
@@ -258,13 +258,13 @@ async def test_every_problem_of_a_file_is_told_and_nothing_is_changed(api: Api) 
         (4, "on_hand", "not_a_number"),
         (4, "low_stock_threshold", "not_a_number"),
         (5, "sku", "repeated"),
-        (6, "", "wrong_count"),
+        (6, "", "wrong_cell_count"),
         (8, "on_hand", "missing"),
         (8, "sku", "repeated"),
         (9, "sku", "unknown_sku"),
         (9, "expected_on_hand", "not_a_number"),
     }
-    assert refused.faults == {(f"/{row}/{column}", code) for row, column, code in found}
+    assert refused.faults == {(f"/rows/{row}/{column}", code) for row, column, code in found}
     assert await counters(api.db, lamp.variant_id) == (10, 0, 6)
     assert await _moved(api, lamp.variant_id) == []
 
@@ -284,15 +284,17 @@ async def test_a_file_that_is_none_is_refused(api: Api) -> None:
         "POST", "/inventory/import", content=b"", headers={**STAFF, "Content-Type": "text/csv"}
     )
 
-    assert empty.faults == {("/1/", "empty")}
-    assert columns.faults == {
-        ("/1/location", "missing_column"),
-        ("/1/on_hand", "missing_column"),
-        ("/1/price", "unknown_column"),
-        ("/1/sku", "repeated_column"),
+    assert empty.faults == {
+        (f"/rows/1/{column}", "missing_column") for column in ("sku", "location", "on_hand")
     }
-    assert [code for _, code in quotes.faults] == ["malformed"]
-    assert latin.faults == {("", "not_utf8")}
+    assert columns.faults == {
+        ("/rows/1/location", "missing_column"),
+        ("/rows/1/on_hand", "missing_column"),
+        ("/rows/1/price", "unknown_column"),
+        ("/rows/1/sku", "repeated_column"),
+    }
+    assert [code for _, code in quotes.faults] == ["malformed_csv"]
+    assert [row["code"] for row in latin.body["problems"]] == ["invalid_encoding"]
     assert json.refusal == (415, "unsupported_media_type")
     assert no_key.refusal == (422, "idempotency_key_missing")
 

@@ -97,7 +97,7 @@ def read_table(
             if len(rows) >= most_rows:
                 problems.append(
                     CellProblem(
-                        number, "", "too_many_rows", f"At most {most_rows} rows are taken."
+                        number, "", "too_many_rows", f"At most {most_rows:,} rows are taken."
                     )
                 )
                 break

@@ -16,23 +16,23 @@ from surehold.kernel.errors import Fault, InvalidInput
 KeepImport = Callable[[Transaction, Plan], Awaitable[None]]
 
 
-async def preview_import(connection: Connection, *, text: str) -> Plan:
+async def preview_import(connection: Connection, *, raw: bytes) -> Plan:
     """What a file would change, and every problem of it by row and column; changes nothing."""
-    rows, problems = read_file(text)
+    rows, problems = read_file(raw)
     return plan(rows, await _resolve(connection, rows), problems)
 
 
 async def import_stock(
-    db: Database, *, text: str, reference: str, actor: str, keep: KeepImport | None = None
+    db: Database, *, raw: bytes, reference: str, actor: str, keep: KeepImport | None = None
 ) -> Plan:
     """Bring what is on hand to what a file says: all lines of it, or nothing.
 
     A file twice changes nothing the second time; ``keep`` comes before the commit.
 
     Raises:
-        InvalidInput: Lists every problem, the pointers being ``/row/column``; nothing was changed.
+        InvalidInput: Lists every problem, as ``/rows/{row}/{column}``; nothing was changed.
     """
-    rows, problems = read_file(text)
+    rows, problems = read_file(raw)
 
     async def work(tx: Transaction) -> Plan:
         known = await _resolve(tx, rows)
@@ -51,7 +51,7 @@ async def import_stock(
         if found.problems:
             raise InvalidInput(
                 tuple(
-                    Fault(f"/{one.row}/{one.column}", one.code, one.detail)
+                    Fault(f"/rows/{one.row}/{one.column}", one.code, one.detail)
                     for one in found.problems
                 )
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -14,8 +12,9 @@ from surehold.inventory.commands.importing import preview_import
 from surehold.inventory.commands.transferring import read_transfer
 from surehold.inventory.model import StockCount, Transfer, TransferState
 from surehold.inventory.queries.paging import check_limit, decode, page_of
-from surehold.inventory.rules.importing import COLUMNS, shield
+from surehold.inventory.rules.importing import COLUMNS
 from surehold.inventory.sql import counting, importing, transferring
+from surehold.kernel.csv_table import write_rows
 from surehold.kernel.ids import VariantId
 from surehold.kernel.page import DEFAULT_LIMIT, Page
 
@@ -78,33 +77,31 @@ async def list_counts(
     return page_of(rows, limit, lambda row: (str(row.id),))
 
 
-async def write_file(db: Database) -> AsyncIterator[bytes]:
+async def write_file(db: Database) -> AsyncIterator[str]:
     """The stock file, a piece at a time: however much stock there is, a page of it is in memory.
 
     No connection is kept between two pieces, so a slow reader holds nobody up. Each line is true
     at the moment at which its piece was read.
     """
-    yield (",".join(COLUMNS) + "\r\n").encode()
+    yield write_rows([COLUMNS])
     after: tuple[str | None, str | None] = (None, None)
     while True:
         async with db.connection() as connection:
             rows = await connection.all(importing.LIST_FILE, *after, FILE_PAGE)
         if not rows:
             return
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\r\n").writerows(
+        yield write_rows(
             (
-                shield(row.sku),
-                shield(row.location),
+                row.sku,
+                row.location,
                 row.on_hand,
                 row.on_hand,
                 row.low_stock_threshold,
-                shield(row.name),
+                row.name,
                 row.allocated,
                 row.reserved,
                 row.available,
             )
             for row in rows
         )
-        yield text.getvalue().encode()
         after = (rows[-1].sku, rows[-1].location)

@@ -5,8 +5,6 @@ Rows are counted as a spreadsheet shows them: the header is row 1.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -15,9 +13,10 @@ import msgspec
 
 from surehold.inventory.model import StockLevel
 from surehold.inventory.sql.importing import KnownRow
+from surehold.kernel.csv_table import CellProblem, TableRow, read_table
 from surehold.kernel.ids import LocationId, VariantId
 
-#: What an export writes. An import needs the first three; the last three it leaves alone.
+#: What an export writes. An import needs the first three; the last four it leaves alone.
 COLUMNS: Final = (
     *("sku", "location", "on_hand", "expected_on_hand", "low_stock_threshold"),
     *("name", "allocated", "reserved", "available"),
@@ -29,18 +28,6 @@ UNITS_MAX: Final = 1_000_000
 CELL_MAX: Final = 500
 
 _WHOLE: Final = re.compile(r"[0-9]{1,9}").fullmatch
-#: A spreadsheet takes a cell that begins like this for a formula.
-#: Source: OWASP, "CSV Injection", read 2026-11-21.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-
-
-class FileProblem(msgspec.Struct, frozen=True):
-    """One thing wrong with a file: the row and column as a spreadsheet shows them, and why."""
-
-    row: int
-    column: str
-    code: str
-    detail: str
 
 
 class FileRow(msgspec.Struct, frozen=True):
@@ -72,106 +59,44 @@ class Plan(msgspec.Struct, frozen=True):
 
     row_count: int
     changes: tuple[FileChange, ...]
-    problems: tuple[FileProblem, ...]
+    problems: tuple[CellProblem, ...]
 
 
-def shield(text: str) -> str:
-    """A text that no spreadsheet takes for a formula. ``unshield`` gives it back."""
-    return f"'{text}" if text.startswith(("'", *_FORMULA)) else text
-
-
-def unshield(text: str) -> str:
-    """What ``shield`` was given."""
-    return text.removeprefix("'")
-
-
-def read_file(text: str) -> tuple[list[FileRow], list[FileProblem]]:
-    """The lines of a file, and everything that is wrong with it as a file.
-
-    Commas or semicolons separate, a byte order mark is skipped, empty lines are, too.
+def read_file(raw: bytes) -> tuple[list[FileRow], list[CellProblem]]:
+    """The lines of a file that can be read, and everything that is wrong with it as a file.
 
     Example: ``sku,location,on_hand`` and below it ``LAMP-1,main,12``.
     """
-    text = text.removeprefix("\ufeff")
-    if not text.strip():
-        return [], [FileProblem(1, "", "empty", "There is nothing in the file.")]
-    header = text.partition("\n")[0]
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    problems: list[FileProblem] = []
-    rows: list[FileRow] = []
-    try:
-        names = [name.strip().lower() for name in next(reader)]
-        problems += _header_problems(names)
-        if problems:
-            return [], problems
-        for number, cells in enumerate(reader, start=2):
-            if number > ROWS_MAX + 1:
-                problems.append(
-                    FileProblem(number, "", "too_many_rows", f"At most {ROWS_MAX:,} rows at once.")
-                )
-                break
-            if any(cell.strip() for cell in cells):
-                _read_row(number, names, cells, rows, problems)
-    except csv.Error as error:
-        problems.append(FileProblem(reader.line_num, "", "malformed", str(error)))
-    return rows, problems
+    table = read_table(raw, known=COLUMNS, required=NEEDED, most_rows=ROWS_MAX)
+    problems = list(table.problems)
+    if not set(NEEDED) <= set(table.columns):
+        return [], problems
+    rows = [_read_row(row, problems) for row in table.rows]
+    return [row for row in rows if row is not None], problems
 
 
-def _header_problems(names: Sequence[str]) -> list[FileProblem]:
-    problems = [
-        FileProblem(1, name, "missing_column", "The header does not name this column.")
-        for name in NEEDED
-        if name not in names
-    ]
-    for index, name in enumerate(names):
-        if name not in COLUMNS:
-            known = ", ".join(COLUMNS)
-            problems.append(FileProblem(1, name[:CELL_MAX], "unknown_column", f"One of {known}."))
-        elif name in names[:index]:
-            problems.append(FileProblem(1, name, "repeated_column", "It stands there twice."))
-    return problems
-
-
-def _read_row(
-    number: int,
-    names: Sequence[str],
-    cells: Sequence[str],
-    rows: list[FileRow],
-    problems: list[FileProblem],
-) -> None:
-    if len(cells) != len(names):
-        problems.append(
-            FileProblem(
-                number, "", "wrong_count", f"{len(cells)} cells; the header has {len(names)}."
-            )
-        )
-        return
-    row = {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+def _read_row(row: TableRow, problems: list[CellProblem]) -> FileRow | None:
+    cells = {name: cell.strip() for name, cell in row.cells.items()}
     is_named = True
     for name in ("sku", "location"):
-        if not row[name]:
-            problems.append(FileProblem(number, name, "missing", "It is empty."))
+        if not cells[name]:
+            problems.append(CellProblem(row.row, name, "missing", "It is empty."))
             is_named = False
-        elif len(row[name]) > CELL_MAX or "\0" in row[name]:
-            problems.append(FileProblem(number, name, "invalid_text", "No name looks like this."))
+        elif len(cells[name]) > CELL_MAX:
+            problems.append(CellProblem(row.row, name, "invalid_text", "No name is as long."))
             is_named = False
-    numbers = {}
-    for name in NUMBERS:
-        numbers[name] = _read_number(number, name, row.get(name, ""), problems)
-    if not row["on_hand"]:
-        problems.append(FileProblem(number, "on_hand", "missing", "It is empty."))
-    if is_named:
-        names_read = (unshield(row["sku"]), unshield(row["location"]))
-        rows.append(FileRow(number, *names_read, *numbers.values()))
+    numbers = [_read_number(row.row, name, cells.get(name, ""), problems) for name in NUMBERS]
+    if not cells["on_hand"]:
+        problems.append(CellProblem(row.row, "on_hand", "missing", "It is empty."))
+    return FileRow(row.row, cells["sku"], cells["location"], *numbers) if is_named else None
 
 
-def _read_number(number: int, name: str, text: str, problems: list[FileProblem]) -> int | None:
+def _read_number(number: int, name: str, text: str, problems: list[CellProblem]) -> int | None:
     if not text:
         return None
     if not _WHOLE(text) or int(text) > UNITS_MAX:
         detail = f"A whole number from 0 to {UNITS_MAX:,}."
-        problems.append(FileProblem(number, name, "not_a_number", detail))
+        problems.append(CellProblem(number, name, "not_a_number", detail))
         return None
     return int(text)
 
@@ -179,7 +104,7 @@ def _read_number(number: int, name: str, text: str, problems: list[FileProblem])
 def plan(
     rows: Sequence[FileRow],
     known: Sequence[KnownRow],
-    problems: Iterable[FileProblem],
+    problems: Iterable[CellProblem],
     levels: Mapping[tuple[VariantId, LocationId], StockLevel] | None = None,
 ) -> Plan:
     """What the lines change of what is known, and what is wrong with them.
@@ -192,18 +117,18 @@ def plan(
     for row, fact in zip(rows, known, strict=True):
         if fact.variant_id is None:
             found.append(
-                FileProblem(row.row, "sku", "unknown_sku", "No variant has this stock code.")
+                CellProblem(row.row, "sku", "unknown_sku", "No variant has this stock code.")
             )
         if fact.location_id is None:
             detail = "No location has this code."
-            found.append(FileProblem(row.row, "location", "unknown_location", detail))
+            found.append(CellProblem(row.row, "location", "unknown_location", detail))
         if fact.variant_id is None or fact.location_id is None:
             continue
         key = (fact.variant_id, fact.location_id)
         first = seen.setdefault(key, row.row)
         if first != row.row:
             detail = f"Row {first} is about the same variant and location."
-            found.append(FileProblem(row.row, "sku", "repeated", detail))
+            found.append(CellProblem(row.row, "sku", "repeated", detail))
             continue
         if row.on_hand is None:
             continue  # its problem is told already
@@ -234,12 +159,12 @@ def _change(
     )
 
 
-def _find_conflict(row: FileRow, wanted: int, *, on_hand: int, free: int) -> FileProblem | None:
+def _find_conflict(row: FileRow, wanted: int, *, on_hand: int, free: int) -> CellProblem | None:
     expected = row.expected_on_hand
     if expected is not None and expected != on_hand:
         detail = f"{on_hand} are on hand now; the file expects {expected}."
-        return FileProblem(row.row, "expected_on_hand", "changed_meanwhile", detail)
+        return CellProblem(row.row, "expected_on_hand", "changed_meanwhile", detail)
     if wanted < on_hand - free:
         detail = f"{on_hand - free} of the {on_hand} on hand are promised to buyers."
-        return FileProblem(row.row, "on_hand", "units_promised", detail)
+        return CellProblem(row.row, "on_hand", "units_promised", detail)
     return None

@@ -13,29 +13,29 @@ from surehold.catalog import commands, queries
 from surehold.catalog.commands.bring_in import MAX_BYTES
 from surehold.catalog.errors import SkuTaken, SlugTaken
 from surehold.catalog.model import ImportReport
-from surehold.db import Transaction, clock, idempotency
+from surehold.db import Transaction
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
 from surehold.kernel.errors import InvalidInput
 from surehold.kernel.ids import new_id
 from surehold.web.api.access import check_staff
-from surehold.web.api.once import get_key
+from surehold.web.api.once import get_key, keep_answer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
+    CSV,
     ApiRequest,
     ApiResponse,
     answer,
     answer_bytes,
     encode,
     headers_of,
+    read_csv,
     read_query,
 )
 from surehold.web.errors import IdempotencyKeyInvalid, RequestInFlight, Unauthenticated
-from surehold.web.limits import read_body
 from surehold.web.openapi import OPTIONAL_KEY, STAFF, describe
 from surehold.web.problems import BodyTooLarge, BodyTooSlow, UnsupportedMediaType
 from surehold.web.validation import Reader
 
-CSV: Final = "text/csv"
 _SCOPE: Final = "catalog-import"
 
 
@@ -84,21 +84,16 @@ async def import_products(request: ApiRequest, parts: NamedDependency[Parts]) ->
     """Add and change products as a file says."""
     check_staff(request, parts)
     is_dry_run = read_query(request, _IMPORT).dry_run
-    headers = headers_of(request)
-    kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0]
-    if kind.strip().lower() != CSV:
-        raise UnsupportedMediaType("Send the body as text/csv, in UTF-8.")
     if is_dry_run:
-        raw = await read_body(request.receive, headers, limit=MAX_BYTES)
+        raw = await read_csv(request, limit=MAX_BYTES)
         return answer(await commands.import_products(parts.db, raw=raw, is_dry_run=True))
-    key = get_key(headers)
-    raw = await read_body(request.receive, headers, limit=MAX_BYTES)
+    key = get_key(headers_of(request))
+    raw = await read_csv(request, limit=MAX_BYTES)
 
     async def work(request_hash: bytes) -> None:
         async def keep(tx: Transaction, report: ImportReport) -> None:
             new = NewKey(key, request_hash, new_id(), encode(report))
-            now = await clock.now(tx)
-            await idempotency.insert(tx, scope=_SCOPE, status=200, keys=[new], now=now)
+            await keep_answer(tx, scope=_SCOPE, status=200, new=new)
 
         await commands.import_products(parts.db, raw=raw, keep=keep)
 

@@ -11,6 +11,7 @@ from litestar.datastructures import State
 
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.web.limits import JSON_LIMIT_BYTES, QUERY_LIMIT_BYTES, check_is_json, read_body
+from surehold.web.problems import UnsupportedMediaType
 from surehold.web.validation import Reader
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ ApiRequest: TypeAlias = Request[Any, Any, State]
 ApiResponse: TypeAlias = Response[bytes]
 
 JSON: Final = "application/json"
+CSV: Final = "text/csv"
 #: A catalog may be kept, but is asked for again before it is shown.
 REVALIDATE: Final = "no-cache"
 _EMPTY_OBJECT: Final = b"{}"
@@ -46,6 +48,19 @@ async def read_json(
         return reader.read(_EMPTY_OBJECT), raw
     check_is_json(headers)
     return reader.read(raw), raw
+
+
+async def read_csv(request: ApiRequest, *, limit: int) -> bytes:
+    """The bytes of a table that somebody sends, at most so many.
+
+    Raises:
+        UnsupportedMediaType, BodyTooLarge, BodyTooSlow: As named.
+    """
+    headers = headers_of(request)
+    kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0]
+    if kind.strip().lower() != CSV:
+        raise UnsupportedMediaType(f"Send the file as {CSV}, in UTF-8.")
+    return await read_body(request.receive, headers, limit=limit)
 
 
 def read_query(request: ApiRequest, reader: Reader[T]) -> T:

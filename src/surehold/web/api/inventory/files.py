@@ -12,29 +12,30 @@ from litestar.response import Stream
 from surehold.db import Transaction
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
 from surehold.inventory import commands, queries
-from surehold.inventory.rules.importing import FileChange, FileProblem, Plan
-from surehold.kernel.errors import Busy, Fault, InvalidInput
+from surehold.inventory.rules.importing import FileChange, Plan
+from surehold.kernel.csv_table import CellProblem
+from surehold.kernel.errors import Busy, InvalidInput
 from surehold.kernel.ids import new_id
 from surehold.web.api.access import check_staff
 from surehold.web.api.inventory.places import ACTOR
 from surehold.web.api.once import get_key, keep_answer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
+    CSV,
     ApiRequest,
     ApiResponse,
     answer,
     answer_bytes,
     encode,
     headers_of,
+    read_csv,
     read_query,
 )
 from surehold.web.errors import IdempotencyKeyInvalid, RequestInFlight, Unauthenticated
-from surehold.web.limits import read_body
 from surehold.web.openapi import OPTIONAL_KEY, STAFF, describe
 from surehold.web.problems import BodyTooLarge, BodyTooSlow, UnsupportedMediaType
 from surehold.web.validation import Reader
 
-CSV: Final = "text/csv"
 #: Twenty thousand lines with long stock codes.
 FILE_LIMIT_BYTES: Final = 4 * 1024 * 1024
 _OK: Final = 200
@@ -54,7 +55,7 @@ class ImportShape(msgspec.Struct, frozen=True):
     is_dry_run: bool
     row_count: int
     changes: tuple[FileChange, ...]
-    problems: tuple[FileProblem, ...]
+    problems: tuple[CellProblem, ...]
 
 
 _QUERY: Final = Reader(ImportQuery)
@@ -93,8 +94,8 @@ async def export(request: ApiRequest, parts: NamedDependency[Parts]) -> Response
         about="Needs the columns `sku`, `location` and `on_hand`; `expected_on_hand` refuses a "
         "line whose stock has changed since, `low_stock_threshold` is set where it is given. All "
         "lines or none: with problems the answer is `invalid_input`, and the pointer of each is "
-        "`/row/column`. With `dry_run` nothing is changed and the answer lists changes and "
-        "problems; without it an Idempotency-Key is needed. At most 20,000 lines and 4 MiB.",
+        "`/rows/{row}/{column}`. With `dry_run` nothing is changed and the answer lists changes "
+        "and problems; without it an Idempotency-Key is needed. At most 20,000 lines and 4 MiB.",
         body=str,
         body_type=CSV,
         body_example=_EXAMPLE,
@@ -121,11 +122,10 @@ async def take_in(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResp
     check_staff(request, parts)
     is_dry_run = read_query(request, _QUERY).dry_run
     key = None if is_dry_run else get_key(headers_of(request))
-    raw = await _read_file(request)
-    text = _decoded(raw)
+    raw = await read_csv(request, limit=FILE_LIMIT_BYTES)
     if key is None:
         async with parts.db.connection() as connection:
-            plan = await queries.preview_import(connection, text=text)
+            plan = await queries.preview_import(connection, raw=raw)
         return answer(_shape(plan, is_dry_run=True))
     subject_id = new_id()
 
@@ -135,7 +135,7 @@ async def take_in(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResp
             await keep_answer(tx, scope=_SCOPE, status=_OK, new=new)
 
         await commands.import_stock(
-            parts.db, text=text, reference=f"import {subject_id}", actor=ACTOR, keep=keep
+            parts.db, raw=raw, reference=f"import {subject_id}", actor=ACTOR, keep=keep
         )
 
     done = await parts.once.kept(scope=_SCOPE, key=key, body=raw, work=work)
@@ -144,24 +144,6 @@ async def take_in(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResp
 
 def _shape(plan: Plan, *, is_dry_run: bool) -> ImportShape:
     return ImportShape(is_dry_run, plan.row_count, plan.changes, plan.problems)
-
-
-async def _read_file(request: ApiRequest) -> bytes:
-    headers = headers_of(request)
-    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if kind != CSV.encode():
-        raise UnsupportedMediaType(f"Send the file as {CSV}, in UTF-8.")
-    return await read_body(request.receive, headers, limit=FILE_LIMIT_BYTES)
-
-
-def _decoded(raw: bytes) -> str:
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise InvalidInput(
-            (Fault("", "not_utf8", "The file is not in UTF-8; save it as CSV UTF-8."),)
-        ) from None
-    return text
 
 
 HANDLERS: Final = (export, take_in)
