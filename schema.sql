@@ -80,6 +80,52 @@ BEGIN
 END;
 $function$;
 
+CREATE OR REPLACE FUNCTION record_fulfillment_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF OLD.state <> NEW.state AND (OLD.state, NEW.state) NOT IN (
+        ('open', 'packed'), ('open', 'shipped'), ('open', 'canceled'),
+        ('packed', 'shipped'), ('packed', 'canceled'),
+        ('shipped', 'in_transit'), ('shipped', 'delivered'), ('shipped', 'lost'),
+        ('shipped', 'returned_to_sender'),
+        ('in_transit', 'delivered'), ('in_transit', 'lost'), ('in_transit', 'returned_to_sender'),
+        ('lost', 'delivered'), ('lost', 'returned_to_sender')) THEN
+        RAISE EXCEPTION 'fulfillment %: % does not lead to %', OLD.id, OLD.state, NEW.state
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NEW.version = OLD.version THEN
+        NEW.version := OLD.version + 1;
+        NEW.changed_by := 'database:' || session_user;
+        NEW.change_reason := 'changed by hand';
+        NEW.updated_at := clock_timestamp();
+    END IF;
+    INSERT INTO fulfillment_events
+           (fulfillment_id, seq, from_state, to_state, carrier, tracking_number, actor, reason,
+            happened_at)
+    VALUES (NEW.id, NEW.version, OLD.state, NEW.state, NEW.carrier, NEW.tracking_number,
+            NEW.changed_by, NEW.change_reason, NEW.updated_at);
+    RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION record_fulfillment_opened()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF NEW.state <> 'open' OR NEW.version <> 1 THEN
+        RAISE EXCEPTION 'fulfillment % does not begin as %', NEW.id, NEW.state
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    INSERT INTO fulfillment_events
+           (fulfillment_id, seq, from_state, to_state, actor, reason, happened_at)
+    VALUES (NEW.id, 1, NULL, NEW.state, NEW.changed_by, NEW.change_reason, NEW.updated_at);
+    RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION record_location_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -178,6 +224,46 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION refuse_units_sent_twice()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    wanted uuid;
+    owned  record;
+    sent   int;
+BEGIN
+    IF TG_TABLE_NAME = 'allocations' THEN
+        wanted := NEW.id;
+    ELSE
+        wanted := NEW.allocation_id;
+    END IF;
+    SELECT order_id, location_id, quantity - released_quantity AS units INTO owned
+      FROM allocations
+     WHERE id = wanted
+       FOR NO KEY UPDATE;
+    SELECT coalesce(sum(line.quantity), 0) INTO sent
+      FROM fulfillment_lines AS line
+      JOIN fulfillments AS parcel ON parcel.id = line.fulfillment_id
+     WHERE line.allocation_id = wanted
+       AND parcel.state <> 'canceled';
+    IF sent > owned.units THEN
+        RAISE EXCEPTION 'allocation %: % units are in fulfillments, % are owned',
+            wanted, sent, owned.units
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF EXISTS (SELECT FROM fulfillment_lines AS line
+                 JOIN fulfillments AS parcel ON parcel.id = line.fulfillment_id
+                WHERE line.allocation_id = wanted
+                  AND (parcel.order_id, parcel.location_id)
+                      <> (owned.order_id, owned.location_id)) THEN
+        RAISE EXCEPTION 'allocation % is of another order or place than its parcel', wanted
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION store_now()
  RETURNS timestamp with time zone
  LANGUAGE sql
@@ -218,6 +304,7 @@ CREATE TABLE allocations (
     CONSTRAINT allocations_shipped_quantity_check CHECK (shipped_quantity >= 0)
 );
 CREATE INDEX allocations_order ON allocations USING btree (order_id);
+CREATE CONSTRAINT TRIGGER allocations_keep_parcels AFTER UPDATE ON allocations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.released_quantity > old.released_quantity) EXECUTE FUNCTION refuse_units_sent_twice();
 
 CREATE TABLE cart_contacts (
     cart_id uuid NOT NULL,
@@ -393,6 +480,65 @@ CREATE UNIQUE INDEX documents_one_packing_slip ON documents USING btree (order_i
 CREATE INDEX documents_order ON documents USING btree (order_id, id);
 CREATE TRIGGER documents_append_only BEFORE DELETE OR UPDATE ON documents FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE fulfillment_events (
+    fulfillment_id uuid NOT NULL,
+    seq integer NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    carrier text,
+    tracking_number text,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    CONSTRAINT fulfillment_events_pkey PRIMARY KEY (fulfillment_id, seq),
+    CONSTRAINT fulfillment_events_fulfillment_id_fkey FOREIGN KEY (fulfillment_id) REFERENCES fulfillments(id)
+);
+CREATE TRIGGER fulfillment_events_append_only BEFORE DELETE OR UPDATE ON fulfillment_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE fulfillment_lines (
+    fulfillment_id uuid NOT NULL,
+    allocation_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    CONSTRAINT fulfillment_lines_pkey PRIMARY KEY (fulfillment_id, allocation_id),
+    CONSTRAINT fulfillment_lines_allocation_id_fkey FOREIGN KEY (allocation_id) REFERENCES allocations(id),
+    CONSTRAINT fulfillment_lines_fulfillment_id_fkey FOREIGN KEY (fulfillment_id) REFERENCES fulfillments(id),
+    CONSTRAINT fulfillment_lines_quantity_check CHECK (quantity > 0)
+);
+CREATE INDEX fulfillment_lines_allocation ON fulfillment_lines USING btree (allocation_id);
+CREATE TRIGGER fulfillment_lines_append_only BEFORE DELETE OR UPDATE ON fulfillment_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE CONSTRAINT TRIGGER fulfillment_lines_within_owned AFTER INSERT ON fulfillment_lines DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_units_sent_twice();
+
+CREATE TABLE fulfillments (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    location_id uuid NOT NULL,
+    vendor_id uuid,
+    state text NOT NULL,
+    carrier text,
+    tracking_number text,
+    created_at timestamp with time zone NOT NULL,
+    packed_at timestamp with time zone,
+    shipped_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    version integer NOT NULL DEFAULT 1,
+    changed_by text NOT NULL,
+    change_reason text NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT fulfillments_pkey PRIMARY KEY (id),
+    CONSTRAINT fulfillments_location_id_fkey FOREIGN KEY (location_id) REFERENCES locations(id),
+    CONSTRAINT fulfillments_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT fulfillments_vendor_id_fkey FOREIGN KEY (vendor_id) REFERENCES vendors(id),
+    CONSTRAINT fulfillments_check CHECK ((shipped_at IS NULL) = (state = ANY (ARRAY['open'::text, 'packed'::text, 'canceled'::text]))),
+    CONSTRAINT fulfillments_check1 CHECK (shipped_at IS NULL OR carrier IS NOT NULL),
+    CONSTRAINT fulfillments_check2 CHECK (state <> 'packed'::text OR packed_at IS NOT NULL),
+    CONSTRAINT fulfillments_check3 CHECK ((delivered_at IS NULL) = (state <> 'delivered'::text)),
+    CONSTRAINT fulfillments_state_check CHECK (state = ANY (ARRAY['open'::text, 'packed'::text, 'shipped'::text, 'in_transit'::text, 'delivered'::text, 'canceled'::text, 'lost'::text, 'returned_to_sender'::text]))
+);
+CREATE INDEX fulfillments_order ON fulfillments USING btree (order_id);
+CREATE INDEX fulfillments_tracking ON fulfillments USING btree (tracking_number) WHERE tracking_number IS NOT NULL;
+CREATE TRIGGER fulfillments_record_move BEFORE UPDATE ON fulfillments FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state OR old.carrier IS DISTINCT FROM new.carrier OR old.tracking_number IS DISTINCT FROM new.tracking_number) EXECUTE FUNCTION record_fulfillment_move();
+CREATE TRIGGER fulfillments_record_opened AFTER INSERT ON fulfillments FOR EACH ROW EXECUTE FUNCTION record_fulfillment_opened();
+
 CREATE TABLE idempotency_keys (
     scope text NOT NULL,
     key text NOT NULL,
@@ -523,6 +669,22 @@ CREATE TABLE order_lines (
     CONSTRAINT order_lines_tax_rate_check CHECK (tax_rate >= 0::numeric),
     CONSTRAINT order_lines_unit_price_minor_check CHECK (unit_price_minor > 0)
 );
+CREATE INDEX order_lines_variant ON order_lines USING btree (variant_id, order_id);
+CREATE INDEX order_lines_vendor ON order_lines USING btree (vendor_id, order_id);
+
+CREATE TABLE order_notes (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    text text NOT NULL,
+    is_visible boolean NOT NULL,
+    actor text NOT NULL,
+    written_at timestamp with time zone NOT NULL,
+    CONSTRAINT order_notes_pkey PRIMARY KEY (id),
+    CONSTRAINT order_notes_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT order_notes_text_check CHECK (text <> ''::text)
+);
+CREATE INDEX order_notes_order ON order_notes USING btree (order_id);
+CREATE TRIGGER order_notes_append_only BEFORE DELETE OR UPDATE ON order_notes FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE order_status_moves (
     from_status text NOT NULL,
@@ -564,6 +726,8 @@ CREATE TABLE orders (
     language text NOT NULL DEFAULT 'en'::text,
     coupon_code text,
     adjustments jsonb NOT NULL DEFAULT '[]'::jsonb,
+    confirmed_at timestamp with time zone,
+    processing_at timestamp with time zone,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT orders_number_key UNIQUE (number),
     CONSTRAINT orders_adjustments_check CHECK (jsonb_typeof(adjustments) = 'array'::text),
@@ -589,7 +753,13 @@ CASE
 END)),
     CONSTRAINT orders_total_minor_check CHECK (total_minor > 0)
 ) WITH (fillfactor=85);
+CREATE INDEX orders_by_fulfillment ON orders USING btree (fulfillment_status, placed_at, id) WHERE fulfillment_status <> 'unfulfilled'::text;
+CREATE INDEX orders_by_payment ON orders USING btree (payment_status, placed_at, id) WHERE payment_status <> ALL (ARRAY['pending'::text, 'paid'::text]);
+CREATE INDEX orders_by_status ON orders USING btree (status, placed_at, id);
 CREATE INDEX orders_cart ON orders USING btree (cart_id) WHERE cart_id IS NOT NULL;
+CREATE INDEX orders_email ON orders USING btree (lower(email), placed_at, id);
+CREATE INDEX orders_newest ON orders USING btree (placed_at, id);
+CREATE INDEX orders_to_archive ON orders USING btree (updated_at) WHERE status = ANY (ARRAY['delivered'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text]);
 CREATE INDEX orders_unpaid ON orders USING btree (placed_at) WHERE status = ANY (ARRAY['pending_payment'::text, 'payment_failed'::text]);
 CREATE TRIGGER orders_record_move BEFORE UPDATE OF status ON orders FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status) EXECUTE FUNCTION record_order_move();
 CREATE TRIGGER orders_record_placed AFTER INSERT ON orders REFERENCING NEW TABLE AS placed FOR EACH STATEMENT EXECUTE FUNCTION record_order_placed();
@@ -675,6 +845,7 @@ CREATE TABLE payments (
     CONSTRAINT payments_state_check CHECK (state = ANY (ARRAY['pending'::text, 'requires_action'::text, 'authorized'::text, 'captured'::text, 'failed'::text, 'voided'::text, 'unknown'::text]))
 ) WITH (fillfactor=85);
 CREATE UNIQUE INDEX payments_at_provider ON payments USING btree (provider, account, provider_payment_id) WHERE provider_payment_id IS NOT NULL;
+CREATE INDEX payments_in_review ON payments USING btree (order_id) WHERE review_reason IS NOT NULL;
 CREATE INDEX payments_order ON payments USING btree (order_id);
 CREATE INDEX payments_to_check ON payments USING btree (next_check_at) WHERE next_check_at IS NOT NULL;
 CREATE TRIGGER payments_record_move BEFORE UPDATE OF state ON payments FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state) EXECUTE FUNCTION record_payment_move();
@@ -1067,6 +1238,7 @@ CREATE TABLE stock_movements (
     CONSTRAINT stock_movements_delta_check CHECK (delta <> 0),
     CONSTRAINT stock_movements_reason_check CHECK (reason = ANY (ARRAY['initial'::text, 'received'::text, 'count'::text, 'damaged'::text, 'lost'::text, 'returned'::text, 'promotion'::text, 'correction'::text, 'shipped'::text, 'transfer'::text]))
 );
+CREATE UNIQUE INDEX stock_movements_shipped_once ON stock_movements USING btree (reference, variant_id, location_id) WHERE reason = 'shipped'::text;
 CREATE INDEX stock_movements_variant ON stock_movements USING btree (variant_id, id);
 CREATE TRIGGER stock_movements_append_only BEFORE DELETE OR UPDATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 

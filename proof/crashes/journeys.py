@@ -221,6 +221,28 @@ async def extend(story: Story) -> None:
     await given_back(story, placed, moved=[])
 
 
+async def ship(story: Story) -> None:
+    """A paid order is planned, packed, sent and delivered by staff."""
+    await story.open_shop()
+    placed = await story.place("bank_transfer")
+    confirm = f"/api/v1/payments/{placed['payment']['id']}/confirm"
+    await story.staff("POST", confirm, {"received": placed["order"]["total"]}, key=True)
+    story.watch()
+    path = f"/api/v1/orders/{placed['order']['id']}/fulfillments"
+    planned = await story.staff("POST", path, {}, key=True, statuses=(201,))
+    story.expect("parcels", len(planned["items"]), 1)
+    parcel = f"/api/v1/fulfillments/{planned['items'][0]['id']}"
+    await story.staff("POST", f"{parcel}/pack", {}, key=True)
+    label = {"carrier": "dhl", "tracking_number": "JD0146"}
+    await story.staff("POST", f"{parcel}/ship", label, key=True)
+    await story.staff("POST", f"{parcel}/deliver", {}, key=True)
+    await story.come_to_rest()
+    story.expect("status", await story.status(placed), "delivered")
+    story.expect("stock", await story.stock(), (ON_HAND - 1, 0, 0))
+    left = "SELECT count(*) FROM stock_movements WHERE reason = 'shipped'"
+    story.expect("movements", await story.value(left), 1)
+
+
 async def dead_server(story: Story) -> None:
     """The webhook comes while no server runs; the next server is the one to die of it."""
     await story.open_shop(is_victim=False)
@@ -248,6 +270,7 @@ WEB: Final = tuple(
         late,
         reserve,
         extend,
+        ship,
         dead_server,
     )
 )

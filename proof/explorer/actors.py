@@ -65,6 +65,8 @@ UNPAID: Final = (
 #: Orders whose provider has something new to say.
 NEWS: Final = (S.PAID_THERE, S.CART_PAID_THERE, S.DECLINED_THERE, S.LATE, S.SHORT_THERE)
 REFUNDS: Final = (S.REFUND_ASKED, S.REFUND_LOST)
+#: Orders whose goods staff work on.
+GOODS: Final = (S.SOLD, S.TRANSFER_SOLD, S.PLANNED, S.PACKED, S.SENT)
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -292,14 +294,17 @@ async def _cancel(seat: Seat, subject: Subject, reason: CancelReason, who: Actor
     return "canceled"
 
 
-@part(*UNPAID, S.SOLD, refusals=(OrderNotCancelable,))
+@part(*UNPAID, S.SOLD, S.PLANNED, refusals=(OrderNotCancelable,))
 @exercises(commands.cancel_order)
 async def cancel_as_buyer(at: Place) -> str:
     """The buyer has second thoughts."""
     return await _cancel(at.seat, at.subject, CancelReason.BUYER, BUYER)
 
 
-@part(*UNPAID, S.SOLD, S.TRANSFER_SOLD, S.VOID_ASKED, *REFUNDS, refusals=(OrderNotCancelable,))
+@part(
+    *(*UNPAID, *GOODS, S.VOID_ASKED, *REFUNDS),
+    refusals=(OrderNotCancelable,),
+)
 @exercises(commands.cancel_order)
 async def cancel_as_staff(at: Place) -> str:
     """Staff take an order back."""
@@ -444,7 +449,7 @@ async def import_file(at: Place) -> str:
     )
     try:
         await inventory.import_stock(
-            at.seat.db, text=text, reference=at.subject.key, actor=STAFF.name
+            at.seat.db, raw=text.encode(), reference=at.subject.key, actor=STAFF.name
         )
     except InvalidInput as refusal:
         if {fault.code for fault in refusal.faults} != {"changed_meanwhile"}:

@@ -36,7 +36,10 @@ _STOCK: Final = """
                  FROM stock_transfer_lines AS line
                  JOIN stock_transfers ON stock_transfers.id = transfer_id
                 WHERE line.variant_id = level.variant_id
-                  AND state = 'in_transit') AS on_hand,
+                  AND state = 'in_transit')
+               + (SELECT coalesce(sum(shipped_quantity), 0)::int
+                    FROM allocations
+                   WHERE allocations.variant_id = level.variant_id) AS on_hand,
            sum(on_hand - reserved - allocated)::int AS available
       FROM stock_levels AS level
      WHERE variant_id = ANY($1::uuid[])
@@ -54,6 +57,7 @@ _MESSAGES: Final = """
 _PROGRESS: Final = """
     /* proof.progress */
     SELECT (SELECT count(*) FROM order_events), (SELECT count(*) FROM payment_events),
+           (SELECT count(*) FROM fulfillment_events),
            (SELECT count(*) FROM ledger_journals),
            (SELECT count(*) FROM payment_operations WHERE next_attempt_at IS NULL),
            (SELECT count(*) FROM webhook_events WHERE next_attempt_at IS NULL),
@@ -84,7 +88,12 @@ _MAKE_DUE: Final = """
      WHERE next_check_at < store_now() + interval '12 hours'
 """
 #: At the provider these may be kept: the whole total, once.
-KEEPING: Final = frozenset({"paid", "confirmed"})
+KEEPING: Final = frozenset(
+    {
+        *("paid", "confirmed", "processing", "ready_for_shipment", "shipped", "in_transit"),
+        *("delivered", "archived"),
+    }
+)
 
 
 #: Whatever the worker has to finish, in its order; it forgets nothing here.

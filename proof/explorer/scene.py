@@ -19,6 +19,7 @@ from proof.explorer.card import Book, lost, provider_id_of
 from proof.explorer.world import World
 from surehold.checkout import commands
 from surehold.checkout.model import Actor, Placement
+from surehold.checkout.rules.fulfilling import Parcel, Pick
 from surehold.inventory import commands as inventory
 from surehold.kernel.ids import (
     CountId,
@@ -29,13 +30,14 @@ from surehold.kernel.ids import (
     VariantId,
     new_id,
 )
-from surehold.orders.model import CancelReason
+from surehold.orders.model import CancelReason, OrderStatus
 from surehold.payments import queries as payments
 from surehold.payments.model import Operation, OperationKind, Payment
 from tests.builders.cart import BuiltCart, a_cart
 from tests.builders.orders import a_placement
 
 STAFF: Final = Actor("staff:proof")
+PARCEL: Final = Parcel("dhl", "JD0146")
 CURRENCY: Final = "USD"
 HOLD: Final = timedelta(minutes=15)
 #: How many units are left over beside what the scene itself takes: too few as often as enough.
@@ -75,6 +77,9 @@ class Stage(enum.Enum):
     TRANSFER = "a transfer is awaited"
     TRANSFER_OVER = "a transfer is awaited, the hold was swept"
     TRANSFER_SOLD = "paid by transfer"
+    PLANNED = "paid by card, one parcel is to be packed"
+    PACKED = "paid by transfer, everything is packed"
+    SENT = "paid by transfer, everything was sent"
     HELD = "held by a caller of the API"
     DRAFTED = "units are to go to another location"
     MOVING = "units are on their way to another location"
@@ -305,6 +310,30 @@ async def _confirm(world: World, _: Scene, subject: Subject) -> None:
     )
 
 
+async def _plan(world: World, _: Scene, subject: Subject) -> None:
+    await commands.open_fulfillments(
+        world.hand.checkout, order_id=subject.order_id, pick=Pick(), actor=STAFF
+    )
+
+
+async def _pack(world: World, _: Scene, subject: Subject) -> None:
+    await _reach(world, subject, OrderStatus.READY_FOR_SHIPMENT)
+
+
+async def _send(world: World, _: Scene, subject: Subject) -> None:
+    await _reach(world, subject, OrderStatus.SHIPPED)
+
+
+async def _reach(world: World, subject: Subject, status: OrderStatus) -> None:
+    await commands.reach_status(
+        world.hand.checkout,
+        order_id=subject.order_id,
+        status=status,
+        actor=STAFF,
+        parcel=PARCEL,
+    )
+
+
 async def _cancel(world: World, _: Scene, subject: Subject) -> None:
     await commands.cancel_order(
         world.hand.checkout, order_id=subject.order_id, reason=CancelReason.STAFF, actor=STAFF
@@ -372,6 +401,9 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.TRANSFER: (_place_by_transfer,),
     Stage.TRANSFER_OVER: (_place_by_transfer, _sweep_holds),
     Stage.TRANSFER_SOLD: (_place_by_transfer, _confirm),
+    Stage.PLANNED: (*_OPENED, _pay, _check, _plan),
+    Stage.PACKED: (_place_by_transfer, _confirm, _pack),
+    Stage.SENT: (_place_by_transfer, _confirm, _send),
     Stage.HELD: (_hold,),
     Stage.DRAFTED: (_draft,),
     Stage.MOVING: (_draft, _dispatch),

@@ -46,7 +46,7 @@ _EMPTY: Final = """
              ledger_entries, webhook_events, idempotency_keys, outbox, carts, cart_lines,
              cart_tokens, cart_saved_lines, cart_contacts,
              stock_transfers, stock_transfer_lines, stock_counts, stock_count_lines,
-             low_stock_alerts
+             low_stock_alerts, fulfillments, fulfillment_lines, fulfillment_events, order_notes
 """
 _PIDS: Final = """
     /* proof.pids */

@@ -12,11 +12,12 @@ from proof.commands import exercises
 from proof.simulation.buyers import note_canceled
 from proof.simulation.process import Process
 from proof.simulation.provider import Delivery
-from proof.simulation.world import Hold, Receipt, Told, Violated, World
+from proof.simulation.world import Hold, Purchase, Receipt, Told, Violated, World
 from surehold.cart import commands as carts
 from surehold.checkout import commands
 from surehold.checkout.jobs import list_schedules
 from surehold.checkout.model import PAID, Actor
+from surehold.checkout.rules.fulfilling import Parcel, Pick, WantedUnits
 from surehold.db import idempotency, shop
 from surehold.db.invariants import Watch
 from surehold.inventory import commands as inventory
@@ -24,9 +25,12 @@ from surehold.inventory.model import ReservationState
 from surehold.jobs import outbox
 from surehold.kernel.errors import Busy, DomainError
 from surehold.kernel.money import Money
+from surehold.orders import commands as order_commands
+from surehold.orders import queries as orders
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
-from surehold.orders.model import CancelReason
+from surehold.orders.model import CancelReason, Fulfillment, OrderStatus
+from surehold.orders.states import SENT, FulfillmentEvent
 from surehold.payments import commands as payments
 from surehold.pricing import commands as pricing
 
@@ -40,6 +44,7 @@ _JOBS: Final = {
     "process_due_webhooks": 14,
     "cancel_unpaid_orders": 12,
     "issue_documents": 6,
+    "archive_old_orders": 2,
     "publish_outbox": 12,
     "raise_low_stock_alerts": 6,
     "prune": 3,
@@ -48,6 +53,27 @@ _JOBS: Final = {
 #: Jobs that carry out a command for each thing that they find.
 _ONE_BY_ONE: Final = frozenset(_JOBS) - {*("publish_outbox", "prune", "raise_low_stock_alerts")}
 
+_EVENTS: Final = {
+    FulfillmentEvent.PACK: 20,
+    FulfillmentEvent.SHIP: 40,
+    FulfillmentEvent.MOVE: 20,
+    FulfillmentEvent.DELIVER: 20,
+    FulfillmentEvent.CANCEL: 10,
+    FulfillmentEvent.LOSE: 3,
+    FulfillmentEvent.RETURN: 3,
+}
+_STATUSES: Final = {
+    OrderStatus.CONFIRMED: 20,
+    OrderStatus.PROCESSING: 15,
+    OrderStatus.READY_FOR_SHIPMENT: 20,
+    OrderStatus.SHIPPED: 20,
+    OrderStatus.IN_TRANSIT: 15,
+    OrderStatus.DELIVERED: 25,
+    OrderStatus.ARCHIVED: 8,
+    OrderStatus.PAID: 2,
+}
+_LABEL: Final = Parcel("dhl", "JD0146")
+
 #: Settings that staff turn, and to what. All short: a hold has to end within the run.
 _SETTINGS: Final = {
     "hold_redirect_minutes": (10, 20, 30),
@@ -55,6 +81,7 @@ _SETTINGS: Final = {
     "grace_minutes": (1, 5, 10),
     "extensions_max": (0, 1, 3),
     "unpaid_cancel_hours": (1, 2, 4),
+    "archive_after_days": (1,),
 }
 
 
@@ -69,6 +96,7 @@ _SETTINGS: Final = {
     commands.cancel_unpaid_orders,
     commands.issue_documents,
     documents.issue_due,
+    commands.archive_old_orders,
     commands.prune,
     commands.ask,
     commands.check_payment,
@@ -206,6 +234,125 @@ async def print_a_document(world: World, process: Process, dice: random.Random) 
         raise Violated("one order has two documents of a kind", purchase.order_id)
     if issued[0].document.total_minor != purchase.total_minor:
         raise Violated("a document is for another amount than was told", purchase.order_id)
+
+
+@exercises(commands.open_fulfillments)
+async def plan_a_parcel(world: World, process: Process, dice: random.Random) -> None:
+    """Plan to send one unit of an order, or all that is left of it."""
+    purchase = _a_paid_one(world, dice)
+    if purchase is None:
+        return
+    async with process.db.connection() as connection:
+        rows = await orders.list_lines(connection, order_ids=[purchase.known_id])
+    lines = rows[purchase.known_id]
+    wanted = (WantedUnits(dice.choice(lines).id, 1),) if dice.random() < 0.5 else ()
+    placed = await commands.open_fulfillments(
+        process.checkout, order_id=purchase.known_id, pick=Pick(wanted), actor=STAFF
+    )
+    _note_parcels(purchase, placed.fulfillments)
+
+
+@exercises(commands.move_fulfillment, commands.correct_parcel)
+async def move_a_parcel(world: World, process: Process, dice: random.Random) -> None:
+    """Let anything happen to a parcel, in any order: mostly it may, sometimes it is refused."""
+    purchase = _a_paid_one(world, dice)
+    if purchase is None:
+        return
+    async with process.db.connection() as connection:
+        parcels = await orders.list_fulfillments(connection, order_id=purchase.known_id)
+    if not parcels:
+        return
+    parcel = dice.choice(parcels)
+    label = Parcel("dhl", f"T{parcel.id.hex[:12]}")
+    if dice.random() < 0.05:
+        await commands.correct_parcel(
+            process.checkout,
+            fulfillment_id=parcel.id,
+            parcel=Parcel("gls", f"C{dice.randrange(1000)}"),
+            actor=STAFF,
+        )
+        return
+    event = dice.choices(list(_EVENTS), weights=list(_EVENTS.values()))[0]
+    after, effect = await commands.move_fulfillment(
+        process.checkout,
+        fulfillment_id=parcel.id,
+        event=event,
+        actor=STAFF,
+        parcel=label if event is FulfillmentEvent.SHIP else None,
+    )
+    world.counts[f"parcel: {effect}"] += 1
+    _note_parcels(purchase, (after,))
+
+
+@exercises(commands.reach_status, commands.change_many)
+async def bring_to_a_status(world: World, process: Process, dice: random.Random) -> None:
+    """Ask for a status of one order, or of some at once; what leads nowhere is refused."""
+    status = dice.choices(list(_STATUSES), weights=list(_STATUSES.values()))[0]
+    chosen = [found for _ in range(3) if (found := _a_paid_one(world, dice)) is not None]
+    if not chosen:
+        return
+    if dice.random() < 0.3:
+        ids = list(dict.fromkeys(one.known_id for one in chosen))
+        outcomes = await commands.change_many(
+            process.checkout, order_ids=ids, status=status, actor=STAFF, parcel=_LABEL
+        )
+        for outcome in outcomes:
+            world.counts[f"bulk: {'done' if outcome.is_done else 'left'}"] += 1
+        return
+    effect = await commands.reach_status(
+        process.checkout,
+        order_id=chosen[0].known_id,
+        status=status,
+        actor=STAFF,
+        parcel=_LABEL,
+    )
+    world.counts[f"status: {effect}"] += 1
+
+
+@exercises(commands.write_note, commands.note_many, order_commands.add_note)
+async def note_something(world: World, process: Process, dice: random.Random) -> None:
+    """Write about an order, under one key twice; about some orders at once."""
+    purchase = world.a_purchase(dice)
+    if purchase is None:
+        return
+    key = uuid4().hex
+    if dice.random() < 0.3:
+        await commands.note_many(
+            process.checkout,
+            order_ids=[purchase.known_id],
+            text="to many",
+            is_visible=False,
+            actor=STAFF,
+            key=key,
+        )
+        return
+    for is_first in (True, False):
+        was_written = await commands.write_note(
+            process.checkout,
+            order_id=purchase.known_id,
+            text="once",
+            is_visible=True,
+            actor=STAFF,
+            key=key,
+        )
+        if was_written is not is_first:
+            raise Violated("a note was written twice, or never", *purchase.ids)
+
+
+def _a_paid_one(world: World, dice: random.Random) -> Purchase | None:
+    found = [
+        one for one in world.purchases[-120:] if one.is_told_paid and not one.is_told_canceled
+    ]
+    return dice.choice(found) if found else world.a_purchase(dice)
+
+
+def _note_parcels(purchase: Purchase, parcels: tuple[Fulfillment, ...]) -> None:
+    """Remember which parcels were told to have left: they never come back to the shelf."""
+    for parcel in parcels:
+        if parcel.id in purchase.sent and parcel.state not in SENT:
+            raise Violated(f"parcel {parcel.id} had left, and is {parcel.state}", *purchase.ids)
+        if parcel.state in SENT:
+            purchase.sent[parcel.id] = parcel.units
 
 
 @exercises(shop.change)

@@ -26,6 +26,15 @@ _HISTORY_MAX: Final = 40
 _EXPECTED_REVIEW: Final = "amount_mismatch"
 
 
+#: Statuses of an order that was paid and keeps its goods.
+SOLD: Final = frozenset(
+    {
+        *("paid", "confirmed", "processing", "ready_for_shipment", "shipped", "in_transit"),
+        "delivered",
+    }
+)
+
+
 class Wrong(msgspec.Struct, frozen=True):
     """One thing that is not as it must be."""
 
@@ -45,6 +54,15 @@ class StoredOrder(msgspec.Struct, frozen=True):
     lines: dict[str, int]
     coupon_code: str | None = None
     was_sold: bool = False
+    #: Units by variant that left the shelf, and parcels that took them.
+    sent: dict[str, int] = {}
+    parcels: tuple[UUID, ...] = ()
+    is_archived: bool = False
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether it was paid and keeps its goods."""
+        return self.status in SOLD or (self.is_archived and not self.is_canceled)
 
 
 _ORDERS: Final = """
@@ -57,7 +75,15 @@ _ORDERS: Final = """
            ) AS lines,
            coupon_code,
            EXISTS (SELECT FROM ledger_journals
-                    WHERE kind = 'sale' AND order_id = orders.id) AS was_sold
+                    WHERE kind = 'sale' AND order_id = orders.id) AS was_sold,
+           (SELECT coalesce(jsonb_object_agg(variant_id, units), '{}')
+              FROM (SELECT variant_id, sum(shipped_quantity) AS units
+                      FROM allocations
+                     WHERE order_id = orders.id AND shipped_quantity > 0
+                     GROUP BY variant_id) AS gone) AS sent,
+           (SELECT coalesce(array_agg(id), '{}') FROM fulfillments
+             WHERE order_id = orders.id AND shipped_at IS NOT NULL) AS parcels,
+           archived_at IS NOT NULL AS is_archived
       FROM orders
 """
 _PAYMENTS: Final = """
@@ -159,7 +185,9 @@ def _compare_one(purchase: Purchase, order: StoredOrder, ids: tuple[object, ...]
         found.append(Wrong(f"order {order.id} has other lines than were told", ids))
     if purchase.is_told_canceled and not order.is_canceled:
         found.append(Wrong(f"order {order.id} was canceled for its buyer, and lives", ids))
-    if purchase.is_told_paid and not (order.is_canceled or order.status == "paid"):
+    if not purchase.sent.keys() <= set(order.parcels):
+        found.append(Wrong(f"order {order.id} has lost a parcel that had left", ids))
+    if purchase.is_told_paid and not (order.is_canceled or order.is_sold):
         found.append(Wrong(f"order {order.id} was called paid, and is {order.status}", ids))
     return found
 
@@ -213,7 +241,7 @@ def compare_money(
                 payment["captured_minor"] - payment["refunded_minor"] - payment["returning_minor"]
             )
     for order in orders:
-        due = order.total_minor if order.status == "paid" else 0
+        due = order.total_minor if order.is_sold else 0
         if order.id not in in_review and kept[order.id] != due:
             found.append(
                 Wrong(
@@ -229,11 +257,7 @@ async def _compare_units(
     raw: asyncpg.Connection[Any], world: World, orders: Iterable[StoredOrder]
 ) -> list[Wrong]:
     """No unit is sold twice, and what was received is there once."""
-    sold: Counter[VariantId] = Counter()
-    for order in orders:
-        if order.status == "paid":
-            for variant_id, quantity in order.lines.items():
-                sold[VariantId(UUID(variant_id))] += quantity
+    sold, sent = _count_sold(orders)
     least = Counter(dict.fromkeys(world.variant_ids, world.opening_units))
     most = Counter(least)
     for receipt in world.receipts:
@@ -246,7 +270,10 @@ async def _compare_units(
     levels = await raw.fetch(_UNITS)
     found = []
     for level in levels:
-        variant_id, on_hand = level["variant_id"], level["on_hand"]
+        variant_id = level["variant_id"]
+        # What left is counted back: it was received, and it was sold.
+        on_hand = level["on_hand"] + sent[variant_id]
+        allocated = level["allocated"] + sent[variant_id]
         if not least[variant_id] <= on_hand <= most[variant_id]:
             found.append(
                 Wrong(
@@ -255,15 +282,30 @@ async def _compare_units(
                     (variant_id,),
                 )
             )
-        if sold[variant_id] > on_hand or sold[variant_id] != level["allocated"]:
+        if sold[variant_id] > on_hand or sold[variant_id] != allocated:
             found.append(
                 Wrong(
-                    f"{sold[variant_id]} of {variant_id} are sold, {level['allocated']} counted"
+                    f"{sold[variant_id]} of {variant_id} are sold, {allocated} counted"
                     f" as sold, {on_hand} on hand",
                     (variant_id,),
                 )
             )
     return found
+
+
+def _count_sold(
+    orders: Iterable[StoredOrder],
+) -> tuple[Counter[VariantId], Counter[VariantId]]:
+    """Units that orders own or owned until they were sent, and those of them that were sent."""
+    sold: Counter[VariantId] = Counter()
+    sent: Counter[VariantId] = Counter()
+    for order in orders:
+        for variant_id, quantity in order.sent.items():
+            sent[VariantId(UUID(variant_id))] += quantity
+        if order.is_sold:
+            for variant_id, quantity in order.lines.items():
+                sold[VariantId(UUID(variant_id))] += quantity
+    return sold, sent
 
 
 async def _compare_holds(raw: asyncpg.Connection[Any], world: World) -> list[Wrong]:
@@ -297,6 +339,9 @@ async def count_store(raw: asyncpg.Connection[Any]) -> dict[str, int]:
         """
         SELECT (SELECT count(*) FROM orders) AS "orders",
                (SELECT count(*) FROM orders WHERE status = 'paid') AS "orders paid",
+               (SELECT count(*) FROM orders WHERE fulfillment_status IN
+                   ('partially_shipped', 'shipped', 'in_transit', 'delivered'))
+                   AS "orders sent, in part or whole",
                (SELECT count(*) FROM orders WHERE canceled_at IS NOT NULL) AS "orders canceled",
                (SELECT count(*) FROM payments) AS "payments",
                (SELECT count(*) FROM payments WHERE review_reason IS NOT NULL)

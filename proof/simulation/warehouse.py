@@ -87,7 +87,9 @@ async def take_in_a_file(world: World, process: Process, dice: random.Random) ->
     await _correct(
         world,
         receipt,
-        inventory.import_stock(process.db, text=text, reference=receipt.reference, actor=STAFF),
+        inventory.import_stock(
+            process.db, raw=text.encode(), reference=receipt.reference, actor=STAFF
+        ),
     )
 
 

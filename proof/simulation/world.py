@@ -17,7 +17,15 @@ import msgspec
 from proof.simulation.process import Process, draw_process
 from proof.simulation.provider import Delivery, Provider
 from surehold.checkout.model import PlacedOrder, Placement
-from surehold.kernel.ids import CartId, LocationId, OrderId, PaymentId, TransferId, VariantId
+from surehold.kernel.ids import (
+    CartId,
+    FulfillmentId,
+    LocationId,
+    OrderId,
+    PaymentId,
+    TransferId,
+    VariantId,
+)
 from surehold.orders.model import OrderStatus
 from surehold.sandbox.model import EventType
 
@@ -57,6 +65,8 @@ class Purchase(msgspec.Struct):
     is_told_paid: bool = False
     #: Canceled for the buyer or by staff, which late money cannot undo.
     is_told_canceled: bool = False
+    #: Parcels that were told to have left the shelf, and their units.
+    sent: dict[FulfillmentId, int] = msgspec.field(default_factory=dict)
 
     @property
     def key(self) -> str:

@@ -32,6 +32,7 @@ from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import PAYMENT
 from tests.builders.catalog import a_product
+from tests.builders.fulfillments import a_shipped_order, open_parcels
 from tests.builders.orders import (
     a_checkout,
     a_paid_order,
@@ -63,7 +64,7 @@ async def _live(url: str) -> None:
     pretend = PretendProvider()
     async with Database(Settings(url=url)) as db:
         lamp = await a_product(db, price=1999, on_hand={"main": 10, "annex": 8})
-        mug = await a_product(db, price=777, on_hand=9)
+        mug = await a_product(db, price=777, on_hand=12)
         both = [(lamp.variant_id, 2), (mug.variant_id, 1)]
         providers = Providers([pretend, BankTransfer()])
         async with a_checkout(db, providers=providers) as checkout:
@@ -72,6 +73,9 @@ async def _live(url: str) -> None:
             await documents.issue(
                 db, order_id=sold.order.id, kind=DocumentKind.PACKING_SLIP, actor="test"
             )
+            sent = await a_paid_order(checkout, [(mug.variant_id, 1)])
+            await a_shipped_order(checkout, sent)
+            await open_parcels(checkout, await a_paid_order(checkout, [(mug.variant_id, 1)]))
             given_up = await a_placed_order(checkout, both)
             await _cancel(checkout, given_up.order.id)
             assert await pay(checkout, given_up) == "refund_requested"
@@ -90,7 +94,7 @@ async def _live(url: str) -> None:
             await begin_payment(checkout, lost)
         await _finish_refunds(url, db, providers)
         await _move_and_count(db, mug.variant_id)
-        assert await documents.issue_due(db, limit=100) == 5
+        assert await documents.issue_due(db, limit=100) == 7
         await outbox.publish(db, subscribers=())
 
 
@@ -222,7 +226,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ("UPDATE reservations SET quantity = quantity + 1 WHERE state = 'active'",),
     ),
     "STK10": (
-        {"STK7", "SHP1"},
+        {"STK7", "SHP1", "SHP2"},
         ("UPDATE allocations SET shipped_quantity = quantity + 1 WHERE released_quantity = 0",),
     ),
     "TRF1": (
@@ -248,6 +252,36 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "SHP1": (
         set(),
         ("UPDATE orders SET fulfillment_status = 'shipped' WHERE status = 'paid'",),
+    ),
+    "SHP2": (
+        {"SHP4", "AUD7"},
+        (
+            (
+                "UPDATE fulfillments SET state = 'packed', shipped_at = NULL, packed_at = now()"
+                " WHERE state = 'shipped'"
+            ),
+        ),
+    ),
+    "SHP3": (
+        set(),
+        (
+            (
+                "UPDATE fulfillment_lines SET quantity = quantity + 9 FROM fulfillments"
+                " WHERE fulfillment_id = id AND state = 'open'"
+            ),
+        ),
+    ),
+    "SHP4": (
+        {"STK2"},
+        ("UPDATE stock_movements SET delta = delta - 1 WHERE reason = 'shipped'",),
+    ),
+    "SHP5": (
+        set(),
+        ("UPDATE orders SET fulfillment_status = 'delivered' WHERE status = 'shipped'",),
+    ),
+    "AUD7": (
+        set(),
+        ("UPDATE fulfillments SET version = version + 1 WHERE state = 'open'",),
     ),
     "MON1": (set(), ("UPDATE order_lines SET total_minor = total_minor + 1",)),
     "MON2": (
@@ -428,7 +462,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     ),
     "AUD3": (
         {"AUD2"},
-        ("UPDATE order_events SET from_status = 'archived' WHERE to_status = 'paid'",),
+        ("UPDATE order_events SET from_status = 'delivered' WHERE to_status = 'paid'",),
     ),
     "AUD4": (set(), ("UPDATE payments SET version = version + 1",)),
     "AUD5": (

@@ -13,7 +13,7 @@ from surehold.cart.model import ContactState
 from surehold.catalog.model import ProductStatus
 from surehold.inventory.model import CountState, ReservationState, TransferState
 from surehold.orders.documents.model import DocumentKind
-from surehold.orders.model import FulfillmentStatus, OrderStatus, PaymentStatus
+from surehold.orders.model import FulfillmentState, FulfillmentStatus, OrderStatus, PaymentStatus
 from surehold.payments.model import (
     OperationKind,
     OperationState,
@@ -29,6 +29,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 #: The enum behind each column with a list of values. A new list is entered here, or below.
 ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
+    ("fulfillments", "state"): FulfillmentState,
     ("orders", "status"): OrderStatus,
     ("orders", "payment_status"): PaymentStatus,
     ("orders", "fulfillment_status"): FulfillmentStatus,

@@ -25,6 +25,9 @@ OWNERS: Final = {
     "document_progress": "orders",
     "document_series": "orders",
     "documents": "orders",
+    "fulfillment_events": "orders",
+    "fulfillment_lines": "orders",
+    "fulfillments": "orders",
     "idempotency_keys": "db",
     "ledger_entries": "payments",
     "ledger_journals": "payments",
@@ -33,6 +36,7 @@ OWNERS: Final = {
     "low_stock_alerts": "inventory",
     "order_events": "orders",
     "order_lines": "orders",
+    "order_notes": "orders",
     "order_status_moves": "orders",
     "orders": "orders",
     "outbox": "jobs",
@@ -116,6 +120,7 @@ BUILDERS: Final[dict[tuple[str, str], str]] = {
     ("inventory/sql/shelf.py", "_facets"): "a fragment from _MATCHES, put in on importing",
     ("inventory/sql/shelf.py", "_listing"): "fragments from tables, put in on importing",
     ("inventory/sql/shelf.py", "_total"): "a fragment from _MATCHES, put in on importing",
+    ("orders/sql/listing.py", "_listing"): "a fragment from _STARTS, put in on importing",
 }
 #: (room, table): why a room reads a table that is not below it.
 EXTRA_READS: Final[dict[tuple[str, str], str]] = {}

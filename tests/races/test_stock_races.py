@@ -168,7 +168,9 @@ async def test_the_same_file_from_many_changes_the_shelf_once(db: Database) -> N
 
     told = await asyncio.gather(
         *(
-            _told(inventory.import_stock(db, text=text, reference=f"file {n}", actor=ACTOR))
+            _told(
+                inventory.import_stock(db, raw=text.encode(), reference=f"file {n}", actor=ACTOR)
+            )
             for n in range(5)
         )
     )

@@ -8,138 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import pairwise
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
+from surehold.checkout.batch import CouponUses, Stock, Writes
 from surehold.checkout.model import PlacedOrder, reserved_until
-from surehold.db.idempotency import NewKey
 from surehold.db.shop import ShopSettings
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import (
     Allocation,
+    Departure,
     Reservation,
     ReservationState,
     StockChange,
-    StockLevel,
 )
 from surehold.inventory.states import ReservationEvent
-from surehold.jobs.outbox import Event
 from surehold.kernel.ids import (
-    CartId,
-    OrderId,
     OrderLineId,
     PaymentId,
-    RedemptionId,
     RefundId,
-    VariantId,
-    new_id,
 )
 from surehold.orders import rules as orders
 from surehold.orders.events import order_status_changed
-from surehold.orders.model import Order, OrderLine
+from surehold.orders.model import Fulfillment, FulfillmentState, Order, OrderLine
+from surehold.orders.states import WAITING
 from surehold.payments.model import (
-    Journal,
-    Operation,
     Payment,
     PaymentState,
     Refund,
 )
 from surehold.payments.states import OPEN
-from surehold.pricing.model import CouponLimits, Redemption, UsedCoupon
-from surehold.pricing.rules import Use, Uses
-
-
-class Stock:
-    """The locked stock rows of one batch, changed in memory as cases take and give back."""
-
-    def __init__(self, levels: dict[VariantId, tuple[StockLevel, ...]]) -> None:
-        self._levels = levels
-        self.changes: list[StockChange] = []
-
-    @property
-    def levels(self) -> dict[VariantId, tuple[StockLevel, ...]]:
-        """Every level as it stands now, best location first."""
-        return self._levels
-
-    def apply(self, change: StockChange) -> None:
-        """Add to one level's counters."""
-        self.changes.append(change)
-        self._levels[change.variant_id] = tuple(
-            msgspec.structs.replace(
-                level,
-                reserved=level.reserved + change.reserved,
-                allocated=level.allocated + change.allocated,
-            )
-            if level.location_id == change.location_id
-            else level
-            for level in self._levels[change.variant_id]
-        )
-
-
-class CouponUses:
-    """The coupons that the orders of one batch use, changed in memory as they are given back."""
-
-    def __init__(
-        self, redemptions: Iterable[Redemption] = (), limits: Iterable[CouponLimits] = ()
-    ) -> None:
-        rows = tuple(redemptions)
-        #: The last use of each order, ended or not.
-        self._last = {row.order_id: row for row in rows}
-        self._limits = {row.id: row for row in limits}
-        self._counters = Uses(self._limits.values())
-        self.released: list[Redemption] = []
-        self.redeemed: list[Redemption] = []
-
-    def release(self, order_id: OrderId, *, reason: str, now: datetime) -> None:
-        """Give back what an order uses; what it gave back already stays given back."""
-        row = self._last.get(order_id)
-        if row is None or row.ended_at is not None:
-            return
-        self._last[order_id] = msgspec.structs.replace(row, ended_at=now, end_reason=reason)
-        self._counters.count(self._use(row), -1)
-        if row in self.redeemed:
-            self.redeemed.remove(row)
-        else:
-            self.released.append(self._last[order_id])
-
-    def redeem_again(self, order_id: OrderId, *, now: datetime) -> bool:
-        """Whether the order uses its coupon, taken again where it was given back and is left."""
-        row = self._last.get(order_id)
-        if row is None or row.ended_at is None:
-            return True
-        use = self._use(row)
-        if self._counters.find_gone(use) is not None:
-            return False
-        self._counters.count(use, 1)
-        again = Redemption(RedemptionId(new_id()), row.coupon_id, order_id, row.buyer, now)
-        self._last[order_id] = again
-        self.redeemed.append(again)
-        return True
-
-    def _use(self, row: Redemption) -> Use:
-        return Use(UsedCoupon(row.coupon_id, self._limits[row.coupon_id].code), row.buyer)
-
-
-class Writes:
-    """Everything a batch of cases will write, room by room."""
-
-    def __init__(self) -> None:
-        self.payments: dict[PaymentId, Payment] = {}
-        self.operations: list[Operation] = []
-        self.operations_ended: list[tuple[Operation, str | None]] = []
-        self.refunds: list[Refund] = []
-        self.refunds_ended: list[Refund] = []
-        self.journals: list[Journal] = []
-        self.reservations: list[Reservation] = []
-        self.reservations_ended: list[Reservation] = []
-        self.reservations_prolonged: dict[UUID, Reservation] = {}
-        self.allocations: list[Allocation] = []
-        self.allocations_released: list[Allocation] = []
-        self.taken_from_carts: list[tuple[CartId, VariantId, int]] = []
-        self.events: list[Event] = []
-        #: Keys with their answers, by scope and HTTP status.
-        self.keys: dict[tuple[str, int], list[NewKey]] = {}
 
 
 class Case:
@@ -154,6 +55,7 @@ class Case:
         reservations: Iterable[Reservation],
         allocations: Iterable[Allocation],
         refunds: Iterable[Refund],
+        fulfillments: Iterable[Fulfillment],
         stock: Stock,
         writes: Writes,
         settings: ShopSettings,
@@ -166,13 +68,16 @@ class Case:
         self.reservations = {row.id: row for row in reservations}
         self.allocations = {row.id: row for row in allocations}
         self.refunds = {row.id: row for row in refunds}
+        self.fulfillments = {row.id: row for row in fulfillments}
         self.stock = stock
         self.writes = writes
         self.settings = settings
         self.now = now
         self.coupon_uses = coupon_uses or CouponUses()
-        self._order_before = order
+        #: The order after each decision that moved it, beginning with what was read.
+        self._order_steps = [order]
         self._payments_before = dict(self.payments)
+        self._fulfillment_steps = {row.id: [row] for row in self.fulfillments.values()}
 
     # --- what the facts say -----------------------------------------------------------------
 
@@ -214,6 +119,37 @@ class Case:
             lines=self.lines,
             payment=next(reversed(self.payments.values()), None),
             reserved_until=reserved_until(tuple(self.reservations.values())),
+            payments=tuple(self.payments.values()),
+            refunds=tuple(self.refunds.values()),
+            fulfillments=tuple(self.fulfillments.values()),
+        )
+
+    @property
+    def has_shipped(self) -> bool:
+        """Whether anything of the order has left the shelf."""
+        return any(row.shipped_quantity for row in self.allocations.values())
+
+    @property
+    def waiting(self) -> tuple[Fulfillment, ...]:
+        """What is to be packed or sent, oldest first."""
+        return tuple(row for row in self.fulfillments.values() if row.state in WAITING)
+
+    @property
+    def unplanned(self) -> dict[UUID, int]:
+        """By allocation: units that the order owns and that are in no fulfillment."""
+        left = {row.id: row.open_quantity for row in self.allocations.values()}
+        for fulfillment in self.waiting:
+            for line in fulfillment.lines:
+                left[line.allocation_id] -= line.quantity
+        return left
+
+    @property
+    def kept_minor(self) -> int:
+        """What was collected and is neither refunded nor on its way back."""
+        return sum(
+            self.refundable_minor(row)
+            for row in self.payments.values()
+            if row.state is PaymentState.CAPTURED
         )
 
     def refundable_minor(self, payment: Payment) -> int:
@@ -293,7 +229,19 @@ class Case:
         return len(rows)
 
     def free_allocations(self) -> None:
-        """Give back what the order owns and has not shipped, to where it came from."""
+        """Give back what the order owns and has not shipped, to where it came from.
+
+        What waits to be packed or sent is not sent any more.
+        """
+        for fulfillment in self.waiting:
+            self.put_fulfillment(
+                msgspec.structs.replace(
+                    fulfillment,
+                    state=FulfillmentState.CANCELED,
+                    changed_by="system",
+                    change_reason="the order is given up",
+                )
+            )
         for row in self.allocations.values():
             if not row.open_quantity:
                 continue
@@ -313,6 +261,42 @@ class Case:
         """Use the coupon of the order again, if it was given back; whether that could be done."""
         return self.coupon_uses.redeem_again(self.order.id, now=self.now)
 
+    def add_fulfillment(self, fulfillment: Fulfillment) -> None:
+        """Plan to send some units."""
+        self.fulfillments[fulfillment.id] = fulfillment
+        self._fulfillment_steps[fulfillment.id] = [fulfillment]
+        self.writes.fulfillments[fulfillment.id] = fulfillment
+
+    def put_fulfillment(self, fulfillment: Fulfillment) -> None:
+        """Keep a fulfillment's new facts."""
+        self.fulfillments[fulfillment.id] = fulfillment
+
+    def ship(self, fulfillment: Fulfillment, *, actor: str) -> None:
+        """Let a fulfillment's units leave the shelf where they are owned."""
+        for line in fulfillment.lines:
+            row = self.allocations[line.allocation_id]
+            self.allocations[row.id] = msgspec.structs.replace(
+                row, shipped_quantity=row.shipped_quantity + line.quantity
+            )
+            self.writes.departures.append(
+                Departure(
+                    row.id,
+                    row.variant_id,
+                    row.location_id,
+                    line.quantity,
+                    reference=str(fulfillment.id),
+                    actor=actor,
+                )
+            )
+            self.stock.apply(
+                StockChange(
+                    row.variant_id,
+                    row.location_id,
+                    allocated=-line.quantity,
+                    on_hand=-line.quantity,
+                )
+            )
+
     def prolong(self, until: datetime, *, is_grace_used: bool | None = None) -> None:
         """Hold longer."""
         for row in self.active:
@@ -323,18 +307,37 @@ class Case:
     def relabel(self) -> None:
         """Bring totals and labels up to date with the facts, and announce a new status."""
         before = self.order
-        self.order = orders.relabel(before, self._money_facts())
+        self.order = orders.relabel(before, self._money_facts(), self._goods_facts())
         if self.order.status is not before.status:
             self.writes.events.append(order_status_changed(before, self.order))
 
     # --- what to write ----------------------------------------------------------------------
 
+    def end_step(self) -> None:
+        """Close one decision: each move that it made is a line of its own in a history.
+
+        A batch may hold several decisions about one order, and the database knows of none of the
+        short cuts that they would add up to.
+        """
+        if self.order.status is not self._order_steps[-1].status:
+            self._order_steps.append(self.order)
+        for row in self.fulfillments.values():
+            steps = self._fulfillment_steps[row.id]
+            if row != steps[-1]:
+                steps.append(row)
+
     @property
-    def order_change(self) -> tuple[Order, Order] | None:
-        """The order (before, after), or ``None`` when nothing about it changed."""
-        if self.order == self._order_before:
-            return None
-        return self._order_before, self.order
+    def order_changes(self) -> list[tuple[Order, Order]]:
+        """The order's moves as (before, after); facts without a move go with the last one."""
+        steps = list(self._order_steps)
+        if self.order != steps[-1]:
+            steps[1:] = [*steps[1:-1], self.order]
+        return _chained(steps)
+
+    @property
+    def fulfillment_changes(self) -> list[list[tuple[Fulfillment, Fulfillment]]]:
+        """Of each fulfillment, its moves as (before, after)."""
+        return [_chained(steps) for steps in self._fulfillment_steps.values()]
 
     @property
     def payment_changes(self) -> list[tuple[Payment, Payment]]:
@@ -382,3 +385,28 @@ class Case:
             is_failed=latest is not None
             and latest.state in (PaymentState.FAILED, PaymentState.VOIDED),
         )
+
+    def _goods_facts(self) -> orders.FulfillmentFacts:
+        rows = self.allocations.values()
+        return orders.FulfillmentFacts(
+            owned_units=sum(row.quantity - row.released_quantity for row in rows),
+            sent_units=sum(row.shipped_quantity for row in rows),
+            parcels=tuple(
+                (row.state, row.units)
+                for row in self.fulfillments.values()
+                if row.state is not FulfillmentState.CANCELED
+            ),
+            is_in_processing=self.order.processing_at is not None,
+        )
+
+
+_Versioned = TypeVar("_Versioned", Order, Fulfillment)
+
+
+def _chained(steps: list[_Versioned]) -> list[tuple[_Versioned, _Versioned]]:
+    """Neighbors as (before, after), each step one version above the one before."""
+    first = steps[0].version
+    numbered = [
+        msgspec.structs.replace(step, version=first + place) for place, step in enumerate(steps)
+    ]
+    return list(pairwise(numbered))

@@ -57,6 +57,7 @@ def list_schedules(checkout: Checkout, *, watch: Watch) -> tuple[Schedule, ...]:
                 lambda: inventory.raise_low_stock_alerts(checkout.db, limit=BATCH)
             ),
         ),
+        Schedule("archive_old_orders", HOURLY, swept(commands.archive_old_orders)),
         Schedule("publish_outbox", EVERY_5_SECONDS, publish),
         Schedule("prune", HOURLY, lambda: commands.prune(checkout)),
         Schedule("check_invariants", EVERY_10_MINUTES, watch.check, limit_seconds=3_600),

@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from surehold.inventory.model import Reservation, ReservationState
+from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import CartId, OrderId, QuoteId, VariantId
-from surehold.orders.model import Address, Order, OrderLine
-from surehold.payments.model import Payment
+from surehold.orders.model import Address, Fulfillment, Order, OrderLine
+from surehold.payments.model import Payment, Refund
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -45,6 +46,10 @@ class PlacedOrder(msgspec.Struct, frozen=True):
     lines: tuple[OrderLine, ...]
     payment: Payment | None
     reserved_until: datetime | None
+    #: Every payment, refund and parcel, oldest first.
+    payments: tuple[Payment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    fulfillments: tuple[Fulfillment, ...] = ()
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -90,11 +95,20 @@ def provider_actor(provider: str) -> Actor:
     return Actor(f"provider:{provider}")
 
 
+class BulkOutcome(msgspec.Struct, frozen=True):
+    """What became of one order of many: done, unchanged, or refused for a reason."""
+
+    order_id: OrderId
+    is_done: bool
+    refusal: DomainError | None = None
+
+
 class Swept(msgspec.Struct, frozen=True):
     """What one sweep did."""
 
     holds_expired: int = 0
     orders_canceled: int = 0
+    orders_archived: int = 0
     operations_asked: int = 0
     payments_checked: int = 0
     webhooks_processed: int = 0

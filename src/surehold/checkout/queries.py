@@ -11,6 +11,7 @@ from surehold.db import Connection
 from surehold.inventory import queries as inventory
 from surehold.kernel.ids import OrderId, VariantId
 from surehold.orders import queries as orders
+from surehold.orders.model import STAFF_SCOPE, Scope
 from surehold.payments import queries as payments
 from surehold.pricing import queries as coupons
 from surehold.pricing import rules as pricing
@@ -81,19 +82,26 @@ async def find_asked(connection: Connection, *, code: str | None) -> pricing.Ask
     return pricing.Asked(code, found.get(code))
 
 
-async def get_placed_order(connection: Connection, *, order_id: OrderId) -> PlacedOrder:
-    """An order, its lines, its latest payment and until when its items are held.
+async def get_placed_order(
+    connection: Connection, *, order_id: OrderId, scope: Scope = STAFF_SCOPE
+) -> PlacedOrder:
+    """An order within a scope: its lines, payments, refunds, parcels, and how long it is held.
 
     Raises:
-        OrderNotFound: There is none with this id.
+        OrderNotFound: There is none with this id, or it is outside the scope.
     """
-    order = await orders.get_order(connection, order_id=order_id)
-    lines = await orders.list_lines(connection, order_ids=[order_id])
+    order = await orders.get_order(connection, order_id=order_id, scope=scope)
+    lines = await orders.list_lines(connection, order_ids=[order_id], scope=scope)
     found = await payments.list_payments(connection, order_ids=[order_id])
     holds = await inventory.list_reservations(connection, holder_ids=[order_id])
+    refunds = await payments.list_refunds(connection, order_ids=[order_id])
+    parcels = await orders.list_fulfillments(connection, order_id=order_id, scope=scope)
     return PlacedOrder(
         order=order,
         lines=lines.get(order_id, ()),
         payment=found[-1] if found else None,
         reserved_until=reserved_until(holds),
+        payments=found,
+        refunds=refunds,
+        fulfillments=parcels,
     )

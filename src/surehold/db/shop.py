@@ -34,6 +34,7 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     extensions_max: Annotated[int, msgspec.Meta(ge=0, le=20)] = 3
     grace_minutes: Minutes = 10
     unpaid_cancel_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 60)] = 24
+    archive_after_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 90
     quote_minutes: Minutes = 30
     #: How far a price may move, as a fraction of what was seen, before a cart is told of it.
     price_tolerance: Rate = "0"

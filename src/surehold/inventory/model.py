@@ -61,6 +61,7 @@ class StockChange(msgspec.Struct, frozen=True):
     location_id: LocationId
     reserved: int = 0
     allocated: int = 0
+    on_hand: int = 0
 
 
 class Reservation(msgspec.Struct, frozen=True):
@@ -97,6 +98,17 @@ class Allocation(msgspec.Struct, frozen=True):
     @property
     def open_quantity(self) -> int:
         return self.quantity - self.released_quantity - self.shipped_quantity
+
+
+class Departure(msgspec.Struct, frozen=True):
+    """Units of one allocation that leave the shelf in a parcel, named by ``reference``."""
+
+    allocation_id: UUID
+    variant_id: VariantId
+    location_id: LocationId
+    quantity: int
+    reference: str
+    actor: str
 
 
 class Shortage(msgspec.Struct, frozen=True):

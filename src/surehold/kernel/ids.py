@@ -35,6 +35,8 @@ OrderLineId = NewType("OrderLineId", UUID)
 PaymentId = NewType("PaymentId", UUID)
 OperationId = NewType("OperationId", UUID)
 RefundId = NewType("RefundId", UUID)
+FulfillmentId = NewType("FulfillmentId", UUID)
+NoteId = NewType("NoteId", UUID)
 WebhookEventId = NewType("WebhookEventId", UUID)
 
 #: Crockford's alphabet: no letter that is mistaken for a digit when read over the telephone.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import msgspec
 
-from surehold.db import Transaction
-from surehold.kernel.ids import OrderId
+from surehold.db import Database, Transaction, clock
+from surehold.kernel.ids import NoteId, OrderId, new_id
 from surehold.orders import sql
-from surehold.orders.model import Order, OrderLine
+from surehold.orders.errors import OrderNotFound
+from surehold.orders.model import Fulfillment, Order, OrderLine, OrderNote
+from surehold.orders.sql import fulfilling, timeline
 
 
 class ConcurrentChange(RuntimeError):
@@ -107,6 +109,101 @@ async def update_orders(
         [row.changed_by for row in rows],
         [row.change_reason for row in rows],
         now,
+        [row.fulfillment_status.value for row in rows],
+        [row.confirmed_at for row in rows],
+        [row.processing_at for row in rows],
+        [row.archived_at for row in rows],
     )
     if count != len(rows):
         raise ConcurrentChange("an order changed under its lock")
+
+
+async def lock_fulfillments(tx: Transaction, *, order_ids: Sequence[OrderId]) -> list[Fulfillment]:
+    """Lock every fulfillment of these orders, in id order. Their orders are locked already."""
+    return await tx.all(fulfilling.LOCK_FULFILLMENTS, list(order_ids))
+
+
+async def insert_fulfillments(tx: Transaction, *, fulfillments: Sequence[Fulfillment]) -> None:
+    """Write new fulfillments, as they were opened; the database writes their histories.
+
+    What one of them has come to since is for ``update_fulfillments``.
+    """
+    if not fulfillments:
+        return
+    await tx.run(
+        fulfilling.INSERT_FULFILLMENTS,
+        [row.id for row in fulfillments],
+        [row.order_id for row in fulfillments],
+        [row.location_id for row in fulfillments],
+        [row.vendor_id for row in fulfillments],
+        [row.created_at for row in fulfillments],
+        [row.changed_by for row in fulfillments],
+        [row.change_reason for row in fulfillments],
+    )
+    await tx.run(
+        fulfilling.INSERT_LINES,
+        [row.id for row in fulfillments for _ in row.lines],
+        [line.allocation_id for row in fulfillments for line in row.lines],
+        [line.quantity for row in fulfillments for line in row.lines],
+    )
+
+
+async def update_fulfillments(
+    tx: Transaction, *, changes: Sequence[tuple[Fulfillment, Fulfillment]], now: datetime
+) -> None:
+    """Write what became of locked fulfillments, each as (before, after).
+
+    Raises:
+        ConcurrentChange: One of them was written since it was read.
+    """
+    if not changes:
+        return
+    rows = [after for _, after in changes]
+    count = await tx.run(
+        fulfilling.UPDATE_FULFILLMENTS,
+        [row.id for row in rows],
+        [before.version for before, _ in changes],
+        [row.state.value for row in rows],
+        [row.carrier for row in rows],
+        [row.tracking_number for row in rows],
+        [row.packed_at for row in rows],
+        [row.shipped_at for row in rows],
+        [row.delivered_at for row in rows],
+        [row.changed_by for row in rows],
+        [row.change_reason for row in rows],
+        now,
+    )
+    if count != len(rows):
+        raise ConcurrentChange("a fulfillment changed under its lock")
+
+
+#: Writes down, in the transaction that writes a note, what was written.
+KeepNote = Callable[[Transaction, OrderNote], Awaitable[None]]
+
+
+async def add_note(
+    db: Database,
+    *,
+    order_id: OrderId,
+    text: str,
+    is_visible: bool,
+    actor: str,
+    keep: KeepNote | None = None,
+) -> OrderNote:
+    """Write a note about an order. Each call writes one; ``keep`` comes before the commit.
+
+    Raises:
+        OrderNotFound: There is no order with this id.
+    """
+
+    async def work(tx: Transaction) -> OrderNote:
+        if await tx.find(sql.FIND_ORDER, order_id) is None:
+            raise OrderNotFound("There is no order with this id.")
+        now = await clock.now(tx)
+        note = OrderNote(NoteId(new_id()), order_id, text, is_visible, actor, now)
+        await tx.run(timeline.INSERT_NOTE, note.id, order_id, text, is_visible, actor, now)
+        if keep is not None:
+            await keep(tx, note)
+        return note
+
+    return await db.retrying(work)

@@ -2,7 +2,13 @@
 
 DomainError
 ├── OrderNotFound            404
-└── OrderNotCancelable       409
+├── OrderNotCancelable       409
+├── OrderNotFulfillable      409
+├── UnitsNotOpen             409
+├── UnitsNotOnHand           409
+├── FulfillmentNotFound      404
+├── FulfillmentNotMovable    409
+└── StatusOutOfReach         409
 """
 
 from __future__ import annotations
@@ -24,3 +30,51 @@ class OrderNotCancelable(DomainError):
     kind = Kind.CONFLICT
     code = "order_not_cancelable"
     title = "This order cannot be canceled any more"
+
+
+class OrderNotFulfillable(DomainError):
+    """The order owns nothing to send, or its money is going back. Facts: ``order_status``."""
+
+    kind = Kind.CONFLICT
+    code = "order_not_fulfillable"
+    title = "Nothing of this order can be sent now"
+
+
+class UnitsNotOpen(DomainError):
+    """More was asked for than is left to send. Facts: ``lines``, each with what is open."""
+
+    kind = Kind.CONFLICT
+    code = "units_not_open"
+    title = "So many units are not left to send"
+
+
+class UnitsNotOnHand(DomainError):
+    """What was sold is not on the shelf yet, so it cannot leave. Facts: ``variants``."""
+
+    kind = Kind.CONFLICT
+    code = "units_not_on_hand"
+    title = "These units are not on the shelf"
+
+
+class FulfillmentNotFound(DomainError):
+    """No such fulfillment, or not one that the caller may see. Nobody learns which."""
+
+    kind = Kind.NOT_FOUND
+    code = "fulfillment_not_found"
+    title = "No such fulfillment"
+
+
+class FulfillmentNotMovable(DomainError):
+    """The parcel has come too far for this, or not far enough. Facts: ``fulfillment_state``."""
+
+    kind = Kind.CONFLICT
+    code = "fulfillment_not_movable"
+    title = "This cannot happen to the parcel now"
+
+
+class StatusOutOfReach(DomainError):
+    """No command brings the order to this status now. Facts: ``order_status``, ``reachable``."""
+
+    kind = Kind.CONFLICT
+    code = "status_not_reachable"
+    title = "The order cannot come to this status now"

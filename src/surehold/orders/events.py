@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surehold.jobs.outbox import Event
-from surehold.orders.model import Order
+from surehold.orders.model import Fulfillment, Order
 
 
 def order_placed(order: Order) -> Event:
@@ -25,5 +25,21 @@ def order_status_changed(before: Order, after: Order) -> Event:
             "from": before.status.value,
             "reason": after.change_reason,
             "email": after.email,
+        },
+    )
+
+
+def fulfillment_moved(order: Order, fulfillment: Fulfillment) -> Event:
+    """A parcel was packed, sent, seen on its way, delivered, lost, given up, or corrected."""
+    return Event(
+        f"fulfillment.{fulfillment.state.value}",
+        fulfillment.id,
+        {
+            "order_id": str(order.id),
+            "number": order.number,
+            "email": order.email,
+            "carrier": fulfillment.carrier,
+            "tracking_number": fulfillment.tracking_number,
+            "reason": fulfillment.change_reason,
         },
     )

@@ -124,6 +124,80 @@ SELECT orders.id, orders.number, orders.fulfillment_status, line.units AS ordere
        THEN coalesce(sent.units, 0) = 0
        ELSE sent.units <> 0 END;
 
+-- SHP2: What left of an allocation is what lies in parcels that were sent.
+SELECT allocation.id, allocation.order_id, allocation.shipped_quantity, coalesce(sent.units, 0) AS sent
+  FROM allocations AS allocation
+  LEFT JOIN (
+        SELECT line.allocation_id, sum(line.quantity) AS units
+          FROM fulfillment_lines AS line
+          JOIN fulfillments AS parcel ON parcel.id = line.fulfillment_id
+         WHERE parcel.state NOT IN ('open', 'packed', 'canceled')
+         GROUP BY line.allocation_id) AS sent
+    ON sent.allocation_id = allocation.id
+ WHERE allocation.shipped_quantity <> coalesce(sent.units, 0);
+
+-- SHP3: No unit is in two parcels: what waits and what was sent is within what is owned.
+SELECT allocation.id, allocation.quantity, allocation.released_quantity, planned.units
+  FROM allocations AS allocation
+  JOIN (
+        SELECT line.allocation_id, sum(line.quantity) AS units
+          FROM fulfillment_lines AS line
+          JOIN fulfillments AS parcel ON parcel.id = line.fulfillment_id
+         WHERE parcel.state <> 'canceled'
+         GROUP BY line.allocation_id) AS planned
+    ON planned.allocation_id = allocation.id
+ WHERE planned.units > allocation.quantity - allocation.released_quantity;
+
+-- SHP4: Each parcel that was sent took its units off the shelf, once, and no other did.
+SELECT coalesce(sent.id, moved.id) AS id, sent.variant_id, sent.units, moved.units AS moved
+  FROM (
+        SELECT parcel.id::text AS id, allocations.variant_id, parcel.location_id,
+               sum(line.quantity) AS units
+          FROM fulfillments AS parcel
+          JOIN fulfillment_lines AS line ON line.fulfillment_id = parcel.id
+          JOIN allocations ON allocations.id = line.allocation_id
+         WHERE parcel.state NOT IN ('open', 'packed', 'canceled')
+         GROUP BY parcel.id, allocations.variant_id, parcel.location_id) AS sent
+  FULL JOIN (
+        SELECT reference AS id, variant_id, location_id, -sum(delta) AS units
+          FROM stock_movements
+         WHERE reason = 'shipped'
+         GROUP BY reference, variant_id, location_id) AS moved
+ USING (id, variant_id, location_id)
+ WHERE sent.units IS DISTINCT FROM moved.units;
+
+-- SHP5: How far an order is sent is as far as the parcel that is furthest behind.
+SELECT orders.id, orders.number, orders.fulfillment_status, parcel.states
+  FROM orders
+  JOIN (
+        SELECT order_id, array_agg(DISTINCT state) AS states
+          FROM fulfillments
+         WHERE state NOT IN ('canceled', 'returned_to_sender')
+         GROUP BY order_id) AS parcel
+    ON parcel.order_id = orders.id
+ WHERE orders.fulfillment_status
+       <> CASE WHEN states && '{open,packed}' THEN orders.fulfillment_status
+               WHEN orders.fulfillment_status IN ('processing', 'partially_shipped')
+               THEN orders.fulfillment_status
+               WHEN 'shipped' = ANY(states) THEN 'shipped'
+               WHEN states && '{in_transit,lost}' THEN 'in_transit'
+               ELSE 'delivered' END;
+
+-- AUD7: A parcel's version counts the lines of its history, each begins where the last one ended.
+SELECT parcel.id, parcel.state, parcel.version, move.seq, move.to_state
+  FROM fulfillments AS parcel
+  LEFT JOIN (
+        SELECT fulfillment_id, seq, from_state, to_state,
+               lag(to_state) OVER (PARTITION BY fulfillment_id ORDER BY seq) AS before,
+               row_number() OVER (PARTITION BY fulfillment_id ORDER BY seq) AS place,
+               lead(seq) OVER (PARTITION BY fulfillment_id ORDER BY seq) IS NULL AS is_last
+          FROM fulfillment_events) AS move
+    ON move.fulfillment_id = parcel.id
+ WHERE move.seq IS NULL
+    OR move.seq <> move.place
+    OR move.from_state IS DISTINCT FROM move.before
+    OR (move.is_last AND (move.seq, move.to_state) <> (parcel.version, parcel.state));
+
 -- STK6: A canceled order holds nothing and owns nothing that could still be sold.
 SELECT orders.id, orders.number, hold.id AS hold_id
   FROM orders

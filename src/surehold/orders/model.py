@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
-from surehold.kernel.ids import CartId, OrderId, OrderLineId, ProductId, VariantId, VendorId
+from surehold.kernel.ids import (
+    CartId,
+    FulfillmentId,
+    LocationId,
+    NoteId,
+    OrderId,
+    OrderLineId,
+    ProductId,
+    VariantId,
+    VendorId,
+)
 from surehold.pricing.model import Adjustment
 
 
@@ -54,6 +65,19 @@ class FulfillmentStatus(enum.Enum):
     IN_TRANSIT = "in_transit"
     DELIVERED = "delivered"
     RETURNED = "returned"
+
+
+class FulfillmentState(enum.Enum):
+    """How far a parcel has come. ``open`` and ``packed`` have not left the shelf."""
+
+    OPEN = "open"
+    PACKED = "packed"
+    SHIPPED = "shipped"
+    IN_TRANSIT = "in_transit"
+    DELIVERED = "delivered"
+    CANCELED = "canceled"
+    LOST = "lost"
+    RETURNED_TO_SENDER = "returned_to_sender"
 
 
 class CancelReason(enum.Enum):
@@ -138,6 +162,56 @@ class Order(msgspec.Struct, frozen=True):
     coupon_code: str | None = None
     #: What promotions took off, as it was quoted.
     adjustments: tuple[Adjustment, ...] = ()
+    confirmed_at: datetime | None = None
+    processing_at: datetime | None = None
+
+
+class FulfillmentLine(msgspec.Struct, frozen=True):
+    """So many units of one order line, from one allocation."""
+
+    allocation_id: UUID
+    order_line_id: OrderLineId
+    quantity: int
+
+
+class Fulfillment(msgspec.Struct, frozen=True):
+    """One parcel, or what is to become one: units of one order from one location.
+
+    ``vendor_id`` is set when all of them are one vendor's.
+    """
+
+    id: FulfillmentId
+    order_id: OrderId
+    location_id: LocationId
+    vendor_id: VendorId | None
+    state: FulfillmentState
+    carrier: str | None
+    tracking_number: str | None
+    created_at: datetime
+    packed_at: datetime | None
+    shipped_at: datetime | None
+    delivered_at: datetime | None
+    version: int
+    changed_by: str
+    change_reason: str
+    updated_at: datetime
+    lines: tuple[FulfillmentLine, ...]
+
+    @property
+    def units(self) -> int:
+        """How many units are in it."""
+        return sum(line.quantity for line in self.lines)
+
+
+class OrderNote(msgspec.Struct, frozen=True):
+    """What somebody wrote about an order; the buyer sees it when it is visible."""
+
+    id: NoteId
+    order_id: OrderId
+    text: str
+    is_visible: bool
+    actor: str
+    written_at: datetime
 
 
 class OrderEvent(msgspec.Struct, frozen=True):
@@ -149,4 +223,85 @@ class OrderEvent(msgspec.Struct, frozen=True):
     to_status: OrderStatus
     actor: str
     reason: str
+    happened_at: datetime
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Whose orders are meant: applied in SQL, so that a foreign order is as good as none.
+
+    Nothing set: everybody's, for staff. A vendor's scope holds orders with a line of that vendor,
+    and of these only the vendor's lines.
+    """
+
+    vendor_id: VendorId | None = None
+    email: str | None = None
+
+
+STAFF_SCOPE = Scope()
+
+
+class OrderFilter(msgspec.Struct, frozen=True):
+    """Which orders are wanted; whatever is unset is not asked. Amounts are minor units.
+
+    ``search`` is a whole order number, e-mail address, SKU or tracking number. The range of
+    instants is half-open; the amounts include both ends.
+    """
+
+    search: str | None = None
+    status: OrderStatus | None = None
+    payment_status: PaymentStatus | None = None
+    fulfillment_status: FulfillmentStatus | None = None
+    vendor: str | None = None
+    currency: str | None = None
+    placed_from: datetime | None = None
+    placed_until: datetime | None = None
+    total_min_minor: int | None = None
+    total_max_minor: int | None = None
+    needs_review: bool | None = None
+
+
+class OrderSummary(msgspec.Struct, frozen=True):
+    """One order in a list."""
+
+    id: OrderId
+    number: str
+    email: str
+    name: str
+    country: str
+    status: OrderStatus
+    payment_status: PaymentStatus
+    fulfillment_status: FulfillmentStatus
+    currency: str
+    total_minor: int
+    units: int
+    needs_review: bool
+    placed_at: datetime
+
+
+class TimelineKind(enum.Enum):
+    """What a line of an order's timeline tells of."""
+
+    STATUS = "status"
+    PAYMENT = "payment"
+    REFUND = "refund"
+    FULFILLMENT = "fulfillment"
+    NOTE = "note"
+
+
+class TimelineEntry(msgspec.Struct, frozen=True):
+    """One thing that happened to an order. ``subject_id`` is the order, payment, parcel or note.
+
+    ``seq`` counts the lines of one subject. ``text`` is the reason, or what a note says.
+    """
+
+    kind: TimelineKind
+    subject_id: UUID
+    seq: int
+    from_state: str | None
+    to_state: str | None
+    actor: str
+    text: str
+    carrier: str | None
+    tracking_number: str | None
+    is_visible: bool
     happened_at: datetime

@@ -3,25 +3,142 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
 
+from surehold.catalog import queries as catalog
+from surehold.catalog.errors import VendorNotFound
 from surehold.db import Connection
-from surehold.kernel.ids import CartId, OrderId
+from surehold.kernel.errors import Fault, InvalidInput
+from surehold.kernel.ids import CartId, FulfillmentId, OrderId, VendorId
+from surehold.kernel.page import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor
 from surehold.orders import sql
-from surehold.orders.errors import OrderNotFound
-from surehold.orders.model import Order, OrderEvent, OrderLine
+from surehold.orders.errors import FulfillmentNotFound, OrderNotFound
+from surehold.orders.model import (
+    STAFF_SCOPE,
+    Fulfillment,
+    Order,
+    OrderEvent,
+    OrderFilter,
+    OrderLine,
+    OrderSummary,
+    Scope,
+    TimelineEntry,
+    TimelineKind,
+)
+from surehold.orders.sql import fulfilling, listing, timeline
+
+#: No subject has more lines; what PostgreSQL's int can hold.
+_SEQ_MAX: Final = (1 << 31) - 1
+_INVALID_CURSOR: Final = Fault("/cursor", "invalid_cursor", "Send a next_cursor as it came.")
 
 
-async def get_order(connection: Connection, *, order_id: OrderId) -> Order:
-    """One order.
+async def get_order(
+    connection: Connection, *, order_id: OrderId, scope: Scope = STAFF_SCOPE
+) -> Order:
+    """One order within a scope.
 
     Raises:
-        OrderNotFound: There is none with this id.
+        OrderNotFound: There is none with this id, or it is outside the scope.
     """
-    order = await connection.find(sql.FIND_ORDER, order_id)
+    order = await connection.find(sql.FIND_ORDER_WITHIN, order_id, *_keys_of(scope))
     if order is None:
         raise OrderNotFound("There is no order with this id.")
     return order
+
+
+async def list_orders(
+    connection: Connection,
+    *,
+    wanted: OrderFilter,
+    scope: Scope = STAFF_SCOPE,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[OrderSummary]:
+    """Orders within a scope that match everything that is wanted, newest first.
+
+    Raises:
+        InvalidInput: The cursor is not one.
+    """
+    vendor_id: VendorId | None = None
+    if wanted.vendor is not None:
+        try:
+            vendor_id = (await catalog.get_vendor(connection, slug=wanted.vendor)).id
+        except VendorNotFound:
+            return Page(())
+    seen_at, seen_id = _read_cursor(cursor)
+    rows = await connection.all(
+        listing.LIST[_start_of(wanted, scope)],
+        wanted.search,
+        wanted.status.value if wanted.status else None,
+        wanted.payment_status.value if wanted.payment_status else None,
+        wanted.fulfillment_status.value if wanted.fulfillment_status else None,
+        vendor_id,
+        wanted.currency,
+        wanted.placed_from,
+        wanted.placed_until,
+        wanted.total_min_minor,
+        wanted.total_max_minor,
+        wanted.needs_review,
+        *_keys_of(scope),
+        seen_at,
+        seen_id,
+        limit + 1,
+    )
+    if len(rows) <= limit:
+        return Page(tuple(rows))
+    last = rows[limit - 1]
+    return Page(tuple(rows[:limit]), encode_cursor(last.placed_at.isoformat(), str(last.id)))
+
+
+def _start_of(wanted: OrderFilter, scope: Scope) -> str:
+    """The filter that leaves least: its index is where the list begins."""
+    if wanted.search is not None:
+        return "search"
+    if scope.email is not None:
+        return "email"
+    if wanted.needs_review:
+        return "review"
+    if scope.vendor_id is not None or wanted.vendor is not None:
+        return "vendor"
+    if wanted.status is not None:
+        return "status"
+    for start, found in (
+        ("fulfillment", wanted.fulfillment_status),
+        ("payment", wanted.payment_status),
+    ):
+        if found is not None and found.value not in listing.UNINDEXED:
+            return start
+    return "newest"
+
+
+def _keys_of(scope: Scope) -> tuple[VendorId | None, str | None]:
+    return scope.vendor_id, scope.email.lower() if scope.email is not None else None
+
+
+def _read_cursor(cursor: str | None) -> tuple[datetime | None, UUID | None]:
+    if cursor is None:
+        return None, None
+    placed_at, order_id = _keys_in(cursor, count=2)
+    try:
+        return _read_instant(placed_at), UUID(order_id)
+    except ValueError:
+        raise InvalidInput((_INVALID_CURSOR,)) from None
+
+
+def _keys_in(cursor: str, *, count: int) -> tuple[str, ...]:
+    keys = decode_cursor(cursor, count=count)
+    if keys is None:
+        raise InvalidInput((_INVALID_CURSOR,))
+    return keys
+
+
+def _read_instant(key: str) -> datetime:
+    instant = datetime.fromisoformat(key)
+    if instant.tzinfo is None:
+        raise ValueError("an instant names its zone")
+    return instant
 
 
 async def find_order_by_number(connection: Connection, *, number: str) -> Order | None:
@@ -30,11 +147,13 @@ async def find_order_by_number(connection: Connection, *, number: str) -> Order 
 
 
 async def list_lines(
-    connection: Connection, *, order_ids: Sequence[OrderId]
+    connection: Connection, *, order_ids: Sequence[OrderId], scope: Scope = STAFF_SCOPE
 ) -> dict[OrderId, tuple[OrderLine, ...]]:
-    """The lines of these orders, in their order."""
+    """The lines of these orders, in their order; within a vendor's scope only the vendor's."""
     found: dict[OrderId, tuple[OrderLine, ...]] = {}
     for line in await connection.all(sql.LIST_LINES, list(order_ids)):
+        if scope.vendor_id not in (None, line.vendor_id):
+            continue
         found[line.order_id] = (*found.get(line.order_id, ()), line)
     return found
 
@@ -42,6 +161,77 @@ async def list_lines(
 async def list_events(connection: Connection, *, order_id: OrderId) -> tuple[OrderEvent, ...]:
     """The history of one order, oldest first."""
     return tuple(await connection.all(sql.LIST_EVENTS, order_id))
+
+
+async def list_timeline(
+    connection: Connection,
+    *,
+    order_id: OrderId,
+    is_visible_only: bool,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[TimelineEntry]:
+    """Everything that happened to an order, oldest first: its moves, money, parcels and notes.
+
+    Raises:
+        InvalidInput: The cursor is not one.
+    """
+    after = _read_place(cursor)
+    rows = await connection.all(
+        timeline.LIST_TIMELINE, order_id, is_visible_only, *after, limit + 1
+    )
+    if len(rows) <= limit:
+        return Page(tuple(rows))
+    last = rows[limit - 1]
+    place = (last.happened_at.isoformat(), last.kind.value, str(last.subject_id), str(last.seq))
+    return Page(tuple(rows[:limit]), encode_cursor(*place))
+
+
+def _read_place(
+    cursor: str | None,
+) -> tuple[datetime | None, str | None, UUID | None, int | None]:
+    if cursor is None:
+        return None, None, None, None
+    happened_at, kind, subject_id, seq = _keys_in(cursor, count=4)
+    try:
+        return (
+            _read_instant(happened_at),
+            TimelineKind(kind).value,
+            UUID(subject_id),
+            max(0, min(int(seq), _SEQ_MAX)),
+        )
+    except ValueError:
+        raise InvalidInput((_INVALID_CURSOR,)) from None
+
+
+async def list_fulfillments(
+    connection: Connection, *, order_id: OrderId, scope: Scope = STAFF_SCOPE
+) -> tuple[Fulfillment, ...]:
+    """Every fulfillment of an order, oldest first; within a vendor's scope only the vendor's."""
+    rows = await connection.all(fulfilling.LIST_FULFILLMENTS, [order_id])
+    return tuple(row for row in rows if scope.vendor_id in (None, row.vendor_id))
+
+
+async def get_fulfillment(
+    connection: Connection, *, fulfillment_id: FulfillmentId, scope: Scope = STAFF_SCOPE
+) -> Fulfillment:
+    """One fulfillment within a scope.
+
+    Raises:
+        FulfillmentNotFound: There is none with this id, or it is outside the scope.
+    """
+    found = await connection.find(fulfilling.FIND_FULFILLMENT, fulfillment_id, scope.vendor_id)
+    if found is None:
+        raise FulfillmentNotFound("There is no fulfillment with this id.")
+    return found
+
+
+async def list_to_archive(
+    connection: Connection, *, older_than: timedelta, limit: int
+) -> tuple[OrderId, ...]:
+    """Orders that are over and that nothing has happened to in this time, oldest first."""
+    rows = await connection.all(sql.LIST_TO_ARCHIVE, older_than, limit)
+    return tuple(row.id for row in rows)
 
 
 async def list_unpaid(

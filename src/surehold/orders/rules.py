@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-from surehold.orders.model import Order, OrderStatus, PaymentStatus
+from surehold.orders.model import (
+    FulfillmentState,
+    FulfillmentStatus,
+    Order,
+    OrderStatus,
+    PaymentStatus,
+)
 from surehold.orders.states import is_allowed
 
 
@@ -42,12 +50,70 @@ def derive_payment_status(money: MoneyFacts, *, total_minor: int) -> PaymentStat
     return PaymentStatus.FAILED if money.is_failed else PaymentStatus.NOT_PAID
 
 
+class FulfillmentFacts(msgspec.Struct, frozen=True):
+    """What an order's units have come to. ``parcels`` leaves out the canceled ones."""
+
+    #: Units that the order owns, sent or not.
+    owned_units: int = 0
+    sent_units: int = 0
+    #: The state of each parcel, and its units.
+    parcels: tuple[tuple[FulfillmentState, int], ...] = ()
+    #: Staff have begun to work on it.
+    is_in_processing: bool = False
+
+
+_WAY: Final = {
+    FulfillmentState.SHIPPED: 0,
+    FulfillmentState.IN_TRANSIT: 1,
+    FulfillmentState.LOST: 1,  # on its way as far as anybody knows
+    FulfillmentState.DELIVERED: 2,
+}
+_COME: Final = (
+    FulfillmentStatus.SHIPPED,
+    FulfillmentStatus.IN_TRANSIT,
+    FulfillmentStatus.DELIVERED,
+)
+
+
+def derive_fulfillment_status(facts: FulfillmentFacts) -> FulfillmentStatus:
+    """How far an order is sent: as far as the parcel that is furthest behind.
+
+    What came back to the sender is left out, unless everything did.
+    """
+    if facts.sent_units:
+        if facts.sent_units < facts.owned_units:
+            return FulfillmentStatus.PARTIALLY_SHIPPED
+        way = [_WAY[state] for state, _ in facts.parcels if state in _WAY]
+        return _COME[min(way)] if way else FulfillmentStatus.RETURNED
+    packed = sum(units for state, units in facts.parcels if state is FulfillmentState.PACKED)
+    if facts.owned_units and packed >= facts.owned_units:
+        return FulfillmentStatus.READY_FOR_SHIPMENT
+    if facts.owned_units and (facts.parcels or facts.is_in_processing):
+        return FulfillmentStatus.PROCESSING
+    return FulfillmentStatus.UNFULFILLED
+
+
+_LABELS: Final = {
+    FulfillmentStatus.PROCESSING: OrderStatus.PROCESSING,
+    FulfillmentStatus.READY_FOR_SHIPMENT: OrderStatus.READY_FOR_SHIPMENT,
+    # Nobody cancels an order of which something is on its way.
+    FulfillmentStatus.PARTIALLY_SHIPPED: OrderStatus.SHIPPED,
+    FulfillmentStatus.SHIPPED: OrderStatus.SHIPPED,
+    FulfillmentStatus.IN_TRANSIT: OrderStatus.IN_TRANSIT,
+    FulfillmentStatus.DELIVERED: OrderStatus.DELIVERED,
+    # It was on its way and never came; what becomes of the money is said by the money.
+    FulfillmentStatus.RETURNED: OrderStatus.IN_TRANSIT,
+}
+
+
 def derive_status(
-    payment_status: PaymentStatus, *, is_canceled: bool, is_archived: bool
+    payment_status: PaymentStatus,
+    fulfillment_status: FulfillmentStatus,
+    *,
+    is_canceled: bool,
+    is_confirmed: bool,
 ) -> OrderStatus:
-    """The one label, from the strongest fact to the weakest."""
-    if is_archived:
-        return OrderStatus.ARCHIVED
+    """The one label, from the strongest fact to the weakest: money first, then the goods."""
     if payment_status is PaymentStatus.DISPUTED:
         return OrderStatus.DISPUTED
     if payment_status is PaymentStatus.REFUNDED:
@@ -57,30 +123,56 @@ def derive_status(
     if payment_status is PaymentStatus.PARTIALLY_REFUNDED:
         return OrderStatus.PARTIALLY_REFUNDED
     if payment_status is PaymentStatus.PAID:
-        return OrderStatus.PAID
+        otherwise = OrderStatus.CONFIRMED if is_confirmed else OrderStatus.PAID
+        return _LABELS.get(fulfillment_status, otherwise)
     if payment_status is PaymentStatus.FAILED:
         return OrderStatus.PAYMENT_FAILED
     return OrderStatus.PENDING_PAYMENT
 
 
-def relabel(order: Order, money: MoneyFacts) -> Order:
-    """The order with its paid and refunded totals and both labels brought up to date.
+#: What may be put away: nothing more is to be done about it.
+_OVER: Final = frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELED, OrderStatus.REFUNDED})
+_ARRIVED: Final = frozenset({FulfillmentStatus.DELIVERED, FulfillmentStatus.RETURNED})
+
+
+def is_over(order: Order) -> bool:
+    """Whether an order has come to its end, by its labels."""
+    if order.status is OrderStatus.PARTIALLY_REFUNDED:
+        return order.fulfillment_status in _ARRIVED
+    return order.status in _OVER
+
+
+def relabel(order: Order, money: MoneyFacts, goods: FulfillmentFacts) -> Order:
+    """The order with its paid and refunded totals and its labels brought up to date.
+
+    An archived order that is not over any more (late money, a dispute) is archived no longer.
 
     Raises:
         StatusNotReachable: The table of moves has no such step.
     """
     payment_status = derive_payment_status(money, total_minor=order.total_minor)
+    fulfillment_status = derive_fulfillment_status(goods)
     status = derive_status(
         payment_status,
+        fulfillment_status,
         is_canceled=order.canceled_at is not None,
-        is_archived=order.archived_at is not None,
+        is_confirmed=order.confirmed_at is not None,
     )
-    if status is not order.status and not is_allowed(order.status, status):
-        raise StatusNotReachable(f"{order.number}: {order.status.value} to {status.value}")
-    return msgspec.structs.replace(
+    after = msgspec.structs.replace(
         order,
         status=status,
         payment_status=payment_status,
+        fulfillment_status=fulfillment_status,
         paid_minor=money.paid_minor,
         refunded_minor=money.refunded_minor,
     )
+    if order.archived_at is not None:
+        stays = is_over(after)
+        after = msgspec.structs.replace(
+            after,
+            status=OrderStatus.ARCHIVED if stays else status,
+            archived_at=order.archived_at if stays else None,
+        )
+    if after.status is not order.status and not is_allowed(order.status, after.status):
+        raise StatusNotReachable(f"{order.number}: {order.status.value} to {after.status.value}")
+    return after

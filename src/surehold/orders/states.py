@@ -1,10 +1,15 @@
-"""Which status may follow which, as data. The database has the same table, and refuses."""
+"""Which status may follow which, and the life of a fulfillment, as data.
+
+The database has the same tables, and refuses.
+"""
 
 from __future__ import annotations
 
+import enum
 from typing import Final
 
-from surehold.orders.model import OrderStatus
+from surehold.kernel.states import Machine
+from surehold.orders.model import FulfillmentState, OrderStatus
 
 S = OrderStatus
 
@@ -14,9 +19,8 @@ _ONWARD: Final = {
         S.PAID,
         S.CONFIRMED,
         S.CANCELED,
-        S.REFUNDED,
     },
-    S.PAYMENT_FAILED: {S.PENDING_PAYMENT, S.PAID, S.CANCELED, S.REFUNDED},
+    S.PAYMENT_FAILED: {S.PENDING_PAYMENT, S.PAID, S.CANCELED},
     S.PAID: {
         S.CONFIRMED,
         S.PROCESSING,
@@ -28,7 +32,6 @@ _ONWARD: Final = {
         S.DISPUTED,
     },
     S.CONFIRMED: {
-        S.PAID,
         S.PROCESSING,
         S.READY_FOR_SHIPMENT,
         S.SHIPPED,
@@ -60,8 +63,11 @@ _ONWARD: Final = {
     S.CANCELED: {S.PAID, S.PARTIALLY_REFUNDED, S.REFUNDED, S.DISPUTED, S.ARCHIVED},
     S.PARTIALLY_REFUNDED: {
         S.PAID,
+        S.CONFIRMED,
         S.PROCESSING,
+        S.READY_FOR_SHIPMENT,
         S.SHIPPED,
+        S.IN_TRANSIT,
         S.DELIVERED,
         S.CANCELED,
         S.REFUNDED,
@@ -71,15 +77,19 @@ _ONWARD: Final = {
     S.REFUNDED: {S.CANCELED, S.PARTIALLY_REFUNDED, S.PAID, S.DISPUTED, S.ARCHIVED},
     S.DISPUTED: {
         S.PAID,
+        S.CONFIRMED,
         S.PROCESSING,
+        S.READY_FOR_SHIPMENT,
         S.SHIPPED,
+        S.IN_TRANSIT,
         S.DELIVERED,
         S.CANCELED,
         S.PARTIALLY_REFUNDED,
         S.REFUNDED,
         S.ARCHIVED,
     },
-    S.ARCHIVED: {S.DISPUTED},
+    # Late money brings back what was given up and put away.
+    S.ARCHIVED: {S.DISPUTED, S.PAID},
 }
 
 #: Every allowed move.
@@ -92,3 +102,44 @@ INITIAL: Final = frozenset({S.PENDING_PAYMENT, S.CONFIRMED})
 def is_allowed(source: OrderStatus, target: OrderStatus) -> bool:
     """Whether the first status may become the second."""
     return (source, target) in MOVES
+
+
+class FulfillmentEvent(enum.Enum):
+    """What can happen to a parcel, from its first line on a list to the buyer's door."""
+
+    PACK = "pack"
+    SHIP = "ship"
+    MOVE = "move"
+    DELIVER = "deliver"
+    CANCEL = "cancel"
+    LOSE = "lose"
+    RETURN = "return"
+
+
+F, FE = FulfillmentState, FulfillmentEvent
+
+#: Units leave the shelf with SHIP and with nothing else.
+FULFILLMENT: Final = Machine(
+    initial=F.OPEN,
+    table={
+        (F.OPEN, FE.PACK): F.PACKED,
+        (F.OPEN, FE.SHIP): F.SHIPPED,
+        (F.OPEN, FE.CANCEL): F.CANCELED,
+        (F.PACKED, FE.SHIP): F.SHIPPED,
+        (F.PACKED, FE.CANCEL): F.CANCELED,
+        (F.SHIPPED, FE.MOVE): F.IN_TRANSIT,
+        (F.SHIPPED, FE.DELIVER): F.DELIVERED,  # not every carrier tells of the way
+        (F.SHIPPED, FE.LOSE): F.LOST,
+        (F.SHIPPED, FE.RETURN): F.RETURNED_TO_SENDER,
+        (F.IN_TRANSIT, FE.DELIVER): F.DELIVERED,
+        (F.IN_TRANSIT, FE.LOSE): F.LOST,
+        (F.IN_TRANSIT, FE.RETURN): F.RETURNED_TO_SENDER,
+        (F.LOST, FE.DELIVER): F.DELIVERED,  # it turned up
+        (F.LOST, FE.RETURN): F.RETURNED_TO_SENDER,
+    },
+)
+
+#: What waits to be packed or sent.
+WAITING: Final = frozenset({F.OPEN, F.PACKED})
+#: What has left the shelf.
+SENT: Final = frozenset({F.SHIPPED, F.IN_TRANSIT, F.DELIVERED, F.LOST, F.RETURNED_TO_SENDER})

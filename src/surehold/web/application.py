@@ -23,6 +23,7 @@ from surehold.config import Config
 from surehold.kernel import clock
 from surehold.web import operations
 from surehold.web.api import (
+    back_office,
     cart,
     cart_return,
     catalog,
@@ -31,6 +32,7 @@ from surehold.web.api import (
     countries,
     coupon,
     documents,
+    fulfillments,
     inventory,
     orders,
     payments,
@@ -86,6 +88,8 @@ def create_web(
             *pricing.HANDLERS,
             *orders.HANDLERS,
             *documents.HANDLERS,
+            *back_office.HANDLERS,
+            *fulfillments.HANDLERS,
             *payments.HANDLERS,
             *inventory.HANDLERS,
         ],

@@ -105,6 +105,7 @@ TAGS: Final = MappingProxyType(
         "cart": "What a buyer is considering. A cart reserves nothing.",
         "checkout": "From a basket to an order with its payment.",
         "orders": "What was promised. Guests show the order's access token.",
+        "fulfillments": "Parcels. Staff only.",
         "payments": "Money in.",
         "pricing": "What things cost: promotions, coupons, taxes, shipping. Staff only.",
         "inventory": "How many. Staff only.",
@@ -181,6 +182,10 @@ def build_document(app: Litestar, *, base_url: str, store_name: str) -> bytes:
         ),
     ]
     _, schemas = msgspec.json.schema_components(types, ref_template=_REF)
+    for said in (said for *_, said in routes if said.query is not None):
+        # A query is spelled out as parameters; only what its fields refer to is a schema.
+        _, parts = msgspec.json.schema_components([said.query], ref_template=_REF)
+        schemas |= {name: part for name, part in parts.items() if name != said.query.__name__}
     paths: dict[str, dict[str, Any]] = {}
     for path, method, said in sorted(routes, key=lambda route: (route[0], route[1])):
         paths.setdefault(path, {})[method.lower()] = _operation(path, method, said)

@@ -206,6 +206,36 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     ),
     "cancel": ("POST", "/orders/ORDER/cancel", {}),
     "coupon": ("PUT", "/cart/coupon", {"code": "SPRING-10"}),
+    "open parcel": (
+        "POST",
+        "/orders/ORDER/fulfillments",
+        {"lines": [{"line_id": NOBODY, "quantity": 1}], "location_id": "LOCATION"},
+    ),
+    "ship": (
+        "POST",
+        f"/fulfillments/{NOBODY}/ship",
+        {"carrier": "dhl", "tracking_number": "JD014600006281230704"},
+    ),
+    "tracking": (
+        "PUT",
+        f"/fulfillments/{NOBODY}/tracking",
+        {"carrier": "dhl", "tracking_number": "JD014600006281230704"},
+    ),
+    **{
+        f"parcel {verb}": ("POST", f"/fulfillments/{NOBODY}/{verb}", {"reason": "as agreed"})
+        for verb in ("pack", "in-transit", "deliver", "cancel", "lose", "return-to-sender")
+    },
+    "status": (
+        "PUT",
+        "/orders/ORDER/status",
+        {"status": "confirmed", "reason": "as agreed", "carrier": "dhl", "tracking_number": "1Z"},
+    ),
+    "note": ("POST", "/orders/ORDER/notes", {"text": "Rang the bell.", "is_visible": True}),
+    "bulk": (
+        "POST",
+        "/orders/bulk",
+        {"action": "confirm", "order_ids": ["ORDER"], "reason": "as agreed", "carrier": None},
+    ),
     "merge": ("POST", "/cart/merge", {"token": "of-another-cart"}),
     "contact": ("PUT", "/cart/contact", {"email": "mara@example.com"}),
     "restore": ("POST", "/cart/restore", {"token": "of-a-link"}),

@@ -34,7 +34,13 @@ async def test_a_guest_reads_the_order_with_its_token(api: Api) -> None:
     assert by_header.status == 200
     assert by_header.headers["cache-control"] == "no-store"
     assert by_header.raw == by_query.raw == by_staff.raw
-    assert by_header.body == {**placed["order"], "payment": placed["payment"]}
+    assert by_header.body == {
+        **placed["order"],
+        "payment": placed["payment"],
+        "payments": [placed["payment"]],
+        "refunds": [],
+        "fulfillments": [],
+    }
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,16 @@ of it with one statement per table, the counters last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import zip_longest
+from typing import Any, TypeVar
 
 import asyncpg
 
 from surehold.cart import commands as cart
-from surehold.checkout.case import Case, CouponUses, Stock, Writes
+from surehold.checkout.batch import CouponUses, Stock, Writes
+from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
 from surehold.checkout.lane import LetNext
 from surehold.checkout.model import UNCHANGED
@@ -37,6 +39,8 @@ from surehold.pricing import commands as coupons
 from surehold.pricing import queries as pricing_queries
 from surehold.pricing.model import UsedCoupon
 from surehold.pricing.rules import Use
+
+T = TypeVar("T")
 
 
 class SettlementWork:
@@ -76,6 +80,9 @@ class SettlementWork:
         allocations = await inventory.lock_allocations(tx, order_ids=ids)
         lines = await order_queries.list_lines(tx, order_ids=ids)
         refunds = await payment_queries.list_refunds(tx, order_ids=ids)
+        # Nothing of an order is in a parcel before staff have begun to work on it.
+        begun = [order.id for order in found.values() if order.processing_at is not None]
+        parcels = await orders.lock_fulfillments(tx, order_ids=begun) if begun else []
         variant_ids = {line.variant_id for rows in lines.values() for line in rows}
         levels, now = await inventory.lock_stock(tx, variant_ids=variant_ids)
         coupon_uses = await _load_coupon_uses(tx, found.values())
@@ -89,6 +96,7 @@ class SettlementWork:
                 reservations=[row for row in holds if row.holder_id == order_id],
                 allocations=[row for row in allocations if row.order_id == order_id],
                 refunds=[row for row in refunds if row.order_id == order_id],
+                fulfillments=[row for row in parcels if row.order_id == order_id],
                 stock=stock,
                 writes=writes,
                 settings=settings,
@@ -103,10 +111,13 @@ class SettlementWork:
         """Let a request decide, unless its work was done for its key."""
         keep = request.kept
         if keep is None:
-            return request.decide(case, self._context)
+            outcome = request.decide(case, self._context)
+            case.end_step()
+            return outcome
         if (keep.scope, keep.key) in kept:
             return Outcome(UNCHANGED)
         outcome = request.decide(case, self._context)
+        case.end_step()
         key = NewKey(keep.key, keep.request_hash, case.order.id, keep.render(case.placed))
         case.writes.keys.setdefault((keep.scope, keep.status), []).append(key)
         kept.add((keep.scope, keep.key))
@@ -144,9 +155,9 @@ async def _write(
 
     What there is nothing of costs no trip.
     """
-    order_changes = [row for row in (case.order_change for case in cases.values()) if row]
     payment_changes = [row for case in cases.values() for row in case.payment_changes]
-    await orders.update_orders(tx, changes=order_changes, now=now)
+    for changes in _rounds(case.order_changes for case in cases.values()):
+        await orders.update_orders(tx, changes=changes, now=now)
     await payments.update_payments(tx, changes=payment_changes, now=now)
     await payments.insert_payments(tx, payments=list(writes.payments.values()), now=now)
     await payments.insert_refunds(tx, refunds=writes.refunds, now=now)
@@ -160,6 +171,10 @@ async def _write(
     )
     await inventory.end_reservations(tx, reservations=writes.reservations_ended, now=now)
     await inventory.insert_allocations(tx, allocations=writes.allocations, now=now)
+    await orders.insert_fulfillments(tx, fulfillments=list(writes.fulfillments.values()))
+    for moves in _rounds(row for case in cases.values() for row in case.fulfillment_changes):
+        await orders.update_fulfillments(tx, changes=moves, now=now)
+    await inventory.ship_allocations(tx, departures=writes.departures, now=now)
     await inventory.release_allocations(tx, allocations=writes.allocations_released)
     await cart.take_ordered(tx, taken=writes.taken_from_carts)
     await outbox.record(tx, writes.events, now=now)
@@ -169,3 +184,9 @@ async def _write(
     for uses in {id(case.coupon_uses): case.coupon_uses for case in cases.values()}.values():
         await coupons.release_coupons(tx, redemptions=uses.released)
         await coupons.redeem_coupons(tx, redemptions=uses.redeemed)
+
+
+def _rounds(chains: Iterable[Sequence[T]]) -> Iterator[list[T]]:
+    """The first link of every chain, then the second of those that have one, and so on."""
+    for links in zip_longest(*chains):
+        yield [link for link in links if link is not None]

@@ -17,8 +17,8 @@ from surehold.cart import commands as cart
 from surehold.checkout.commands.ask import ask, check_payment
 from surehold.checkout.commands.inbox import process_webhook
 from surehold.checkout.engine import Checkout
-from surehold.checkout.model import SYSTEM, Swept
-from surehold.checkout.settlements import CancelOrder, ExpireHolds
+from surehold.checkout.model import SYSTEM, UNCHANGED, Swept
+from surehold.checkout.settlements import CancelOrder, ExpireHolds, ReachStatus
 from surehold.db import clock, idempotency, shop
 from surehold.db.database import PASSING
 from surehold.inventory import commands as inventory
@@ -28,8 +28,8 @@ from surehold.jobs import outbox
 from surehold.kernel.ids import OrderId
 from surehold.orders import queries as orders
 from surehold.orders.documents import commands as documents
-from surehold.orders.errors import OrderNotCancelable, OrderNotFound
-from surehold.orders.model import CancelReason
+from surehold.orders.errors import OrderNotCancelable, OrderNotFound, StatusOutOfReach
+from surehold.orders.model import CancelReason, OrderStatus
 from surehold.payments import commands as payments
 from surehold.payments.providers.port import ProviderFailure
 from surehold.pricing import commands as pricing
@@ -79,6 +79,25 @@ async def cancel_unpaid_orders(checkout: Checkout) -> int:
         return int(outcome.effect == "canceled")
 
     return sum(await _each(cancel(order_id) for order_id in ids))
+
+
+async def archive_old_orders(checkout: Checkout) -> int:
+    """Put away orders that have been over for the store's time; returns how many."""
+    async with checkout.db.connection() as connection:
+        settings = await shop.load(connection)
+        ids = await orders.list_to_archive(
+            connection, older_than=timedelta(days=settings.archive_after_days), limit=BATCH
+        )
+
+    async def archive(order_id: OrderId) -> int:
+        request = ReachStatus(order_id, OrderStatus.ARCHIVED, SYSTEM, "over for long")
+        try:
+            outcome = await checkout.settling.submit(request)
+        except StatusOutOfReach:
+            return 0  # something happened to it meanwhile
+        return int(outcome.effect != UNCHANGED)
+
+    return sum(await _each(archive(order_id) for order_id in ids))
 
 
 async def ask_due_operations(checkout: Checkout) -> int:
@@ -145,10 +164,12 @@ async def sweep(checkout: Checkout) -> Swept:
     expired = await expire_reservations(checkout)
     canceled = await cancel_unpaid_orders(checkout)
     issued = await issue_documents(checkout)
+    archived = await archive_old_orders(checkout)
     pruned = await prune(checkout)
     return Swept(
         holds_expired=expired,
         orders_canceled=canceled,
+        orders_archived=archived,
         operations_asked=asked,
         payments_checked=checked,
         webhooks_processed=webhooks,

@@ -1,4 +1,4 @@
-"""What each event does to an order: the rules of paying, holding, canceling and refunding.
+"""What each event does to an order: the rules of paying, holding, canceling, sending, refunding.
 
 Every function changes a case in memory and says what came of it. What each would do a second time
 is part of its rule, because every one of them is asked twice sooner or later.
@@ -6,9 +6,15 @@ is part of its rule, because every one of them is asked twice sooner or later.
 
 from surehold.checkout.rules.admitting import Request, admit
 from surehold.checkout.rules.canceling import CANCELABLE, cancel, give_up_payment
+from surehold.checkout.rules.fulfilling import (
+    correct_parcel,
+    move_fulfillment,
+    open_fulfillments,
+)
 from surehold.checkout.rules.holding import expire_holds, extend, hold_again, hold_time
 from surehold.checkout.rules.paying import check_payable, settle
 from surehold.checkout.rules.pricing import Facts, destination_of, price
+from surehold.checkout.rules.reaching import reach_status
 from surehold.checkout.rules.returning import end_operation, record_refund
 
 __all__ = [
@@ -18,6 +24,7 @@ __all__ = [
     "admit",
     "cancel",
     "check_payable",
+    "correct_parcel",
     "destination_of",
     "end_operation",
     "expire_holds",
@@ -25,7 +32,10 @@ __all__ = [
     "give_up_payment",
     "hold_again",
     "hold_time",
+    "move_fulfillment",
+    "open_fulfillments",
     "price",
+    "reach_status",
     "record_refund",
     "settle",
 ]

@@ -56,7 +56,7 @@ def cancel(case: Case, *, reason: CancelReason, actor: Actor, providers: Provide
             return UNCHANGED
         case.change_order(actor=actor.name, reason=reason.value, cancel_reason=reason)
         return "canceled"
-    if order.status not in CANCELABLE:
+    if order.status not in CANCELABLE or case.has_shipped:
         raise OrderNotCancelable(
             f"Order {order.number} is {order.status.value} and cannot be canceled.",
             order_status=order.status.value,

@@ -38,6 +38,7 @@ from surehold.inventory.commands.taking import (
     prolong_reservations,
     read_stock,
     release_allocations,
+    ship_allocations,
     take_stock,
 )
 from surehold.inventory.commands.transferring import (
@@ -95,6 +96,7 @@ __all__ = [
     "release",
     "release_allocations",
     "reserve",
+    "ship_allocations",
     "start_count",
     "take_stock",
 ]

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from surehold.db import Connection, Transaction
 from surehold.inventory import sql
-from surehold.inventory.model import Allocation, Reservation, StockChange, StockLevel
-from surehold.kernel.ids import LocationId, VariantId
+from surehold.inventory.model import Allocation, Departure, Reservation, StockChange, StockLevel
+from surehold.inventory.sql import shipping
+from surehold.kernel.ids import LocationId, VariantId, new_id
 
 StockView = Mapping[VariantId, tuple[StockLevel, ...]]
 _Key = tuple[VariantId, LocationId]
@@ -89,17 +90,19 @@ async def change_stock(tx: Transaction, *, changes: Iterable[StockChange]) -> No
         [key[1] for key, _ in kept],
         [total[0] for _, total in kept],
         [total[1] for _, total in kept],
+        [total[2] for _, total in kept],
     )
 
 
 def _sums(changes: Iterable[StockChange]) -> list[tuple[_Key, list[int]]]:
-    """What changes come to by stock row, reserved and allocated, in key order."""
+    """What changes come to by stock row, reserved, allocated and on hand, in key order."""
     sums: dict[_Key, list[int]] = {}
     for change in changes:
-        total = sums.setdefault((change.variant_id, change.location_id), [0, 0])
+        total = sums.setdefault((change.variant_id, change.location_id), [0, 0, 0])
         total[0] += change.reserved
         total[1] += change.allocated
-    return sorted((key, total) for key, total in sums.items() if total[0] or total[1])
+        total[2] += change.on_hand
+    return sorted((key, total) for key, total in sums.items() if any(total))
 
 
 async def insert_holds(tx: Transaction, *, holds: Sequence[Reservation], now: datetime) -> None:
@@ -207,3 +210,35 @@ async def release_allocations(tx: Transaction, *, allocations: Sequence[Allocati
     if not allocations:
         return
     await tx.run(sql.RELEASE_ALLOCATIONS, [row.id for row in allocations])
+
+
+async def ship_allocations(
+    tx: Transaction, *, departures: Sequence[Departure], now: datetime
+) -> None:
+    """Let units leave, each stock row of a parcel with its movement; the caller changes counters.
+
+    Raises:
+        asyncpg.UniqueViolationError: One of the parcels left before.
+        asyncpg.CheckViolationError: More would have left than is owned.
+    """
+    if not departures:
+        return
+    units: dict[tuple[VariantId, LocationId, str, str], int] = {}
+    for gone in departures:
+        key = (gone.variant_id, gone.location_id, gone.reference, gone.actor)
+        units[key] = units.get(key, 0) + gone.quantity
+    await tx.run(
+        shipping.SHIP_ALLOCATIONS,
+        [gone.allocation_id for gone in departures],
+        [gone.quantity for gone in departures],
+    )
+    await tx.run(
+        shipping.RECORD_DEPARTURES,
+        [new_id() for _ in units],
+        [key[0] for key in units],
+        [key[1] for key in units],
+        list(units.values()),
+        [key[2] for key in units],
+        [key[3] for key in units],
+        now,
+    )

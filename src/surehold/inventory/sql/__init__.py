@@ -86,9 +86,10 @@ CHANGE_STOCK: Final = command(
     UPDATE stock_levels AS level
        SET reserved = level.reserved + change.reserved,
            allocated = level.allocated + change.allocated,
+           on_hand = level.on_hand + change.on_hand,
            version = level.version + 1
-      FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[])
-           AS change (variant_id, location_id, reserved, allocated)
+      FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::int[])
+           AS change (variant_id, location_id, reserved, allocated, on_hand)
      WHERE level.variant_id = change.variant_id
        AND level.location_id = change.location_id
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import msgspec
 from litestar import get, post
@@ -19,15 +20,27 @@ from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import OrderId
+from surehold.kernel.page import MAX_LIMIT
 from surehold.orders import queries as orders
+from surehold.orders.carriers import tracking_url
 from surehold.orders.errors import OrderNotCancelable, OrderNotFound
-from surehold.orders.model import CancelReason, OrderEvent
+from surehold.orders.model import CancelReason, TimelineEntry
 from surehold.payments.errors import CurrencyNotSupported, PaymentInProgress, ProviderUnknown
 from surehold.web.api.access import open_order
+from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import PaymentMethodBody
 from surehold.web.api.once import Finished, find_key
 from surehold.web.api.parts import Parts
-from surehold.web.api.shapes import OrderShape, PaymentShape, order_shape, payment_shape
+from surehold.web.api.shapes import (
+    FulfillmentShape,
+    MoneyBack,
+    OrderShape,
+    PaymentShape,
+    fulfillment_shape,
+    money_back,
+    order_shape,
+    payment_shape,
+)
 from surehold.web.api.wire import (
     ApiRequest,
     ApiResponse,
@@ -36,6 +49,7 @@ from surehold.web.api.wire import (
     encode,
     headers_of,
     read_json,
+    read_query,
 )
 from surehold.web.errors import IdempotencyKeyInvalid, RequestInFlight, Unauthenticated
 from surehold.web.openapi import OPTIONAL_KEY, ORDER, STAFF, describe
@@ -46,27 +60,48 @@ _REPEATED: Final = (IdempotencyKeyInvalid, IdempotencyKeyReused, RequestInFlight
 
 
 class OrderDetail(OrderShape, frozen=True):
-    """An order and its latest payment."""
+    """An order, its latest payment, and everything that was paid, given back and sent."""
 
     payment: PaymentShape | None
+    payments: tuple[PaymentShape, ...]
+    refunds: tuple[MoneyBack, ...]
+    fulfillments: tuple[FulfillmentShape, ...]
 
 
 class EventShape(msgspec.Struct, frozen=True):
-    """One line of an order's history. ``from_status`` is null for the first."""
+    """One line of an order's timeline.
 
+    ``kind`` is status, payment, refund, fulfillment or note; the statuses are those of the
+    subject, and ``reason`` is what a note says.
+    """
+
+    kind: str
+    subject_id: UUID
     seq: int
     from_status: str | None
-    to_status: str
+    to_status: str | None
     actor: str
     reason: str
+    carrier: str | None
+    tracking_number: str | None
+    tracking_url: str | None
+    is_visible: bool
     happened_at: datetime
 
 
 class EventList(msgspec.Struct, frozen=True):
-    """The history of an order, oldest first."""
+    """One page of an order's timeline, oldest first."""
 
     items: tuple[EventShape, ...]
-    next_cursor: str | None = None
+    next_cursor: str | None
+
+
+class EventQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which page. The order's token may stand here as well."""
+
+    cursor: Cursor | None = None
+    limit: Limit = MAX_LIMIT
+    token: str | None = None
 
 
 class RetryBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +114,7 @@ class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing."""
 
 
+_EVENTS: Final = Reader(EventQuery)
 _RETRY: Final = Reader(RetryBody)
 _NO_BODY: Final = Reader(NoBody)
 
@@ -87,21 +123,33 @@ def order_detail(parts: Parts, placed: PlacedOrder) -> OrderDetail:
     """An order with its payment for the wire."""
     order = order_shape(placed, token=parts.checkout.context.access.token(placed.order.id))
     payment = payment_shape(placed.payment) if placed.payment else None
-    return OrderDetail(**msgspec.structs.asdict(order), payment=payment)
+    return OrderDetail(
+        **msgspec.structs.asdict(order),
+        payment=payment,
+        payments=tuple(payment_shape(row) for row in placed.payments),
+        refunds=tuple(money_back(row) for row in placed.refunds),
+        fulfillments=tuple(fulfillment_shape(row) for row in placed.fulfillments),
+    )
 
 
 def _finished(parts: Parts, placed: PlacedOrder) -> Finished:
     return Finished(200, encode(order_detail(parts, placed)), placed.order.id)
 
 
-def _event(event: OrderEvent) -> EventShape:
+def _event(entry: TimelineEntry) -> EventShape:
     return EventShape(
-        event.seq,
-        event.from_status.value if event.from_status else None,
-        event.to_status.value,
-        event.actor,
-        event.reason,
-        event.happened_at,
+        entry.kind.value,
+        entry.subject_id,
+        entry.seq,
+        entry.from_state,
+        entry.to_state,
+        entry.actor,
+        entry.text,
+        entry.carrier,
+        entry.tracking_number,
+        tracking_url(entry.carrier, entry.tracking_number),
+        entry.is_visible,
+        entry.happened_at,
     )
 
 
@@ -130,7 +178,10 @@ async def get_order(
     "/orders/{order_id:str}/events",
     opt=describe(
         tag="orders",
-        summary="Read an order's history",
+        summary="Read what happened to an order",
+        about="Its changes of status, parcels, refunds and notes, oldest first. Payments' own "
+        "moves and internal notes are for staff alone.",
+        query=EventQuery,
         answer=EventList,
         errors=(OrderNotFound, Unauthenticated),
         security=(ORDER, STAFF),
@@ -139,12 +190,19 @@ async def get_order(
 async def list_events(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
-    """Every change of status, oldest first."""
-    found, _ = open_order(request, parts, order_id)
+    """Everything that the caller may know of, oldest first."""
+    found, is_staff = open_order(request, parts, order_id)
+    query = read_query(request, _EVENTS)
     async with parts.db.connection() as connection:
         await orders.get_order(connection, order_id=found)
-        events = await orders.list_events(connection, order_id=found)
-    return answer(EventList(tuple(_event(event) for event in events)))
+        page = await orders.list_timeline(
+            connection,
+            order_id=found,
+            is_visible_only=not is_staff,
+            cursor=query.cursor,
+            limit=query.limit,
+        )
+    return answer(EventList(tuple(_event(row) for row in page.items), page.next_cursor))
 
 
 @post(

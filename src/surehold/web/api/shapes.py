@@ -10,10 +10,21 @@ import msgspec
 from surehold.checkout.engine import Render
 from surehold.checkout.model import PlacedOrder
 from surehold.identity.tokens import OrderAccess
-from surehold.kernel.ids import OrderId, OrderLineId, PaymentId, ProductId, VariantId, VendorId
+from surehold.kernel.ids import (
+    FulfillmentId,
+    LocationId,
+    OrderId,
+    OrderLineId,
+    PaymentId,
+    ProductId,
+    RefundId,
+    VariantId,
+    VendorId,
+)
 from surehold.kernel.money import Money
-from surehold.orders.model import Address, Order, OrderLine
-from surehold.payments.model import NextAction, Payment
+from surehold.orders.carriers import CARRIERS, tracking_url
+from surehold.orders.model import Address, Fulfillment, Order, OrderLine
+from surehold.payments.model import NextAction, Payment, Refund
 from surehold.pricing.model import Adjustment
 
 
@@ -94,6 +105,45 @@ class PaymentShape(msgspec.Struct, frozen=True):
     is_under_review: bool
 
 
+class ParcelLineShape(msgspec.Struct, frozen=True):
+    """So many units of one order line."""
+
+    line_id: OrderLineId
+    quantity: int
+
+
+class FulfillmentShape(msgspec.Struct, frozen=True):
+    """One parcel, or what is to become one. ``tracking_url`` is the carrier's own page."""
+
+    id: FulfillmentId
+    order_id: OrderId
+    state: str
+    location_id: LocationId
+    vendor_id: VendorId | None
+    carrier: str | None
+    carrier_name: str | None
+    tracking_number: str | None
+    tracking_url: str | None
+    reason: str
+    lines: tuple[ParcelLineShape, ...]
+    created_at: datetime
+    packed_at: datetime | None
+    shipped_at: datetime | None
+    delivered_at: datetime | None
+
+
+class MoneyBack(msgspec.Struct, frozen=True):
+    """Money that went back, or is on its way."""
+
+    id: RefundId
+    payment_id: PaymentId
+    state: str
+    amount: Money
+    reason: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
 class CheckoutShape(msgspec.Struct, frozen=True):
     """The answer of a checkout."""
 
@@ -153,6 +203,44 @@ def payment_shape(payment: Payment) -> PaymentShape:
         payment.failure_code,
         payment.failure_message,
         payment.review_reason is not None,
+    )
+
+
+def fulfillment_shape(row: Fulfillment) -> FulfillmentShape:
+    """One parcel for the wire."""
+    carrier = CARRIERS.get(row.carrier or "")
+    units: dict[OrderLineId, int] = {}
+    for line in row.lines:
+        units[line.order_line_id] = units.get(line.order_line_id, 0) + line.quantity
+    return FulfillmentShape(
+        row.id,
+        row.order_id,
+        row.state.value,
+        row.location_id,
+        row.vendor_id,
+        row.carrier,
+        carrier.name if carrier else None,
+        row.tracking_number,
+        tracking_url(row.carrier, row.tracking_number),
+        row.change_reason,
+        tuple(ParcelLineShape(line_id, quantity) for line_id, quantity in units.items()),
+        row.created_at,
+        row.packed_at,
+        row.shipped_at,
+        row.delivered_at,
+    )
+
+
+def money_back(row: Refund) -> MoneyBack:
+    """One refund for the wire."""
+    return MoneyBack(
+        row.id,
+        row.payment_id,
+        row.state.value,
+        Money(row.amount_minor, row.currency),
+        row.reason,
+        row.created_at,
+        row.ended_at,
     )
 
 

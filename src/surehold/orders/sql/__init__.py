@@ -15,7 +15,7 @@ _COLUMNS: Final = """id, number, cart_id, email, currency, subtotal_minor, disco
            paid_minor, refunded_minor, shipping_method, shipping_address, billing_address,
            provider, status, payment_status, fulfillment_status, placed_at, canceled_at,
            cancel_reason, archived_at, extensions_used, version, changed_by, change_reason,
-           updated_at, coupon_code, adjustments"""
+           updated_at, coupon_code, adjustments, confirmed_at, processing_at"""
 
 LOCK_ORDERS: Final = query(
     f"""
@@ -35,6 +35,23 @@ FIND_ORDER: Final = query(
     SELECT {_COLUMNS}
       FROM orders
      WHERE id = $1
+    """,
+    Order,
+)
+
+# $2: the vendor, $3: the e-mail address in lower case whose orders are meant; null: everybody's.
+FIND_ORDER_WITHIN: Final = query(
+    f"""
+    /* orders.find_order_within */
+    SELECT {_COLUMNS}
+      FROM orders
+     WHERE id = $1
+       AND ($2::uuid IS NULL OR EXISTS (
+               SELECT
+                 FROM order_lines
+                WHERE order_lines.order_id = orders.id
+                  AND order_lines.vendor_id = $2))
+       AND ($3::text IS NULL OR lower(email) = $3)
     """,
     Order,
 )
@@ -125,10 +142,14 @@ UPDATE_ORDERS: Final = command(
     UPDATE orders
        SET status = changed.status,
            payment_status = changed.payment_status,
+           fulfillment_status = changed.fulfillment_status,
            paid_minor = changed.paid_minor,
            refunded_minor = changed.refunded_minor,
            canceled_at = changed.canceled_at,
            cancel_reason = changed.cancel_reason,
+           confirmed_at = changed.confirmed_at,
+           processing_at = changed.processing_at,
+           archived_at = changed.archived_at,
            extensions_used = changed.extensions_used,
            provider = changed.provider,
            version = changed.version,
@@ -137,10 +158,12 @@ UPDATE_ORDERS: Final = command(
            updated_at = $14
       FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
                   $7::timestamptz[], $8::text[], $9::int[], $10::text[], $11::int[], $12::text[],
-                  $13::text[])
+                  $13::text[], $15::text[], $16::timestamptz[], $17::timestamptz[],
+                  $18::timestamptz[])
            AS changed (id, read_version, status, payment_status, paid_minor, refunded_minor,
                        canceled_at, cancel_reason, extensions_used, provider, version, changed_by,
-                       change_reason)
+                       change_reason, fulfillment_status, confirmed_at, processing_at,
+                       archived_at)
      WHERE orders.id = changed.id
        AND orders.version = changed.read_version
     """
@@ -152,6 +175,33 @@ class OrderIdRow(msgspec.Struct, frozen=True):
 
     id: OrderId
 
+
+# What is old and over. A refund or a payment that is under way is waited for.
+LIST_TO_ARCHIVE: Final = query(
+    """
+    /* orders.list_to_archive */
+    SELECT id
+      FROM orders
+     WHERE (status IN ('delivered', 'canceled', 'refunded')
+            OR (status = 'partially_refunded'
+                AND fulfillment_status IN ('delivered', 'returned')))
+       AND status IN ('delivered', 'canceled', 'refunded', 'partially_refunded')
+       AND updated_at <= store_now() - $1::interval
+       AND NOT EXISTS (SELECT
+                         FROM refunds
+                        WHERE refunds.order_id = orders.id
+                          AND refunds.state = 'requested')
+       AND NOT EXISTS (SELECT
+                         FROM payments
+                        WHERE payments.order_id = orders.id
+                          AND (payments.review_reason IS NOT NULL
+                               OR payments.state IN ('pending', 'requires_action', 'authorized',
+                                                     'unknown')))
+     ORDER BY updated_at
+     LIMIT $2
+    """,
+    OrderIdRow,
+)
 
 LIST_UNPAID: Final = query(
     """

@@ -1,0 +1,104 @@
+"""Statements that list orders, newest first. Put together from the fragments below on importing.
+
+There is one statement per filter that an index can begin at; the others only leave rows out.
+$1 is what is searched for, $2 to $4 the three statuses, $5 a vendor, $6 the currency, $7 and $8
+from and until when it was placed, $9 and $10 the lowest and the highest total, $11 whether a
+payment is for a person; $12 and $13 the scope: a vendor, or an e-mail address in lower case; $14
+and $15 the last row seen, $16 how many. Each may be null but the last.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from surehold.db import Statement, query
+from surehold.orders.model import OrderSummary
+
+#: By name: how a list begins at the index of one filter. An array, where few orders are meant, so
+#: that they are fetched one by one whatever the planner thinks of their number.
+_STARTS: Final = {
+    "newest": "true",
+    "search": """orders.id = ANY(ARRAY(
+               SELECT id FROM orders WHERE number = upper($1::text)
+                UNION
+               SELECT id FROM orders WHERE lower(email) = lower($1)
+                UNION
+               SELECT order_id FROM fulfillments WHERE tracking_number = $1
+                UNION
+               SELECT order_id
+                 FROM order_lines
+                WHERE variant_id = (SELECT id FROM variants WHERE sku = $1)))""",
+    "email": "lower(orders.email) = $13::text",
+    "vendor": """orders.id IN (
+               SELECT order_id
+                 FROM order_lines
+                WHERE vendor_id = coalesce($12::uuid, $5::uuid))""",
+    "review": """orders.id = ANY(ARRAY(
+               SELECT order_id FROM payments WHERE review_reason IS NOT NULL))""",
+    "status": "orders.status = $2::text",
+    "fulfillment": "orders.fulfillment_status = $4::text",
+    "payment": "orders.payment_status = $3::text",
+}
+#: Values that are so common, or so young, that their orders are met soon on the way from the
+#: newest; no index is kept of them.
+UNINDEXED: Final = frozenset({"unfulfilled", "pending", "paid"})
+
+
+def _listing(start: str) -> Statement[OrderSummary]:
+    beginning = _STARTS[start]
+    # Whatever is searched for begins its own list, so nothing else ever looks for it.
+    is_searched = "true" if start == "search" else "false"
+    return query(
+        f"""
+    /* orders.list_orders_by_{start} */
+    SELECT orders.id, orders.number, orders.email, orders.shipping_address->>'name' AS name,
+           orders.shipping_address->>'country' AS country, orders.status, orders.payment_status,
+           orders.fulfillment_status, orders.currency::text AS currency,
+           CASE WHEN $12 IS NULL THEN orders.total_minor ELSE line.gross_minor END
+               AS total_minor,
+           line.units,
+           EXISTS (SELECT
+                     FROM payments
+                    WHERE payments.order_id = orders.id
+                      AND payments.review_reason IS NOT NULL) AS needs_review,
+           orders.placed_at
+      FROM orders
+     CROSS JOIN LATERAL (
+           SELECT coalesce(sum(quantity), 0)::int AS units,
+                  coalesce(sum(gross_minor), 0)::bigint AS gross_minor
+             FROM order_lines
+            WHERE order_lines.order_id = orders.id
+              AND ($12::uuid IS NULL OR order_lines.vendor_id = $12)) AS line
+     WHERE {beginning}
+       AND ($1::text IS NULL OR {is_searched})
+       AND ($2::text IS NULL OR orders.status = $2)
+       AND ($3::text IS NULL OR orders.payment_status = $3)
+       AND ($4::text IS NULL OR orders.fulfillment_status = $4)
+       AND ($5::uuid IS NULL OR EXISTS (
+               SELECT
+                 FROM order_lines
+                WHERE order_lines.order_id = orders.id
+                  AND order_lines.vendor_id = $5))
+       AND ($6::bpchar IS NULL OR orders.currency = $6)
+       AND orders.placed_at >= coalesce($7::timestamptz, '-infinity')
+       AND orders.placed_at < coalesce($8::timestamptz, 'infinity')
+       AND orders.total_minor
+           BETWEEN coalesce($9::bigint, 0) AND coalesce($10::bigint, 9223372036854775807)
+       AND ($11::boolean IS NULL OR $11 = EXISTS (
+               SELECT
+                 FROM payments
+                WHERE payments.order_id = orders.id
+                  AND payments.review_reason IS NOT NULL))
+       AND ($12 IS NULL OR line.units > 0)
+       AND ($13::text IS NULL OR lower(orders.email) = $13)
+       AND (orders.placed_at, orders.id)
+           < (coalesce($14::timestamptz, 'infinity'),
+              coalesce($15::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+     ORDER BY orders.placed_at DESC, orders.id DESC
+     LIMIT $16
+    """,
+        OrderSummary,
+    )
+
+
+LIST: Final = {start: _listing(start) for start in _STARTS}

@@ -1,0 +1,340 @@
+"""Every pair of statuses: allowed or refused, by the code and by the database.
+
+Each allowed one is made by a command here, or waits for one that is named.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+import pytest
+
+from surehold.checkout import commands
+from surehold.checkout.engine import Checkout
+from surehold.checkout.model import SYSTEM
+from surehold.checkout.settlements import CancelOrder
+from surehold.db import Database
+from surehold.orders.errors import StatusOutOfReach
+from surehold.orders.model import CancelReason, OrderStatus
+from surehold.orders.states import MOVES, FulfillmentEvent
+from surehold.payments.model import PaymentState
+from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.registry import Providers
+from tests.builders.catalog import a_product, change_on_hand
+from tests.builders.fulfillments import reach
+from tests.builders.orders import (
+    STAFF,
+    a_checkout,
+    a_paid_order,
+    a_placed_order,
+    begin_payment,
+    look_at,
+    pay,
+)
+from tests.builders.providers import PretendProvider
+from tests.support.placing import count_rows
+from tests.support.shop import make_due
+
+S = OrderStatus
+Pair = tuple[OrderStatus, OrderStatus]
+
+
+class Ground:
+    """A shop with one variant, a provider that can be told what to do, and transfers."""
+
+    def __init__(self, db: Database, checkout: Checkout, pretend: PretendProvider) -> None:
+        self.db, self.checkout, self.pretend = db, checkout, pretend
+        self.variant_id: Any = None
+
+    async def paid(self) -> Any:
+        return (await a_paid_order(self.checkout, [(self.variant_id, 1)])).order.id
+
+    async def by_card(self) -> Any:
+        placed = await a_placed_order(self.checkout, [(self.variant_id, 1)], provider="pretend")
+        return await begin_payment(self.checkout, placed)
+
+    async def capture(self, begun: Any) -> None:
+        self.pretend.capture(f"pp_{begun.payment.merchant_reference}")
+        await commands.check_payment(self.checkout, begun.payment.id)
+
+    async def decline(self, begun: Any) -> None:
+        reference = f"pp_{begun.payment.merchant_reference}"
+        before = self.pretend.payments[reference]
+        self.pretend.payments[reference] = msgspec.structs.replace(
+            before, state=PaymentState.FAILED
+        )
+        await commands.check_payment(self.checkout, begun.payment.id)
+
+    async def cancel(self, order_id: Any, reason: CancelReason = CancelReason.STAFF) -> None:
+        await self.checkout.settling.submit(CancelOrder(order_id, reason, SYSTEM))
+
+    async def refund(self) -> None:
+        await make_due(self.db)
+        await commands.ask_due_operations(self.checkout)
+
+    async def empty_shelf(self) -> None:
+        async with self.db.connection() as connection:
+            await connection.raw.execute(
+                "UPDATE reservations SET expires_at = store_now() WHERE state = 'active'"
+            )
+        await commands.expire_reservations(self.checkout)
+        await a_paid_order(self.checkout, [(self.variant_id, 10)])
+
+
+async def _along(ground: Ground, *statuses: OrderStatus) -> Any:
+    order_id = await ground.paid()
+    await reach(ground.checkout, order_id, *statuses)
+    return order_id
+
+
+async def _canceled_after(ground: Ground, *statuses: OrderStatus) -> None:
+    await ground.cancel(await _along(ground, *statuses))
+
+
+async def _archived_and_paid_late(ground: Ground) -> None:
+    placed = await a_placed_order(ground.checkout, [(ground.variant_id, 1)])
+    await ground.cancel(placed.order.id, CancelReason.UNPAID)
+    await reach(ground.checkout, placed.order.id, S.ARCHIVED)
+    assert await pay(ground.checkout, placed) == "paid"
+
+
+async def _declined_then(ground: Ground, what: str) -> None:
+    begun = await ground.by_card()
+    await ground.decline(begun)
+    if what == "again":
+        await commands.retry_payment(
+            ground.checkout, order_id=begun.order.id, provider="bank_transfer"
+        )
+    elif what == "canceled":
+        await ground.cancel(begun.order.id)
+    else:
+        await ground.capture(begun)
+
+
+async def _sold_out(ground: Ground, *, is_declined: bool) -> None:
+    begun = await ground.by_card()
+    if is_declined:
+        await ground.decline(begun)
+    await ground.empty_shelf()
+    await ground.capture(begun)
+    await ground.refund()
+
+
+async def _canceled_by_card(ground: Ground) -> None:
+    begun = await ground.by_card()
+    await ground.capture(begun)
+    await ground.cancel(begun.order.id)
+    await ground.refund()
+    await reach(ground.checkout, begun.order.id, S.ARCHIVED)
+
+
+async def _paid_again_after_a_refund(ground: Ground, *, is_sold_out: bool) -> None:
+    placed = await a_placed_order(ground.checkout, [(ground.variant_id, 1)])
+    by_card = await commands.retry_payment(
+        ground.checkout, order_id=placed.order.id, provider="pretend"
+    )
+    if is_sold_out:
+        await ground.empty_shelf()
+        await ground.capture(by_card)
+        await change_on_hand(ground.db, ground.variant_id, on_hand=20)
+    else:
+        await ground.capture(by_card)
+        await ground.cancel(placed.order.id)
+    await ground.refund()
+    await pay(ground.checkout, placed)
+
+
+async def _revived(ground: Ground) -> None:
+    placed = await a_placed_order(ground.checkout, [(ground.variant_id, 1)])
+    await ground.cancel(placed.order.id, CancelReason.UNPAID)
+    await pay(ground.checkout, placed)
+
+
+async def _put_away(ground: Ground) -> None:
+    placed = await a_placed_order(ground.checkout, [(ground.variant_id, 1)])
+    await ground.cancel(placed.order.id)
+    await reach(ground.checkout, placed.order.id, S.ARCHIVED)
+
+
+async def _packed_and_unpacked(ground: Ground) -> None:
+    order_id = await _along(ground, S.READY_FOR_SHIPMENT)
+    placed = await look_at(ground.checkout, order_id)
+    await commands.move_fulfillment(
+        ground.checkout,
+        fulfillment_id=placed.fulfillments[0].id,
+        event=FulfillmentEvent.CANCEL,
+        actor=STAFF,
+    )
+
+
+#: What people, providers and time do; each makes some of the moves.
+STORIES: Final[tuple[Callable[[Ground], Awaitable[Any]], ...]] = (
+    lambda g: _along(g, S.CONFIRMED, S.PROCESSING, S.READY_FOR_SHIPMENT, S.SHIPPED, S.IN_TRANSIT),
+    lambda g: _along(g, S.SHIPPED, S.IN_TRANSIT, S.DELIVERED, S.ARCHIVED),
+    lambda g: _along(g, S.SHIPPED, S.DELIVERED),
+    lambda g: _along(g, S.PROCESSING, S.SHIPPED),
+    lambda g: _along(g, S.READY_FOR_SHIPMENT),
+    lambda g: _along(g, S.CONFIRMED, S.READY_FOR_SHIPMENT),
+    lambda g: _along(g, S.CONFIRMED, S.SHIPPED),
+    _canceled_after,
+    lambda g: _canceled_after(g, S.CONFIRMED),
+    lambda g: _canceled_after(g, S.PROCESSING),
+    lambda g: _canceled_after(g, S.READY_FOR_SHIPMENT),
+    _packed_and_unpacked,
+    lambda g: _declined_then(g, "again"),
+    lambda g: _declined_then(g, "canceled"),
+    lambda g: _declined_then(g, "paid"),
+    lambda g: _sold_out(g, is_declined=False),
+    _canceled_by_card,
+    _revived,
+    _put_away,
+    _archived_and_paid_late,
+    lambda g: _paid_again_after_a_refund(g, is_sold_out=False),
+    lambda g: _paid_again_after_a_refund(g, is_sold_out=True),
+)
+
+
+def _waiting_for() -> dict[Pair, str]:
+    """Allowed moves that no command makes yet, and which one will."""
+    found = {pair: "a dispute is opened, won or lost" for pair in MOVES if S.DISPUTED in pair}
+    found |= {
+        pair: "refunds of a part, and what of them comes back"
+        for pair in MOVES
+        if S.PARTIALLY_REFUNDED in pair and pair not in found
+    }
+    # A refund of everything that is not a cancellation.
+    for source in (
+        *(S.PAID, S.CONFIRMED, S.PROCESSING, S.READY_FOR_SHIPMENT),
+        *(S.SHIPPED, S.IN_TRANSIT, S.DELIVERED),
+    ):
+        found[source, S.REFUNDED] = "a refund of everything without a cancellation"
+    found[S.PENDING_PAYMENT, S.CONFIRMED] = "cash on delivery"
+    return found
+
+
+async def _moves_made(db: Database) -> set[Pair]:
+    async with db.connection() as connection:
+        rows = await connection.raw.fetch(
+            "SELECT DISTINCT from_status, to_status FROM order_events"
+            " WHERE from_status IS NOT NULL"
+        )
+    return {(S(row["from_status"]), S(row["to_status"])) for row in rows}
+
+
+async def test_every_allowed_move_is_made_by_a_command(db: Database) -> None:
+    pretend = PretendProvider()
+    providers = Providers([pretend, BankTransfer()])
+    async with a_checkout(db, providers=providers) as checkout:
+        ground = Ground(db, checkout, pretend)
+        for story in STORIES:
+            ground.variant_id = (await a_product(db, on_hand=10)).variant_id
+            await story(ground)
+    made = await _moves_made(db)
+
+    waiting = _waiting_for()
+    assert (
+        sorted((source.value, target.value) for source, target in MOVES - made - waiting.keys())
+        == []
+    )
+    assert made & waiting.keys() == set(), "made by now: strike it off"
+
+
+@pytest.fixture
+async def order(db: Database) -> Any:
+    """A paid order whose status is set by hand below."""
+    async with a_checkout(db) as checkout:
+        product = await a_product(db)
+        return (await a_paid_order(checkout, [(product.variant_id, 1)])).order
+
+
+async def test_the_database_refuses_each_move_outside_the_table(db: Database, order: Any) -> None:
+    for source, target in itertools.product(S, S):
+        async with db.connection() as connection:
+            transaction = connection.raw.transaction()
+            await transaction.start()
+            await connection.raw.execute("SET LOCAL session_replication_role = replica")
+            await connection.raw.execute("UPDATE orders SET status = $1", source.value)
+            await connection.raw.execute("SET LOCAL session_replication_role = origin")
+            by_hand = connection.raw.execute("UPDATE orders SET status = $1", target.value)
+            if source is target or (source, target) in MOVES:
+                assert await by_hand == "UPDATE 1"
+                last = await connection.raw.fetchrow(
+                    "SELECT from_status, to_status, reason FROM order_events"
+                    " ORDER BY seq DESC LIMIT 1"
+                )
+                assert last is not None
+                expected = (
+                    ("pending_payment", "paid", "payment captured")
+                    if source is target
+                    else (source.value, target.value, "changed by hand")
+                )
+                assert tuple(last) == expected
+            else:
+                with pytest.raises(
+                    asyncpg.IntegrityConstraintViolationError, match="does not lead to"
+                ):
+                    await by_hand
+            await transaction.rollback()
+
+
+@pytest.mark.parametrize("status", S)
+async def test_a_status_that_is_out_of_reach_changes_nothing(
+    db: Database, status: OrderStatus
+) -> None:
+    async with a_checkout(db) as checkout:
+        product = await a_product(db)
+        placed = await a_placed_order(checkout, [(product.variant_id, 1)])
+        if status in (S.PENDING_PAYMENT, S.CANCELED):
+            assert await reach(checkout, placed.order.id, status) == (
+                "unchanged" if status is S.PENDING_PAYMENT else "canceled"
+            )
+            return
+        before = await count_rows(db)
+
+        with pytest.raises(StatusOutOfReach) as refused:
+            await reach(checkout, placed.order.id, status)
+
+        assert refused.value.facts == {
+            "order_status": "pending_payment",
+            "reachable": ["canceled"],
+        }
+        assert await count_rows(db) == before
+
+
+async def test_what_is_over_for_long_is_archived(db: Database) -> None:
+    async with a_checkout(db) as checkout:
+        product = await a_product(db, on_hand=30)
+        young, old, at_work = [
+            (await a_paid_order(checkout, [(product.variant_id, 1)])).order.id for _ in range(3)
+        ]
+        for order_id in (young, old):
+            await reach(checkout, order_id, S.SHIPPED, S.DELIVERED)
+        refunding = (await a_paid_order(checkout, [(product.variant_id, 1)])).order.id
+        await commands.cancel_order(
+            checkout, order_id=refunding, reason=CancelReason.STAFF, actor=STAFF
+        )
+        await _age(db, [old, at_work, refunding], timedelta(days=91))
+
+        assert await commands.archive_old_orders(checkout) == 1
+        assert await commands.archive_old_orders(checkout) == 0
+
+        statuses = [
+            (await look_at(checkout, order_id)).order.status
+            for order_id in (young, old, at_work, refunding)
+        ]
+    # Money on its way back is waited for.
+    assert statuses == [S.DELIVERED, S.ARCHIVED, S.PAID, S.CANCELED]
+
+
+async def _age(db: Database, order_ids: list[Any], by: timedelta) -> None:
+    async with db.connection() as connection:
+        await connection.raw.execute(
+            "UPDATE orders SET updated_at = updated_at - $2::interval WHERE id = ANY($1)",
+            order_ids,
+            by,
+        )
