@@ -86,7 +86,10 @@ async def explore(
     ``only`` names the tries instead: what a violation's sentence says, to see it again.
     """
     found = Explored(scene.name)
-    await (await scene.prepare(stage))()  # Connections are open and statements planned from here.
+    # Connections are open and statements planned from here, and nothing of it is left to be done.
+    ask = await scene.prepare(stage)
+    await ask()
+    await ask()
     ask = await scene.prepare(stage)
     before = await measure(stage)
     trouble.arm()

@@ -18,6 +18,7 @@ import msgspec
 from proof.explorer.card import Book, lost, provider_id_of
 from proof.explorer.world import World
 from surehold.checkout import commands
+from surehold.checkout.engine import Checkout
 from surehold.checkout.model import Actor, Placement
 from surehold.checkout.rules.fulfilling import Parcel, Pick
 from surehold.inventory import commands as inventory
@@ -172,6 +173,14 @@ class Scene:
         return chance.choice(choices)
 
 
+async def _raise_alerts(checkout: Checkout) -> int:
+    return await inventory.raise_low_stock_alerts(checkout.db, limit=1_000)
+
+
+#: What looks at the whole store: it is to find this scene's work and not what others left.
+_OVER_ALL: Final = (commands.issue_documents, commands.archive_old_orders, _raise_alerts)
+
+
 async def set_scene(
     world: World, chance: random.Random, stages: Sequence[Stage], *, is_over: bool, is_old: bool
 ) -> Scene:
@@ -179,6 +188,8 @@ async def set_scene(
 
     ``is_over``: the holds' time has come; ``is_old``: nobody paid in the store's time.
     """
+    for sweep in _OVER_ALL:
+        await sweep(world.hand.checkout)
     scene = Scene(await world.next_variants(), chance, world.book)
     scene.subjects = [Subject(stage, scene.lines_of(chance)) for stage in stages]
     await _fill_shelves(world, scene)

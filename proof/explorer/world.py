@@ -105,6 +105,10 @@ class World:
             for _ in range(FRESH_EVERY):
                 made = await a_product(self.hand.db, on_hand=None, sizes=("S", "M"))
                 self._made.append(tuple(sorted(made.variant_ids)))
+            for seat in self.seats.values():
+                # New products are a new price book: each process reads it once, and not meanwhile.
+                async with seat.db.connection() as connection:
+                    await seat.checkout.context.books.load(connection)
         if not self._shelves:
             await self.referee.execute(_EMPTY)
             self.book.forget()

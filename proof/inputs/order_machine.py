@@ -381,6 +381,7 @@ class OrderMachine(Machine):
             for payment in order.payments:
                 if payment.is_card:
                     self._come_to_rest(payment)
+        self.world.run(commands.issue_documents(self.world.checkout))
         self.world.check_invariants()
 
     def _ask_all(self) -> None:

@@ -86,7 +86,7 @@ class World:
         self.execute(
             "WITH moved AS (INSERT INTO stock_movements (id, variant_id, location_id, delta,"
             " reason, reference, actor, moved_at)"
-            " VALUES ($3, $1, $4, $5, 'count', 'machine', 'machine', store_now()))"
+            " VALUES ($3, $1, $4, $5, 'correction', 'machine', 'machine', store_now()))"
             " UPDATE stock_levels SET on_hand = $2 WHERE variant_id = $1",
             variant_id,
             on_hand,

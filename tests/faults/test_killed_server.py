@@ -27,8 +27,8 @@ from tests.support.shop import Shop, a_body, a_key, a_shop, make_due
 
 #: Reached while an order is placed: its commit, the call, its answer's commit, the answer.
 PLACING = (
-    "before COMMIT (inventory.change_stock) #1",
-    "after COMMIT (inventory.change_stock) #1",
+    "before COMMIT (db.insert_keys) #1",
+    "after COMMIT (db.insert_keys) #1",
     "before call POST /v1/payments #1",
     "after call POST /v1/payments #1",
     "before COMMIT (payments.end_operations) #1",
@@ -41,8 +41,8 @@ SETTLING = (
     "after payments.store_webhook #1",
     "before payments.find_webhook #1",
     "before payments.end_webhook #1",
-    "before COMMIT (inventory.change_stock) #2",
-    "after COMMIT (inventory.change_stock) #2",
+    "before COMMIT (inventory.change_stock) #1",
+    "after COMMIT (inventory.change_stock) #1",
 )
 PAY = next(journey for journey in JOURNEYS if journey.name == "pay")
 

@@ -42,7 +42,7 @@ async def test_D12_a_refused_statement_has_no_half_effect(fresh_url: str, name: 
 @pytest.mark.parametrize(
     ("name", "place"),
     [
-        ("place", "inventory.change_stock#1"),
+        ("place", "inventory.take_stock#1"),
         ("place", "COMMIT#1"),
         ("change a line", "cart.lock_cart#1"),
         ("cancel", "orders.lock_orders#1"),

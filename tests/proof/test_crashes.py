@@ -129,7 +129,7 @@ async def test_C1_to_C6_a_sample_of_the_places_of_every_journey(ground: Ground) 
 @pytest.mark.parametrize(
     ("journey", "place"),
     [
-        ("pay", "after COMMIT (inventory.change_stock) #1"),
+        ("pay", "after COMMIT (db.insert_keys) #1"),
         ("pay", "before call POST /v1/payments #1"),
         ("pay", "after call POST /v1/payments #1"),
         ("pay", "before answer POST #1"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proof.inputs import api
 
-CASES = 600
+CASES = 900
 
 
 def test_no_generated_request_gets_another_answer_than_the_document_says(fresh_url: str) -> None:

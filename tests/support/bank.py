@@ -19,6 +19,7 @@ from surehold.db import Database
 from surehold.db.invariants import check_invariants
 from surehold.jobs import outbox
 from surehold.kernel.ids import PaymentId
+from surehold.orders.documents import commands as documents
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.sandbox import SandboxProvider
 from tests.sandbox.conftest import API_KEY, CONTROL_KEY, SECRETS, opened, serving
@@ -166,6 +167,7 @@ class Bazaar:
 
     async def check(self, *, at_rest: bool = True) -> None:
         """The shop is sound, and its books agree with the bank's."""
+        await documents.issue_due(self.db, limit=1_000)
         await outbox.publish(self.db, subscribers=())
         report = await self.report()
         async with self.db.connection() as connection:

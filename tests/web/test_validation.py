@@ -16,7 +16,7 @@ from surehold.web.api.cart import AddBody, ChangeBody
 from surehold.web.api.checkout import QuoteBody
 from surehold.web.api.checkout_route import READER, CheckoutBody, read_placement
 from surehold.web.api.fields import PLAIN_EMAIL
-from surehold.web.api.inventory import ReserveBody
+from surehold.web.api.inventory.levels import ReserveBody
 from surehold.web.api.orders import RetryBody
 from surehold.web.api.payments import ConfirmBody, IntentBody
 from surehold.web.problems import MalformedJson, ProtocolRefusal
