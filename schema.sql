@@ -36,6 +36,91 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION check_refunded_shipping()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    charged bigint;
+    tax     bigint;
+BEGIN
+    SELECT shipping_minor + CASE WHEN is_tax_included THEN 0 ELSE shipping_tax_minor END,
+           shipping_tax_minor
+      INTO charged, tax
+      FROM orders WHERE id = NEW.order_id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM refunds WHERE order_id = NEW.order_id AND state <> 'failed'
+                HAVING sum(shipping_minor) > charged OR sum(shipping_tax_minor) > tax) THEN
+        RAISE EXCEPTION 'order %: more shipping refunded than was charged', NEW.order_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'refunds_within_shipping';
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION check_returned_quantity()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF NEW.returned_quantity > (SELECT coalesce(sum(shipped_quantity), 0) FROM allocations
+                                 WHERE order_id = NEW.order_id AND order_line_id = NEW.id) THEN
+        RAISE EXCEPTION 'order line %: more units return than were sent', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'returned_within_shipped';
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION count_canceled()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    UPDATE order_lines AS line
+       SET canceled_quantity = line.canceled_quantity + more.quantity,
+           canceled_net_minor = line.canceled_net_minor + more.net_minor,
+           canceled_tax_minor = line.canceled_tax_minor + more.tax_minor
+      FROM (SELECT order_line_id, sum(quantity) AS quantity, sum(net_minor) AS net_minor,
+                   sum(tax_minor) AS tax_minor
+              FROM added
+             GROUP BY order_line_id) AS more
+     WHERE line.id = more.order_line_id;
+    RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION count_refunded()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    UPDATE order_lines AS line
+       SET refunded_quantity = line.refunded_quantity + more.quantity,
+           refunded_net_minor = line.refunded_net_minor + more.net_minor,
+           refunded_tax_minor = line.refunded_tax_minor + more.tax_minor
+      FROM (SELECT order_line_id, sum(quantity) AS quantity, sum(net_minor) AS net_minor,
+                   sum(tax_minor) AS tax_minor
+              FROM added
+             GROUP BY order_line_id) AS more
+     WHERE line.id = more.order_line_id;
+    RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION count_returned()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    UPDATE order_lines
+       SET returned_quantity = returned_quantity + CASE TG_OP
+           WHEN 'INSERT' THEN NEW.quantity
+           ELSE NEW.received_quantity - NEW.quantity END
+     WHERE id = NEW.order_line_id;
+    RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION fn_pgqueuer_changed()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -78,6 +163,36 @@ BEGIN
     END IF;
 
 END;
+$function$;
+
+CREATE OR REPLACE FUNCTION free_refunded()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    UPDATE order_lines AS line
+       SET refunded_quantity = line.refunded_quantity - failed.quantity,
+           refunded_net_minor = line.refunded_net_minor - failed.net_minor,
+           refunded_tax_minor = line.refunded_tax_minor - failed.tax_minor
+      FROM refund_lines AS failed
+     WHERE failed.refund_id = NEW.id
+       AND line.id = failed.order_line_id;
+    RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION free_returned()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    UPDATE order_lines AS line
+       SET returned_quantity = line.returned_quantity - given_up.quantity
+      FROM return_lines AS given_up
+     WHERE given_up.return_id = NEW.id
+       AND line.id = given_up.order_line_id;
+    RETURN NULL;
+END
 $function$;
 
 CREATE OR REPLACE FUNCTION record_fulfillment_move()
@@ -184,6 +299,29 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION record_return_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    before text := CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END;
+BEGIN
+    IF before IS NULL AND NEW.state <> 'requested'
+       OR before IS NOT NULL AND NOT EXISTS (
+           SELECT FROM return_state_moves WHERE from_state = before AND to_state = NEW.state) THEN
+        RAISE EXCEPTION 'return %: % does not lead to %', NEW.id, before, NEW.state
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF before IS NOT NULL THEN
+        NEW.version := OLD.version + 1;
+    END IF;
+    INSERT INTO return_events (return_id, seq, from_state, to_state, actor, reason, happened_at)
+    VALUES (NEW.id, NEW.version, before, NEW.state, NEW.changed_by, NEW.change_reason,
+            NEW.updated_at);
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -200,6 +338,16 @@ CREATE OR REPLACE FUNCTION refuse_redemption_revival()
 AS $function$
 BEGIN
     RAISE EXCEPTION 'redemption % has ended', OLD.id
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION refuse_refund_revival()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'refund % has ended as %', OLD.id, OLD.state
         USING ERRCODE = 'integrity_constraint_violation';
 END
 $function$;
@@ -305,6 +453,36 @@ CREATE TABLE allocations (
 );
 CREATE INDEX allocations_order ON allocations USING btree (order_id);
 CREATE CONSTRAINT TRIGGER allocations_keep_parcels AFTER UPDATE ON allocations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.released_quantity > old.released_quantity) EXECUTE FUNCTION refuse_units_sent_twice();
+
+CREATE TABLE cancellation_lines (
+    cancellation_id uuid NOT NULL,
+    order_line_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    net_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    CONSTRAINT cancellation_lines_pkey PRIMARY KEY (cancellation_id, order_line_id),
+    CONSTRAINT cancellation_lines_cancellation_id_fkey FOREIGN KEY (cancellation_id) REFERENCES cancellations(id),
+    CONSTRAINT cancellation_lines_order_line_id_fkey FOREIGN KEY (order_line_id) REFERENCES order_lines(id),
+    CONSTRAINT cancellation_lines_net_minor_check CHECK (net_minor >= 0),
+    CONSTRAINT cancellation_lines_quantity_check CHECK (quantity > 0),
+    CONSTRAINT cancellation_lines_tax_minor_check CHECK (tax_minor >= 0)
+);
+CREATE INDEX cancellation_lines_line ON cancellation_lines USING btree (order_line_id);
+CREATE TRIGGER cancellation_lines_append_only BEFORE DELETE OR UPDATE ON cancellation_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER cancellation_lines_count AFTER INSERT ON cancellation_lines REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_canceled();
+
+CREATE TABLE cancellations (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    is_sold boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT cancellations_pkey PRIMARY KEY (id),
+    CONSTRAINT cancellations_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id)
+);
+CREATE INDEX cancellations_order ON cancellations USING btree (order_id);
+CREATE TRIGGER cancellations_append_only BEFORE DELETE OR UPDATE ON cancellations FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE cart_contacts (
     cart_id uuid NOT NULL,
@@ -578,7 +756,7 @@ CREATE TABLE ledger_journals (
     CONSTRAINT ledger_journals_pkey PRIMARY KEY (id),
     CONSTRAINT ledger_journals_kind_reference_key UNIQUE (kind, reference),
     CONSTRAINT ledger_journals_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
-    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'suspense'::text]))
+    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'sale_credit'::text, 'suspense'::text]))
 );
 CREATE INDEX ledger_journals_order ON ledger_journals USING btree (order_id);
 CREATE INDEX ledger_journals_posted_at ON ledger_journals USING brin (posted_at);
@@ -656,21 +834,31 @@ CREATE TABLE order_lines (
     net_minor bigint NOT NULL,
     tax_minor bigint NOT NULL,
     gross_minor bigint NOT NULL,
+    canceled_quantity integer NOT NULL DEFAULT 0,
+    canceled_net_minor bigint NOT NULL DEFAULT 0,
+    canceled_tax_minor bigint NOT NULL DEFAULT 0,
+    refunded_quantity integer NOT NULL DEFAULT 0,
+    refunded_net_minor bigint NOT NULL DEFAULT 0,
+    refunded_tax_minor bigint NOT NULL DEFAULT 0,
+    returned_quantity integer NOT NULL DEFAULT 0,
     CONSTRAINT order_lines_pkey PRIMARY KEY (id),
     CONSTRAINT order_lines_order_id_position_key UNIQUE (order_id, "position"),
     CONSTRAINT order_lines_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
     CONSTRAINT order_lines_check CHECK (total_minor = (quantity * unit_price_minor)),
     CONSTRAINT order_lines_check1 CHECK (gross_minor = (net_minor + tax_minor)),
     CONSTRAINT order_lines_check2 CHECK (discount_minor <= total_minor),
+    CONSTRAINT order_lines_credited_within_promised CHECK (canceled_quantity >= 0 AND canceled_net_minor >= 0 AND canceled_tax_minor >= 0 AND refunded_quantity >= 0 AND refunded_net_minor >= 0 AND refunded_tax_minor >= 0 AND (canceled_quantity + refunded_quantity) <= quantity AND (canceled_net_minor + refunded_net_minor) <= net_minor AND (canceled_tax_minor + refunded_tax_minor) <= tax_minor),
     CONSTRAINT order_lines_discount_minor_check CHECK (discount_minor >= 0),
     CONSTRAINT order_lines_net_minor_check CHECK (net_minor >= 0),
     CONSTRAINT order_lines_quantity_check CHECK (quantity > 0),
+    CONSTRAINT order_lines_returned_quantity_check CHECK (returned_quantity >= 0),
     CONSTRAINT order_lines_tax_minor_check CHECK (tax_minor >= 0),
     CONSTRAINT order_lines_tax_rate_check CHECK (tax_rate >= 0::numeric),
     CONSTRAINT order_lines_unit_price_minor_check CHECK (unit_price_minor > 0)
 );
 CREATE INDEX order_lines_variant ON order_lines USING btree (variant_id, order_id);
 CREATE INDEX order_lines_vendor ON order_lines USING btree (vendor_id, order_id);
+CREATE TRIGGER order_lines_returned_within_shipped AFTER UPDATE OF returned_quantity ON order_lines FOR EACH ROW WHEN (new.returned_quantity > old.returned_quantity) EXECUTE FUNCTION check_returned_quantity();
 
 CREATE TABLE order_notes (
     id uuid NOT NULL,
@@ -728,9 +916,11 @@ CREATE TABLE orders (
     adjustments jsonb NOT NULL DEFAULT '[]'::jsonb,
     confirmed_at timestamp with time zone,
     processing_at timestamp with time zone,
+    canceled_minor bigint NOT NULL DEFAULT 0,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT orders_number_key UNIQUE (number),
     CONSTRAINT orders_adjustments_check CHECK (jsonb_typeof(adjustments) = 'array'::text),
+    CONSTRAINT orders_canceled_within_total CHECK (canceled_minor >= 0 AND canceled_minor < total_minor),
     CONSTRAINT orders_check CHECK (shipping_tax_minor >= 0 AND shipping_tax_minor <= tax_minor),
     CONSTRAINT orders_check1 CHECK ((canceled_at IS NULL) = (cancel_reason IS NULL)),
     CONSTRAINT orders_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
@@ -1027,6 +1217,23 @@ CREATE TABLE quotes (
 );
 CREATE INDEX quotes_expires_at ON quotes USING btree (expires_at);
 
+CREATE TABLE refund_lines (
+    refund_id uuid NOT NULL,
+    order_line_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    net_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    CONSTRAINT refund_lines_pkey PRIMARY KEY (refund_id, order_line_id),
+    CONSTRAINT refund_lines_order_line_id_fkey FOREIGN KEY (order_line_id) REFERENCES order_lines(id),
+    CONSTRAINT refund_lines_refund_id_fkey FOREIGN KEY (refund_id) REFERENCES refunds(id),
+    CONSTRAINT refund_lines_net_minor_check CHECK (net_minor >= 0),
+    CONSTRAINT refund_lines_quantity_check CHECK (quantity >= 0),
+    CONSTRAINT refund_lines_tax_minor_check CHECK (tax_minor >= 0)
+);
+CREATE INDEX refund_lines_line ON refund_lines USING btree (order_line_id);
+CREATE TRIGGER refund_lines_append_only BEFORE DELETE OR UPDATE ON refund_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER refund_lines_count AFTER INSERT ON refund_lines REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_refunded();
+
 CREATE TABLE refunds (
     id uuid NOT NULL,
     payment_id uuid NOT NULL,
@@ -1040,16 +1247,34 @@ CREATE TABLE refunds (
     failure_code text,
     created_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
+    is_excess boolean NOT NULL DEFAULT false,
+    batch_id uuid,
+    is_of_sale boolean NOT NULL DEFAULT false,
+    shipping_minor bigint NOT NULL DEFAULT 0,
+    shipping_tax_minor bigint NOT NULL DEFAULT 0,
+    cancellation_id uuid,
+    retry_of uuid,
+    internal_reason text,
+    return_id uuid,
     CONSTRAINT refunds_pkey PRIMARY KEY (id),
+    CONSTRAINT refunds_retry_of_key UNIQUE (retry_of),
+    CONSTRAINT refunds_cancellation_id_fkey FOREIGN KEY (cancellation_id) REFERENCES cancellations(id),
     CONSTRAINT refunds_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
     CONSTRAINT refunds_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT refunds_retry_of_fkey FOREIGN KEY (retry_of) REFERENCES refunds(id),
+    CONSTRAINT refunds_return_id_fkey FOREIGN KEY (return_id) REFERENCES returns(id),
     CONSTRAINT refunds_amount_minor_check CHECK (amount_minor > 0),
     CONSTRAINT refunds_check CHECK ((state = 'requested'::text) = (ended_at IS NULL)),
+    CONSTRAINT refunds_of_sale_or_cancellation CHECK (NOT is_of_sale OR cancellation_id IS NULL AND NOT is_excess),
+    CONSTRAINT refunds_shipping CHECK (shipping_minor >= 0 AND shipping_minor <= amount_minor AND shipping_tax_minor >= 0 AND shipping_tax_minor <= shipping_minor AND (is_of_sale OR shipping_minor = 0)),
     CONSTRAINT refunds_state_check CHECK (state = ANY (ARRAY['requested'::text, 'succeeded'::text, 'failed'::text]))
 );
 CREATE INDEX refunds_order ON refunds USING btree (order_id);
 CREATE INDEX refunds_payment ON refunds USING btree (payment_id);
+CREATE TRIGGER refunds_end_once BEFORE UPDATE OF state ON refunds FOR EACH ROW WHEN (old.state <> 'requested'::text) EXECUTE FUNCTION refuse_refund_revival();
+CREATE TRIGGER refunds_free AFTER UPDATE OF state ON refunds FOR EACH ROW WHEN (old.state <> 'failed'::text AND new.state = 'failed'::text) EXECUTE FUNCTION free_refunded();
 CREATE TRIGGER refunds_within_captured BEFORE INSERT OR UPDATE OF amount_minor, state ON refunds FOR EACH ROW WHEN (new.state <> 'failed'::text) EXECUTE FUNCTION check_refund_headroom();
+CREATE TRIGGER refunds_within_shipping AFTER INSERT ON refunds FOR EACH ROW WHEN (new.shipping_minor > 0) EXECUTE FUNCTION check_refunded_shipping();
 
 CREATE TABLE reminder_refusals (
     email_hash bytea NOT NULL,
@@ -1079,6 +1304,71 @@ CREATE TABLE reservations (
 CREATE INDEX reservations_due ON reservations USING btree (expires_at) WHERE state = 'active'::text;
 CREATE INDEX reservations_holder ON reservations USING btree (holder_id);
 CREATE TRIGGER reservations_end_once BEFORE UPDATE ON reservations FOR EACH ROW WHEN (old.state <> 'active'::text) EXECUTE FUNCTION refuse_reservation_revival();
+
+CREATE TABLE return_events (
+    return_id uuid NOT NULL,
+    seq integer NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    CONSTRAINT return_events_pkey PRIMARY KEY (return_id, seq)
+);
+CREATE TRIGGER return_events_append_only BEFORE DELETE OR UPDATE ON return_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE return_lines (
+    id uuid NOT NULL,
+    return_id uuid NOT NULL,
+    order_line_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    reason text NOT NULL,
+    note text,
+    received_quantity integer,
+    sellable_quantity integer NOT NULL DEFAULT 0,
+    damaged_quantity integer NOT NULL DEFAULT 0,
+    location_id uuid,
+    CONSTRAINT return_lines_pkey PRIMARY KEY (id),
+    CONSTRAINT return_lines_return_id_order_line_id_key UNIQUE (return_id, order_line_id),
+    CONSTRAINT return_lines_order_line_id_fkey FOREIGN KEY (order_line_id) REFERENCES order_lines(id),
+    CONSTRAINT return_lines_return_id_fkey FOREIGN KEY (return_id) REFERENCES returns(id),
+    CONSTRAINT return_lines_check CHECK (received_quantity >= 0 AND received_quantity <= quantity),
+    CONSTRAINT return_lines_check1 CHECK ((sellable_quantity > 0) <= (location_id IS NOT NULL)),
+    CONSTRAINT return_lines_damaged_quantity_check CHECK (damaged_quantity >= 0),
+    CONSTRAINT return_lines_judged_within_received CHECK ((sellable_quantity + damaged_quantity) <= COALESCE(received_quantity, 0)),
+    CONSTRAINT return_lines_quantity_check CHECK (quantity > 0),
+    CONSTRAINT return_lines_reason_check CHECK (reason = ANY (ARRAY['damaged'::text, 'defective'::text, 'wrong_item'::text, 'not_as_described'::text, 'does_not_fit'::text, 'changed_mind'::text, 'other'::text])),
+    CONSTRAINT return_lines_sellable_quantity_check CHECK (sellable_quantity >= 0)
+);
+CREATE INDEX return_lines_line ON return_lines USING btree (order_line_id);
+CREATE TRIGGER return_lines_count AFTER INSERT ON return_lines FOR EACH ROW EXECUTE FUNCTION count_returned();
+CREATE TRIGGER return_lines_count_received AFTER UPDATE OF received_quantity ON return_lines FOR EACH ROW WHEN (old.received_quantity IS NULL AND new.received_quantity IS NOT NULL) EXECUTE FUNCTION count_returned();
+
+CREATE TABLE return_state_moves (
+    from_state text NOT NULL,
+    to_state text NOT NULL,
+    CONSTRAINT return_state_moves_pkey PRIMARY KEY (from_state, to_state)
+);
+
+CREATE TABLE returns (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    state text NOT NULL,
+    note text,
+    answer text,
+    version integer NOT NULL DEFAULT 1,
+    changed_by text NOT NULL,
+    change_reason text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT returns_pkey PRIMARY KEY (id),
+    CONSTRAINT returns_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT returns_state_check CHECK (state = ANY (ARRAY['requested'::text, 'approved'::text, 'rejected'::text, 'in_transit'::text, 'received'::text, 'inspected'::text, 'completed'::text, 'canceled'::text]))
+);
+CREATE INDEX returns_order ON returns USING btree (order_id);
+CREATE TRIGGER returns_free AFTER UPDATE OF state ON returns FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state AND (new.state = ANY (ARRAY['rejected'::text, 'canceled'::text]))) EXECUTE FUNCTION free_returned();
+CREATE TRIGGER returns_record_move BEFORE UPDATE OF state ON returns FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state) EXECUTE FUNCTION record_return_move();
+CREATE TRIGGER returns_record_request BEFORE INSERT ON returns FOR EACH ROW EXECUTE FUNCTION record_return_move();
 
 CREATE TABLE schema_migrations (
     version integer NOT NULL,

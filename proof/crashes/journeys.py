@@ -174,6 +174,35 @@ async def refund(story: Story) -> None:
     await given_back(story, placed, moved=[("capture", total), ("refund", -total)])
 
 
+async def part(story: Story) -> None:
+    """Two units are bought; one is given up, and an amount goes back for the other."""
+    await story.open_shop(SUREHOLD_SANDBOX_REFUND_SECONDS="0")
+    placed = await story.place(lines=[{"variant_id": str(story.variant_id), "quantity": 2}])
+    await story.capture(placed)
+    await story.settle()
+    story.watch()
+    path = f"/api/v1/orders/{placed['order']['id']}"
+    line = placed["order"]["lines"][0]
+    one = {"lines": [{"line_id": line["id"], "quantity": 1}]}
+    await story.ask("POST", f"{path}/cancel", one, key=True)
+    amount = {"amount": placed["order"]["total"] | {"amount": 100}, "reason": "A scratch"}
+    await story.staff("POST", f"{path}/refunds", amount, key=True, statuses=(201,))
+    await story.sweep()
+    await story.come_to_rest()
+    story.expect("status", await story.status(placed), "partially_refunded")
+    story.expect("stock", await story.stock(), (ON_HAND, 1, 0))
+    total, price = placed["order"]["total"]["amount"], line["unit_price"]["amount"]
+    moved = sorted([("capture", total), ("refund", -price), ("refund", -100)])
+    story.expect("moved at the bank", sorted(await story.moved()), moved)
+    canceled = await story.value("SELECT canceled_minor FROM orders")
+    story.expect("canceled", canceled, price)
+    story.expect(
+        "journals",
+        await _journals(story),
+        ["capture", "refund", "refund", "sale", "sale_credit", "sale_credit"],
+    )
+
+
 async def late(story: Story) -> None:
     """The order is canceled, and the provider takes the money all the same."""
     await story.open_shop(SUREHOLD_SANDBOX_REFUND_SECONDS="0")
@@ -267,6 +296,7 @@ WEB: Final = tuple(
         unknown,
         expiry,
         refund,
+        part,
         late,
         reserve,
         extend,

@@ -13,12 +13,34 @@ import msgspec
 
 from proof.commands import exercises
 from proof.explorer.card import Mishap, a_webhook, lost
-from proof.explorer.scene import CURRENCY, HOLD, STAFF, Scene, Stage, Subject
+from proof.explorer.scene import (
+    CURRENCY,
+    HOLD,
+    STAFF,
+    Scene,
+    Stage,
+    Subject,
+    ask_to_return,
+    inspect,
+    receive,
+    refund_unit,
+)
 from proof.explorer.world import Seat
 from surehold.cart import commands as carts
 from surehold.checkout import commands
-from surehold.checkout.errors import ExtensionRefused, HoldOver, NothingToOrder, OrderNotPayable
+from surehold.checkout.errors import (
+    ExtensionRefused,
+    HoldOver,
+    NothingLeft,
+    NothingToOrder,
+    NothingToRefund,
+    OrderNotPayable,
+    RefundExceedsPaid,
+    UnitsNotCancelable,
+    UnitsNotRefundable,
+)
 from surehold.checkout.model import BUYER, Actor, Placement
+from surehold.checkout.rules import Wish
 from surehold.db import idempotency
 from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.inventory import commands as inventory
@@ -32,13 +54,15 @@ from surehold.inventory.errors import (
 )
 from surehold.jobs import outbox
 from surehold.kernel.errors import DomainError, InvalidInput
-from surehold.kernel.ids import new_id
+from surehold.kernel.ids import RefundId, new_id
 from surehold.kernel.money import Money
+from surehold.orders import queries as orders
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.errors import DocumentNotDue
 from surehold.orders.documents.model import DocumentKind
-from surehold.orders.errors import OrderNotCancelable
+from surehold.orders.errors import OrderNotCancelable, ReturnNotPossible, UnitsNotReturnable
 from surehold.orders.model import CancelReason
+from surehold.orders.states import ReturnEvent
 from surehold.payments import commands as payment_commands
 from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentInProgress
@@ -64,9 +88,17 @@ UNPAID: Final = (
 )
 #: Orders whose provider has something new to say.
 NEWS: Final = (S.PAID_THERE, S.CART_PAID_THERE, S.DECLINED_THERE, S.LATE, S.SHORT_THERE)
-REFUNDS: Final = (S.REFUND_ASKED, S.REFUND_LOST)
+REFUNDS: Final = (S.REFUND_ASKED, S.REFUND_LOST, S.PART_ASKED)
+#: Orders with a return in the middle of its life.
+RETURNING: Final = (S.RETURN_ASKED, S.RETURN_APPROVED, S.RETURN_RECEIVED, S.RETURN_INSPECTED)
+SENT: Final = (S.SENT, *RETURNING)
+#: Paid orders, some with a refund in the middle of its life.
+BOUGHT: Final = (
+    *(S.SOLD, S.TRANSFER_SOLD, S.PART_ASKED, S.PART_FAILED, S.PAYOUT_ASKED),
+    *(S.PLANNED, S.PACKED, *SENT),
+)
 #: Orders whose goods staff work on.
-GOODS: Final = (S.SOLD, S.TRANSFER_SOLD, S.PLANNED, S.PACKED, S.SENT)
+GOODS: Final = BOUGHT
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -292,6 +324,132 @@ async def _cancel(seat: Seat, subject: Subject, reason: CancelReason, who: Actor
     )
     assert placed.order.canceled_at is not None
     return "canceled"
+
+
+_REFUND: Final = (UnitsNotRefundable, NothingToRefund, RefundExceedsPaid)
+
+
+@part(*BOUGHT, refusals=_REFUND)
+@exercises(commands.refund_order)
+async def refund_a_unit(at: Place) -> str:
+    """Staff give back the money for a unit."""
+    placed = await refund_unit(at.seat.checkout, at.subject)
+    assert placed.refunds
+    return "refund asked for"
+
+
+@part(*BOUGHT, refusals=_REFUND)
+@exercises(commands.refund_order, commands.preview_refund)
+async def refund_what_is_left(at: Place) -> str:
+    """Staff look what is left of the money, and give it back."""
+    await commands.preview_refund(at.seat.checkout, order_id=at.subject.order_id, wish=Wish())
+    await commands.refund_order(
+        at.seat.checkout,
+        order_id=at.subject.order_id,
+        wish=Wish(),
+        reason="all of it",
+        actor=STAFF,
+    )
+    return "refund asked for"
+
+
+async def _a_refund(at: Place) -> RefundId:
+    async with at.seat.db.connection() as connection:
+        rows = await payments.list_refunds(connection, order_ids=[at.subject.order_id])
+    return rows[0].id
+
+
+@part(S.PART_FAILED, refusals=(RefundExceedsPaid,))
+@exercises(commands.retry_refund)
+async def retry_refund(at: Place) -> str:
+    """Staff try again what was refused."""
+    outcome = await commands.retry_refund(
+        at.seat.checkout,
+        order_id=at.subject.order_id,
+        refund_id=await _a_refund(at),
+        actor=STAFF,
+    )
+    return outcome.effect
+
+
+@part(S.PAYOUT_ASKED)
+@exercises(commands.confirm_refund)
+async def pay_out(at: Place) -> str:
+    """Staff have sent the money."""
+    outcome = await commands.confirm_refund(
+        at.seat.checkout,
+        order_id=at.subject.order_id,
+        refund_id=await _a_refund(at),
+        actor=STAFF,
+    )
+    return outcome.effect
+
+
+@part(*SENT, refusals=(UnitsNotReturnable,))
+@exercises(commands.request_return)
+async def ask_to_send_back(at: Place) -> str:
+    """The buyer asks to send a unit back."""
+    await ask_to_return(at.seat.checkout, at.subject)
+    return "asked"
+
+
+@part(S.RETURN_ASKED, refusals=(ReturnNotPossible,))
+@exercises(commands.move_return)
+async def decide_return(at: Place) -> str:
+    """Staff let it come, or do not."""
+    event = at.seat.chance.choice((ReturnEvent.APPROVE, ReturnEvent.REJECT))
+    return await commands.move_return(
+        at.seat.checkout,
+        order_id=at.subject.order_id,
+        return_id=at.subject.return_id,
+        event=event,
+        actor=STAFF,
+    )
+
+
+@part(*RETURNING, refusals=(ReturnNotPossible,))
+@exercises(commands.receive_return)
+async def open_parcel(at: Place) -> str:
+    """Staff open the parcel."""
+    return await receive(at.seat.checkout, at.subject)
+
+
+@part(S.RETURN_RECEIVED, S.RETURN_INSPECTED, refusals=(ReturnNotPossible,))
+@exercises(commands.inspect_return)
+async def put_on_shelf(at: Place) -> str:
+    """Staff put the unit on the shelf."""
+    return await inspect(at.seat.checkout, at.scene, at.subject)
+
+
+@part(S.RETURN_RECEIVED, S.RETURN_INSPECTED, refusals=(ReturnNotPossible, *_REFUND))
+@exercises(commands.complete_return)
+async def pay_returned(at: Place) -> str:
+    """Staff pay the returned unit back."""
+    return await commands.complete_return(
+        at.seat.checkout,
+        order_id=at.subject.order_id,
+        return_id=at.subject.return_id,
+        actor=STAFF,
+    )
+
+
+_PART: Final = (OrderNotCancelable, UnitsNotCancelable, PaymentInProgress, NothingLeft)
+
+
+@part(*UNPAID, *BOUGHT, refusals=_PART)
+@exercises(commands.cancel_part)
+async def cancel_a_unit(at: Place) -> str:
+    """The buyer wants one unit less; of a single one, nothing."""
+    async with at.seat.db.connection() as connection:
+        lines = await orders.list_lines(connection, order_ids=[at.subject.order_id])
+    await commands.cancel_part(
+        at.seat.checkout,
+        order_id=at.subject.order_id,
+        lines=((lines[at.subject.order_id][0].id, 1),),
+        reason=CancelReason.BUYER,
+        actor=BUYER,
+    )
+    return "one less"
 
 
 @part(*UNPAID, S.SOLD, S.PLANNED, refusals=(OrderNotCancelable,))

@@ -19,7 +19,11 @@ ROUNDS: Final = 8
 #: Every order that counts: those of this schedule are the ones that touch its two variants.
 _ORDERS: Final = """
     /* proof.orders */
-    SELECT orders.id, orders.number, orders.status, orders.total_minor, orders.canceled_at,
+    SELECT orders.id, orders.number, orders.status, orders.canceled_at,
+           orders.total_minor - orders.canceled_minor - (
+               SELECT coalesce(sum(amount_minor), 0) FROM refunds
+                WHERE refunds.order_id = orders.id AND is_of_sale AND state <> 'failed')::bigint
+           AS due_minor,
            array_agg(DISTINCT payment.provider_payment_id)
              FILTER (WHERE payment.provider = $2) AS provider_ids,
            bool_or(payment.review_reason IS NOT NULL) AS is_in_review
@@ -91,7 +95,7 @@ _MAKE_DUE: Final = """
 KEEPING: Final = frozenset(
     {
         *("paid", "confirmed", "processing", "ready_for_shipment", "shipped", "in_transit"),
-        *("delivered", "archived"),
+        *("delivered", "archived", "partially_refunded"),
     }
 )
 
@@ -181,12 +185,12 @@ async def judge(world: World, scene: Scene, parts: list[Part], told: list[Any]) 
 
 
 def _judge_money(world: World, row: Any) -> list[str]:
-    """The provider keeps an order's total once, or nothing."""
+    """The provider keeps what is left of an order once, or nothing."""
     kept = sum(world.book.kept_minor(one) for one in row["provider_ids"] or () if one)
     if row["is_in_review"]:
         return []
-    if kept not in (0, row["total_minor"]):
-        return [f"{row['number']}: the provider keeps {kept} of {row['total_minor']}"]
+    if kept not in (0, row["due_minor"]):
+        return [f"{row['number']}: the provider keeps {kept} of {row['due_minor']}"]
     if kept and row["status"] not in KEEPING:
         return [f"{row['number']} is {row['status']}, and the provider keeps {kept}"]
     if row["canceled_at"] is not None and kept:

@@ -15,25 +15,31 @@ from uuid import UUID
 
 import msgspec
 
-from proof.explorer.card import Book, lost, provider_id_of
+from proof.explorer.card import Book, Mishap, lost, provider_id_of
 from proof.explorer.world import World
-from surehold.checkout import commands
+from surehold.checkout import commands, queries
 from surehold.checkout.engine import Checkout
-from surehold.checkout.model import Actor, Placement
+from surehold.checkout.model import BUYER, Actor, PlacedOrder, Placement
+from surehold.checkout.rules import Wish
 from surehold.checkout.rules.fulfilling import Parcel, Pick
+from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.inventory import commands as inventory
 from surehold.kernel.ids import (
     CountId,
     LocationId,
     OrderId,
+    OrderLineId,
     PaymentId,
+    ReturnId,
     TransferId,
     VariantId,
     new_id,
 )
-from surehold.orders.model import CancelReason, OrderStatus
+from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
+from surehold.orders.states import ReturnEvent
 from surehold.payments import queries as payments
 from surehold.payments.model import Operation, OperationKind, Payment
+from surehold.payments.providers.port import InvalidRequest
 from tests.builders.cart import BuiltCart, a_cart
 from tests.builders.orders import a_placement
 
@@ -74,6 +80,13 @@ class Stage(enum.Enum):
     SOLD = "paid by card"
     REFUND_ASKED = "paid and canceled, the refund was not asked for yet"
     REFUND_LOST = "paid and canceled, the answer to the refund was lost"
+    PART_ASKED = "paid by card, a refund of a unit was asked for"
+    PART_FAILED = "paid by card, a refund of a unit was refused"
+    PAYOUT_ASKED = "paid by transfer, a refund of a unit waits to be paid out"
+    RETURN_ASKED = "sent, and a unit is to come back"
+    RETURN_APPROVED = "sent, and a unit may come back"
+    RETURN_RECEIVED = "sent, and a unit has come back"
+    RETURN_INSPECTED = "sent, and a unit that came back is on the shelf"
     VOID_ASKED = "canceled unpaid, the provider was not told yet"
     TRANSFER = "a transfer is awaited"
     TRANSFER_OVER = "a transfer is awaited, the hold was swept"
@@ -107,6 +120,7 @@ class Subject:
         self.count: CountId | None = None
         self.order: OrderId | None = None
         self.payment: Payment | None = None
+        self.returning: ReturnId | None = None
 
     @property
     def transfer_id(self) -> TransferId:
@@ -122,6 +136,11 @@ class Subject:
     def order_id(self) -> OrderId:
         assert self.order is not None
         return self.order
+
+    @property
+    def return_id(self) -> ReturnId:
+        assert self.returning is not None
+        return self.returning
 
     @property
     def payment_id(self) -> PaymentId:
@@ -357,6 +376,29 @@ async def _lose_refund(world: World, scene: Scene, subject: Subject) -> None:
     await commands.ask(world.hand.checkout, question)
 
 
+async def _refund_unit(world: World, _: Scene, subject: Subject) -> None:
+    await refund_unit(world.hand.checkout, subject)
+
+
+async def refund_unit(checkout: Checkout, subject: Subject) -> PlacedOrder:
+    """Staff give back the money for a unit of the order's first line."""
+    async with checkout.db.connection() as connection:
+        placed = await queries.get_placed_order(connection, order_id=subject.order_id)
+    return await commands.refund_order(
+        checkout,
+        order_id=subject.order_id,
+        wish=Wish(lines=((placed.lines[0].id, 1),)),
+        reason="proof",
+        actor=STAFF,
+    )
+
+
+async def _refuse_refund(world: World, _: Scene, subject: Subject) -> None:
+    question = await operation_of(world, subject, OperationKind.REFUND)
+    world.hand.card.mishaps.append(Mishap(InvalidRequest("no", code="too_old"), is_done=False))
+    await commands.ask(world.hand.checkout, question)
+
+
 async def _hold(world: World, _: Scene, subject: Subject) -> None:
     demands = [inventory.Demand(*line) for line in subject.lines]
     await inventory.reserve(world.hand.db, demands=demands, ttl=HOLD, holder_id=subject.holder_id)
@@ -392,7 +434,74 @@ async def _count(world: World, scene: Scene, subject: Subject) -> None:
     )
 
 
+async def _ask_to_return(world: World, _: Scene, subject: Subject) -> None:
+    subject.returning = await ask_to_return(world.hand.checkout, subject)
+
+
+async def ask_to_return(checkout: Checkout, subject: Subject) -> ReturnId:
+    """The buyer asks to send a unit of the first line back."""
+    return_id = ReturnId(new_id())
+    wanted = Wanted(await first_line(checkout, subject), 1, ReturnReason.CHANGED_MIND)
+    await commands.request_return(
+        checkout, order_id=subject.order_id, return_id=return_id, lines=(wanted,), actor=BUYER
+    )
+    return return_id
+
+
+async def first_line(checkout: Checkout, subject: Subject) -> OrderLineId:
+    """The first line of the subject's order."""
+    async with checkout.db.connection() as connection:
+        placed = await queries.get_placed_order(connection, order_id=subject.order_id)
+    return placed.lines[0].id
+
+
+async def approve(checkout: Checkout, subject: Subject) -> str:
+    """Staff let the unit come."""
+    return await commands.move_return(
+        checkout,
+        order_id=subject.order_id,
+        return_id=subject.return_id,
+        event=ReturnEvent.APPROVE,
+        actor=STAFF,
+    )
+
+
+async def receive(checkout: Checkout, subject: Subject) -> str:
+    """Staff open the parcel."""
+    return await commands.receive_return(
+        checkout, order_id=subject.order_id, return_id=subject.return_id, actor=STAFF
+    )
+
+
+async def inspect(checkout: Checkout, scene: Scene, subject: Subject) -> str:
+    """Staff put the unit on the shelf."""
+    line_id = await first_line(checkout, subject)
+    effect = await commands.inspect_return(
+        checkout,
+        order_id=subject.order_id,
+        return_id=subject.return_id,
+        actor=STAFF,
+        judged=(Judged(line_id, 1, 0),),
+    )
+    if effect == "inspected":
+        scene.on_hand[subject.lines[0][0]] += 1
+    return effect
+
+
+async def _approve(world: World, _: Scene, subject: Subject) -> None:
+    await approve(world.hand.checkout, subject)
+
+
+async def _receive(world: World, _: Scene, subject: Subject) -> None:
+    await receive(world.hand.checkout, subject)
+
+
+async def _inspect(world: World, scene: Scene, subject: Subject) -> None:
+    await inspect(world.hand.checkout, scene, subject)
+
+
 _OPENED: Final[tuple[Step, ...]] = (_place_by_card, _ask)
+_SENT: Final[tuple[Step, ...]] = (_place_by_transfer, _confirm, _send)
 _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.EMPTY: (),
     Stage.CART: (_fill_cart,),
@@ -408,6 +517,13 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.SOLD: (*_OPENED, _pay, _check),
     Stage.REFUND_ASKED: (*_OPENED, _pay, _check, _cancel),
     Stage.REFUND_LOST: (*_OPENED, _pay, _check, _cancel, _lose_refund),
+    Stage.PART_ASKED: (*_OPENED, _pay, _check, _refund_unit),
+    Stage.PART_FAILED: (*_OPENED, _pay, _check, _refund_unit, _refuse_refund),
+    Stage.PAYOUT_ASKED: (_place_by_transfer, _confirm, _refund_unit),
+    Stage.RETURN_ASKED: (*_SENT, _ask_to_return),
+    Stage.RETURN_APPROVED: (*_SENT, _ask_to_return, _approve),
+    Stage.RETURN_RECEIVED: (*_SENT, _ask_to_return, _approve, _receive),
+    Stage.RETURN_INSPECTED: (*_SENT, _ask_to_return, _approve, _receive, _inspect),
     Stage.VOID_ASKED: (*_OPENED, _cancel),
     Stage.TRANSFER: (_place_by_transfer,),
     Stage.TRANSFER_OVER: (_place_by_transfer, _sweep_holds),

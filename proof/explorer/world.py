@@ -41,7 +41,8 @@ FRESH_EVERY: Final = 50
 _EMPTY: Final = """
     /* proof.empty */
     TRUNCATE documents, document_series, document_progress, stock_levels, stock_movements,
-             reservations, allocations, orders, order_lines,
+             reservations, allocations, orders, order_lines, returns, return_lines,
+             return_events, cancellations, cancellation_lines, refund_lines,
              order_events, payments, payment_operations, payment_events, refunds, ledger_journals,
              ledger_entries, webhook_events, idempotency_keys, outbox, carts, cart_lines,
              cart_tokens, cart_saved_lines, cart_contacts,

@@ -5,32 +5,46 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from proof.commands import exercises
 from proof.simulation.buyers import note_canceled
 from proof.simulation.process import Process
 from proof.simulation.provider import Delivery
-from proof.simulation.world import Hold, Purchase, Receipt, Told, Violated, World
+from proof.simulation.world import (
+    Back,
+    Hold,
+    Part,
+    Purchase,
+    Receipt,
+    Told,
+    Violated,
+    World,
+    note_order,
+)
 from surehold.cart import commands as carts
 from surehold.checkout import commands
 from surehold.checkout.jobs import list_schedules
-from surehold.checkout.model import PAID, Actor
+from surehold.checkout.model import BUYER, PAID, Actor
+from surehold.checkout.rules import Wish
 from surehold.checkout.rules.fulfilling import Parcel, Pick, WantedUnits
+from surehold.checkout.rules.taking_back import Judged, Wanted
+from surehold.checkout.settlements import Keep
 from surehold.db import idempotency, shop
 from surehold.db.invariants import Watch
 from surehold.inventory import commands as inventory
 from surehold.inventory.model import ReservationState
 from surehold.jobs import outbox
 from surehold.kernel.errors import Busy, DomainError
+from surehold.kernel.ids import ReturnId
 from surehold.kernel.money import Money
 from surehold.orders import commands as order_commands
 from surehold.orders import queries as orders
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
-from surehold.orders.model import CancelReason, Fulfillment, OrderStatus
-from surehold.orders.states import SENT, FulfillmentEvent
+from surehold.orders.model import CancelReason, Fulfillment, OrderStatus, ReturnReason
+from surehold.orders.states import SENT, FulfillmentEvent, ReturnEvent
 from surehold.payments import commands as payments
 from surehold.pricing import commands as pricing
 
@@ -184,10 +198,12 @@ async def confirm_a_transfer(world: World, process: Process, dice: random.Random
     if not local:
         return
     off = dice.choices((0, -1, 1), weights=(84, 8, 8))[0]
+    payment_id = dice.choice(local)
+    asked = purchase.asked.get(payment_id, purchase.total_minor)
     outcome = await commands.confirm_payment(
         process.checkout,
-        payment_id=dice.choice(local),
-        received=Money(purchase.total_minor + off, purchase.currency),
+        payment_id=payment_id,
+        received=Money(asked + off, purchase.currency),
         actor=STAFF,
     )
     world.counts[f"transfer: {outcome.effect}"] += 1
@@ -353,6 +369,142 @@ def _note_parcels(purchase: Purchase, parcels: tuple[Fulfillment, ...]) -> None:
             raise Violated(f"parcel {parcel.id} had left, and is {parcel.state}", *purchase.ids)
         if parcel.state in SENT:
             purchase.sent[parcel.id] = parcel.units
+
+
+@exercises(commands.refund_order, commands.preview_refund)
+async def give_money_back(world: World, process: Process, dice: random.Random) -> None:
+    """Refund units, shipping, an amount or all; again under the same key when nobody answered."""
+    purchase = world.a_purchase(dice)
+    if purchase is None:
+        return
+    unknown = [back for back in purchase.backs if back.told is Told.UNKNOWN]
+    if unknown and dice.random() < 0.7:
+        back = dice.choice(unknown)
+    else:
+        back = _a_refund(purchase, dice)
+        purchase.backs.append(back)
+    if dice.random() < 0.2:
+        world.did()
+        await commands.preview_refund(process.checkout, order_id=purchase.known_id, wish=back.wish)
+    before, back.told = back.told, Told.UNKNOWN
+    try:
+        placed = await commands.refund_order(
+            process.checkout,
+            order_id=purchase.known_id,
+            wish=back.wish,
+            reason="simulated",
+            actor=STAFF,
+            is_restocked=back.is_restocked,
+            batch_id=back.batch_id,
+            keep=_keep(commands.REFUNDS, str(back.batch_id)),
+        )
+    except Busy:
+        raise
+    except DomainError:
+        # Without an answer to an earlier asking, it is refused because that one was not done.
+        back.told = Told.REFUSED if before is not Told.ACCEPTED else Told.ACCEPTED
+        raise
+    back.told = Told.ACCEPTED
+    back.amount_minor = sum(
+        row.amount_minor for row in placed.refunds if row.batch_id == back.batch_id
+    )
+    if back.amount_minor <= 0:
+        raise Violated("a refund was acknowledged and is not there", purchase.order_id)
+    world.counts["refunds asked for by staff"] += 1
+    note_order(purchase, placed)
+
+
+def _a_refund(purchase: Purchase, dice: random.Random) -> Back:
+    what = dice.choices(("units", "amount", "shipping", "all"), weights=(50, 30, 10, 10))[0]
+    wish = Wish(has_shipping=what == "shipping")
+    if what == "units" and purchase.line_ids:
+        wish = Wish(lines=((dice.choice(purchase.line_ids), dice.randint(1, 2)),))
+    elif what == "amount":
+        amount = Money(dice.randint(1, purchase.total_minor), purchase.currency)
+        wish = Wish(amount=amount)
+    return Back(uuid4(), wish, is_restocked=bool(wish.lines) and dice.random() < 0.3)
+
+
+@exercises(commands.cancel_part)
+async def give_up_a_part(world: World, process: Process, dice: random.Random) -> None:
+    """Give up units of an order, paid or not; again under its key when nobody answered."""
+    purchase = world.a_purchase(dice)
+    if purchase is None or not purchase.line_ids:
+        return
+    unknown = [part for part in purchase.parts if part.told is Told.UNKNOWN]
+    if unknown and dice.random() < 0.7:
+        part = dice.choice(unknown)
+    else:
+        part = Part(uuid4().hex, ((dice.choice(purchase.line_ids), 1),))
+        purchase.parts.append(part)
+    part.told = Told.UNKNOWN
+    by_buyer = dice.random() < 0.5
+    try:
+        placed = await commands.cancel_part(
+            process.checkout,
+            order_id=purchase.known_id,
+            lines=part.lines,
+            reason=CancelReason.BUYER if by_buyer else CancelReason.STAFF,
+            actor=BUYER if by_buyer else STAFF,
+            keep=_keep(commands.PARTS, part.key),
+        )
+    except Busy:
+        raise
+    except DomainError:
+        part.told = Told.REFUSED
+        raise
+    part.told = Told.ACCEPTED
+    world.counts["parts given up"] += 1
+    note_order(purchase, placed)
+    if placed.order.canceled_at is not None:
+        note_canceled(purchase, placed)
+    elif placed.order.canceled_minor <= 0:
+        raise Violated("a part was given up, and all is due", purchase.order_id)
+
+
+def _keep(scope: str, key: str) -> Keep:
+    return Keep(scope, key, idempotency.hash_request(key.encode()), lambda _: b"{}")
+
+
+@exercises(commands.confirm_refund, commands.retry_refund)
+async def look_after_a_refund(world: World, process: Process, dice: random.Random) -> None:
+    """Pay a refund out by hand; or try one again, which did not fail as a rule."""
+    purchase = world.a_purchase(dice)
+    if purchase is None or not purchase.refund_ids:
+        return
+    act = commands.confirm_refund if dice.random() < 0.8 else commands.retry_refund
+    outcome = await act(
+        process.checkout,
+        order_id=purchase.known_id,
+        refund_id=dice.choice(purchase.refund_ids),
+        actor=STAFF,
+    )
+    world.counts[f"refund by hand: {outcome.effect}"] += 1
+
+
+@exercises(
+    commands.request_return,
+    commands.move_return,
+    commands.receive_return,
+    commands.inspect_return,
+    commands.complete_return,
+)
+async def send_back(world: World, process: Process, dice: random.Random) -> None:
+    """Send a unit back, and see it through; of what was not sent there is nothing to."""
+    purchase = world.a_purchase(dice)
+    if purchase is None or not purchase.line_ids:
+        return
+    line_id = dice.choice(purchase.line_ids)
+    one = ReturnId(uuid4())
+    about: dict[str, Any] = {"order_id": purchase.known_id, "return_id": one, "actor": STAFF}
+    checkout = process.checkout
+    wanted = Wanted(line_id, 1, ReturnReason.OTHER)
+    await commands.request_return(checkout, lines=(wanted,), **about)
+    await commands.move_return(checkout, event=ReturnEvent.APPROVE, **about)
+    await commands.receive_return(checkout, **about)
+    await commands.inspect_return(checkout, judged=(Judged(line_id, 0, 1),), **about)
+    await commands.complete_return(checkout, **about)
+    world.did(4)
 
 
 @exercises(shop.change)

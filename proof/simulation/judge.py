@@ -24,13 +24,11 @@ _SHOWN: Final = 5
 _HISTORY_MAX: Final = 40
 #: The only thing that a person is needed for here: short and double charges, odd transfers.
 _EXPECTED_REVIEW: Final = "amount_mismatch"
-
-
 #: Statuses of an order that was paid and keeps its goods.
 SOLD: Final = frozenset(
     {
         *("paid", "confirmed", "processing", "ready_for_shipment", "shipped", "in_transit"),
-        "delivered",
+        *("delivered", "partially_refunded", "refunded"),
     }
 )
 
@@ -52,6 +50,12 @@ class StoredOrder(msgspec.Struct, frozen=True):
     status: str
     is_canceled: bool
     lines: dict[str, int]
+    #: Units that were given up while the rest went on, by variant.
+    dropped: dict[str, int]
+    #: The total less what was given up of it and what went back of the sale.
+    due_minor: int
+    #: What was asked for at once by staff, and what came of it.
+    backs: dict[str, int]
     coupon_code: str | None = None
     was_sold: bool = False
     #: Units by variant that left the shelf, and parcels that took them.
@@ -62,13 +66,25 @@ class StoredOrder(msgspec.Struct, frozen=True):
     @property
     def is_sold(self) -> bool:
         """Whether it was paid and keeps its goods."""
-        return self.status in SOLD or (self.is_archived and not self.is_canceled)
+        return not self.is_canceled and (self.status in SOLD or self.is_archived)
 
 
 _ORDERS: Final = """
     /* proof.list_orders */
     SELECT id, email, total_minor, currency::text AS currency, status,
            canceled_at IS NOT NULL AS is_canceled,
+           total_minor - canceled_minor - (
+               SELECT coalesce(sum(amount_minor), 0) FROM refunds
+                WHERE order_id = orders.id AND is_of_sale AND state <> 'failed'
+           )::bigint AS due_minor,
+           (SELECT coalesce(jsonb_object_agg(batch_id, minor), '{}')
+              FROM (SELECT batch_id, sum(amount_minor) AS minor FROM refunds
+                     WHERE order_id = orders.id AND batch_id IS NOT NULL AND retry_of IS NULL
+                     GROUP BY batch_id) AS back) AS backs,
+           (SELECT jsonb_object_agg(variant_id, quantity)
+              FROM (SELECT variant_id, sum(canceled_quantity) AS quantity
+                      FROM order_lines WHERE order_id = orders.id GROUP BY variant_id) AS line
+           ) AS dropped,
            (SELECT jsonb_object_agg(variant_id, quantity)
               FROM (SELECT variant_id, sum(quantity) AS quantity
                       FROM order_lines WHERE order_id = orders.id GROUP BY variant_id) AS line
@@ -185,6 +201,7 @@ def _compare_one(purchase: Purchase, order: StoredOrder, ids: tuple[object, ...]
         found.append(Wrong(f"order {order.id} has other lines than were told", ids))
     if purchase.is_told_canceled and not order.is_canceled:
         found.append(Wrong(f"order {order.id} was canceled for its buyer, and lives", ids))
+    found += _compare_backs(purchase, order, ids)
     if not purchase.sent.keys() <= set(order.parcels):
         found.append(Wrong(f"order {order.id} has lost a parcel that had left", ids))
     if purchase.is_told_paid and not (order.is_canceled or order.is_sold):
@@ -206,6 +223,23 @@ def compare_coupon_uses(orders: Iterable[StoredOrder], *, limit: int) -> list[Wr
         return []
     text = f"{len(using)} orders use a coupon that may be used {limit} times"
     return [Wrong(text, tuple(order.id for order in using[:_SHOWN]))]
+
+
+def _compare_backs(purchase: Purchase, order: StoredOrder, ids: tuple[object, ...]) -> list[Wrong]:
+    """Every refund that staff were told of is there with its amount, and no other."""
+    found = []
+    for back in purchase.backs:
+        minor = order.backs.get(str(back.batch_id), 0)
+        if back.told is Told.ACCEPTED and minor != back.amount_minor:
+            text = f"{back.amount_minor} was to go back for order {order.id}, {minor} is"
+            found.append(Wrong(text, (*ids, back.batch_id)))
+        elif back.told in (Told.REFUSED, Told.NOTHING) and minor:
+            text = f"a refund of order {order.id} was refused, and {minor} goes back"
+            found.append(Wrong(text, (*ids, back.batch_id)))
+    known = {str(back.batch_id) for back in purchase.backs}
+    if order.backs.keys() - known:
+        found.append(Wrong(f"nobody asked for a refund of order {order.id}", ids))
+    return found
 
 
 def compare_money(
@@ -241,7 +275,7 @@ def compare_money(
                 payment["captured_minor"] - payment["refunded_minor"] - payment["returning_minor"]
             )
     for order in orders:
-        due = order.total_minor if order.is_sold else 0
+        due = order.due_minor if order.is_sold else 0
         if order.id not in in_review and kept[order.id] != due:
             found.append(
                 Wrong(
@@ -304,7 +338,7 @@ def _count_sold(
             sent[VariantId(UUID(variant_id))] += quantity
         if order.is_sold:
             for variant_id, quantity in order.lines.items():
-                sold[VariantId(UUID(variant_id))] += quantity
+                sold[VariantId(UUID(variant_id))] += quantity - order.dropped[variant_id]
     return sold, sent
 
 

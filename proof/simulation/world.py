@@ -17,12 +17,15 @@ import msgspec
 from proof.simulation.process import Process, draw_process
 from proof.simulation.provider import Delivery, Provider
 from surehold.checkout.model import PlacedOrder, Placement
+from surehold.checkout.rules import Wish
 from surehold.kernel.ids import (
     CartId,
     FulfillmentId,
     LocationId,
     OrderId,
+    OrderLineId,
     PaymentId,
+    RefundId,
     TransferId,
     VariantId,
 )
@@ -47,6 +50,24 @@ class Told(enum.Enum):
     UNKNOWN = "unknown"
 
 
+class Back(msgspec.Struct):
+    """Money that staff were asked to give back at once, and what they were told."""
+
+    batch_id: UUID
+    wish: Wish
+    is_restocked: bool
+    told: Told = Told.NOTHING
+    amount_minor: int = 0
+
+
+class Part(msgspec.Struct):
+    """Units that were to be given up, under one key."""
+
+    key: str
+    lines: tuple[tuple[OrderLineId, int], ...]
+    told: Told = Told.NOTHING
+
+
 class Purchase(msgspec.Struct):
     """One placement and all that its client was told of it."""
 
@@ -67,6 +88,15 @@ class Purchase(msgspec.Struct):
     is_told_canceled: bool = False
     #: Parcels that were told to have left the shelf, and their units.
     sent: dict[FulfillmentId, int] = msgspec.field(default_factory=dict)
+    line_ids: tuple[OrderLineId, ...] = ()
+    #: What each payment asks for.
+    asked: dict[PaymentId, int] = {}
+    backs: list[Back] = []
+    parts: list[Part] = []
+    refund_ids: tuple[RefundId, ...] = ()
+    #: What of the total was told to be given up, and to have gone back: neither ever falls.
+    canceled_minor: int = 0
+    refunded_minor: int = 0
 
     @property
     def key(self) -> str:
@@ -218,7 +248,16 @@ def note_order(purchase: Purchase, placed: PlacedOrder) -> None:
         raise Violated(f"the total of {order.number} is not what was promised", order.id)
     if purchase.is_told_canceled and order.canceled_at is None:
         raise Violated(f"{order.number} was canceled, and is alive again", order.id)
+    if order.canceled_minor < purchase.canceled_minor:
+        raise Violated(f"a part of {order.number} was given up, and is due again", order.id)
+    if order.refunded_minor < purchase.refunded_minor:
+        raise Violated(f"money for {order.number} went back, and is here again", order.id)
+    purchase.canceled_minor = order.canceled_minor
+    purchase.refunded_minor = order.refunded_minor
+    purchase.line_ids = tuple(line.id for line in placed.lines)
+    purchase.refund_ids = tuple(row.id for row in placed.refunds)
     if placed.payment is not None:
+        purchase.asked[placed.payment.id] = placed.payment.requested_minor
         known = (placed.payment.id, placed.payment.provider)
         if known not in purchase.payments:
             purchase.payments.append(known)

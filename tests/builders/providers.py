@@ -43,6 +43,8 @@ class PretendProvider:
         self.keys: list[str] = []
         #: Raised after the next call has been carried out, as a lost answer is.
         self.fail_next: ProviderFailure | None = None
+        #: Raised by the next refund, which is not carried out.
+        self.refuse_next: ProviderFailure | None = None
         #: Raised by every look-up by reference.
         self.fail_reads: ProviderFailure | None = None
 
@@ -118,6 +120,9 @@ class PretendProvider:
 
     async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
         self.keys.append(idempotency_key)
+        refusal, self.refuse_next = self.refuse_next, None
+        if refusal is not None:
+            raise refusal
         sent = json.loads(body)
         before = self.payments[sent["payment"]]
         amount = Money(sent["amount"], sent["currency"])

@@ -17,16 +17,19 @@ from structlog.testing import capture_logs
 
 from surehold.checkout import commands
 from surehold.checkout.model import BUYER
+from surehold.checkout.rules import Wish
+from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.db import Connection, Database, invariants
 from surehold.db.database import Settings
 from surehold.db.invariants import Watch, check_invariants, list_invariants
 from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
 from surehold.kernel import clock
-from surehold.kernel.ids import OrderId, VariantId
+from surehold.kernel.ids import OrderId, ReturnId, VariantId, new_id
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
-from surehold.orders.model import CancelReason
+from surehold.orders.model import CancelReason, ReturnReason
+from surehold.orders.states import ReturnEvent
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
@@ -41,6 +44,7 @@ from tests.builders.orders import (
     begin_payment,
     look_at,
     pay,
+    ship,
 )
 from tests.builders.pricing import a_coupon
 from tests.builders.providers import PretendProvider
@@ -64,7 +68,7 @@ async def _live(url: str) -> None:
     pretend = PretendProvider()
     async with Database(Settings(url=url)) as db:
         lamp = await a_product(db, price=1999, on_hand={"main": 10, "annex": 8})
-        mug = await a_product(db, price=777, on_hand=12)
+        mug = await a_product(db, price=777, on_hand=17)
         both = [(lamp.variant_id, 2), (mug.variant_id, 1)]
         providers = Providers([pretend, BankTransfer()])
         async with a_checkout(db, providers=providers) as checkout:
@@ -82,6 +86,8 @@ async def _live(url: str) -> None:
             sold_back = await _buy_by_card(checkout, pretend, mug.variant_id)
             await _cancel(checkout, sold_back)
             assert await commands.ask_due_operations(checkout) == 0
+            await _send_back(checkout, await _buy_by_card(checkout, pretend, mug.variant_id))
+            await _give_back(checkout, await _buy_by_card(checkout, pretend, mug.variant_id, 4))
             await _buy_by_card(checkout, pretend, mug.variant_id)
             await a_coupon(db, limit_total=5, limit_per_buyer=2)
             reduced = msgspec.structs.replace(
@@ -94,7 +100,7 @@ async def _live(url: str) -> None:
             await begin_payment(checkout, lost)
         await _finish_refunds(url, db, providers)
         await _move_and_count(db, mug.variant_id)
-        assert await documents.issue_due(db, limit=100) == 7
+        assert await documents.issue_due(db, limit=100) == 11
         await outbox.publish(db, subscribers=())
 
 
@@ -123,8 +129,35 @@ async def _cancel(checkout: Any, order_id: OrderId) -> None:
     )
 
 
-async def _buy_by_card(checkout: Any, pretend: PretendProvider, variant_id: Any) -> OrderId:
-    placed = await a_placed_order(checkout, [(variant_id, 1)], provider="pretend")
+async def _send_back(checkout: Any, order_id: OrderId) -> None:
+    """A unit was sent, came back, and is on the shelf."""
+    await ship(checkout, order_id)
+    line_id = (await look_at(checkout, order_id)).lines[0].id
+    one: dict[str, Any] = {"order_id": order_id, "return_id": ReturnId(new_id()), "actor": BUYER}
+    wanted = Wanted(line_id, 1, ReturnReason.CHANGED_MIND)
+    await commands.request_return(checkout, lines=(wanted,), **one)
+    await commands.move_return(checkout, event=ReturnEvent.APPROVE, **one)
+    await commands.receive_return(checkout, **one)
+    await commands.inspect_return(checkout, judged=(Judged(line_id, 1, 0),), **one)
+
+
+async def _give_back(checkout: Any, order_id: OrderId) -> None:
+    """One unit is given up, and the money of another goes back with the shipping."""
+    placed = await look_at(checkout, order_id)
+    lines = ((placed.lines[0].id, 1),)
+    await commands.cancel_part(
+        checkout, order_id=order_id, lines=lines, reason=CancelReason.BUYER, actor=BUYER
+    )
+    wish = Wish(lines=lines, has_shipping=True)
+    await commands.refund_order(
+        checkout, order_id=order_id, wish=wish, reason="a scratch", actor=BUYER
+    )
+
+
+async def _buy_by_card(
+    checkout: Any, pretend: PretendProvider, variant_id: Any, quantity: int = 1
+) -> OrderId:
+    placed = await a_placed_order(checkout, [(variant_id, quantity)], provider="pretend")
     begun = await begin_payment(checkout, placed)
     assert begun.payment is not None
     pretend.capture(f"pp_{begun.payment.merchant_reference}")
@@ -145,7 +178,7 @@ async def _finish_refunds(url: str, db: Database, providers: Providers) -> None:
     finally:
         await connection.close()
     async with a_checkout(db, providers=providers) as checkout:
-        assert await commands.ask_due_operations(checkout) == 1
+        assert await commands.ask_due_operations(checkout) == 3
 
 
 @asynccontextmanager
@@ -327,7 +360,12 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     ),
     "RFD3": (
         {"RFD2", "LED5", "INV3"},
-        ("UPDATE refunds SET state = 'requested', ended_at = NULL WHERE state = 'succeeded'",),
+        (
+            (
+                "UPDATE refunds SET state = 'requested', ended_at = NULL"
+                " WHERE state = 'succeeded' AND NOT is_of_sale"
+            ),
+        ),
     ),
     "LED1": (
         {"LED2"},
@@ -377,14 +415,46 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ),
     ),
     "LED6": (
-        {"LED8"},
+        {"INV5"},
+        ("UPDATE ledger_journals SET kind = 'sale_credit' WHERE kind = 'sale'",),
+    ),
+    "CAN1": (set(), ("UPDATE cancellation_lines SET quantity = quantity + 1",)),
+    "CAN2": (
+        set(),
+        ("UPDATE orders SET canceled_minor = 1 WHERE status = 'pending_payment'",),
+    ),
+    "RET1": (
+        set(),
+        ("UPDATE return_lines SET received_quantity = 0",),
+    ),
+    "RET2": (
+        {"RET1"},
+        ("UPDATE order_lines SET returned_quantity = 2 WHERE returned_quantity = 1",),
+    ),
+    "RET3": (
+        set(),
+        ("UPDATE stock_movements SET reference = 'nothing' WHERE reason = 'returned'",),
+    ),
+    "AUD9": (
+        set(),
+        ("UPDATE return_events SET to_state = 'rejected' WHERE to_state = 'approved'",),
+    ),
+    "RFD4": (
+        set(),
+        (("UPDATE refunds SET shipping_minor = 1 WHERE state = 'succeeded' AND NOT is_of_sale"),),
+    ),
+    "RFD5": (
+        set(),
         (
             (
-                "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"
-                " AND kind = 'sale_reversal'"
+                "UPDATE order_lines SET refunded_quantity = refunded_quantity + 1"
+                " WHERE refunded_quantity > 0"
             ),
-            "DELETE FROM ledger_journals WHERE kind = 'sale_reversal'",
         ),
+    ),
+    "RFD6": (
+        {"RFD5"},
+        (("UPDATE order_lines SET refunded_quantity = quantity WHERE refunded_quantity > 0"),),
     ),
     "LED7": (
         set(),

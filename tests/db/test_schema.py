@@ -13,7 +13,14 @@ from surehold.cart.model import ContactState
 from surehold.catalog.model import ProductStatus
 from surehold.inventory.model import CountState, ReservationState, TransferState
 from surehold.orders.documents.model import DocumentKind
-from surehold.orders.model import FulfillmentState, FulfillmentStatus, OrderStatus, PaymentStatus
+from surehold.orders.model import (
+    FulfillmentState,
+    FulfillmentStatus,
+    OrderStatus,
+    PaymentStatus,
+    ReturnReason,
+    ReturnState,
+)
 from surehold.payments.model import (
     OperationKind,
     OperationState,
@@ -42,6 +49,8 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("reservations", "state"): ReservationState,
     ("shipping_methods", "basis"): RateBasis,
     ("shipping_methods", "kind"): MethodKind,
+    ("return_lines", "reason"): ReturnReason,
+    ("returns", "state"): ReturnState,
     ("stock_counts", "state"): CountState,
     ("stock_transfers", "state"): TransferState,
     ("webhook_events", "state"): WebhookState,

@@ -15,10 +15,11 @@ from surehold.db.invariants import check_invariants
 from surehold.kernel.ids import OrderId, RefundId
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents import queries
-from surehold.orders.documents.errors import DocumentNotDue, DocumentNotFound, RefundNotFound
+from surehold.orders.documents.errors import DocumentNotDue, DocumentNotFound
 from surehold.orders.documents.model import Document, DocumentKind
 from surehold.orders.errors import OrderNotFound
 from surehold.orders.model import CancelReason
+from surehold.payments.errors import RefundNotFound
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product

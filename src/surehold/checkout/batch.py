@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from surehold.db.idempotency import NewKey
+from surehold.inventory.commands import TakenBack
 from surehold.inventory.model import (
     Allocation,
     Departure,
@@ -23,15 +24,18 @@ from surehold.kernel.ids import (
     OrderId,
     PaymentId,
     RedemptionId,
+    ReturnId,
+    ReturnLineId,
     VariantId,
     new_id,
 )
-from surehold.orders.model import Fulfillment
+from surehold.orders.model import Cancellation, Fulfillment, Return, ReturnLine
 from surehold.payments.model import (
     Journal,
     Operation,
     Payment,
     Refund,
+    RefundLine,
 )
 from surehold.pricing.model import CouponLimits, Redemption, UsedCoupon
 from surehold.pricing.rules import Use, Uses
@@ -123,10 +127,15 @@ class Writes:
         self.reservations_ended: list[Reservation] = []
         self.reservations_prolonged: dict[UUID, Reservation] = {}
         self.allocations: list[Allocation] = []
-        self.allocations_released: list[Allocation] = []
         #: Fulfillments as they were opened.
         self.fulfillments: dict[FulfillmentId, Fulfillment] = {}
         self.departures: list[Departure] = []
+        self.allocations_released: dict[UUID, Allocation] = {}
+        self.cancellations: list[Cancellation] = []
+        self.refund_lines: list[RefundLine] = []
+        self.returns: dict[ReturnId, Return] = {}
+        self.return_lines: dict[ReturnLineId, ReturnLine] = {}
+        self.taken_back: list[TakenBack] = []
         self.taken_from_carts: list[tuple[CartId, VariantId, int]] = []
         self.events: list[Event] = []
         #: Keys with their answers, by scope and HTTP status.

@@ -10,19 +10,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 from typing import TypeVar
-from uuid import UUID
 
 import msgspec
 
-from surehold.checkout.batch import CouponUses, Stock, Writes
-from surehold.checkout.model import PlacedOrder, reserved_until
-from surehold.db.shop import ShopSettings
+from surehold.checkout.facts import CaseFacts
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import (
     Allocation,
     Departure,
     Reservation,
-    ReservationState,
     StockChange,
 )
 from surehold.inventory.states import ReservationEvent
@@ -30,146 +26,34 @@ from surehold.kernel.ids import (
     OrderLineId,
     PaymentId,
     RefundId,
+    ReservationId,
+    ReturnId,
+    new_id,
 )
 from surehold.orders import rules as orders
 from surehold.orders.events import order_status_changed
-from surehold.orders.model import Fulfillment, FulfillmentState, Order, OrderLine
-from surehold.orders.states import WAITING
+from surehold.orders.model import (
+    Cancellation,
+    Fulfillment,
+    FulfillmentState,
+    Order,
+    Return,
+    ReturnLine,
+    ReturnState,
+    Share,
+)
 from surehold.payments.model import (
     Payment,
     PaymentState,
     Refund,
+    RefundLine,
+    RefundState,
 )
 from surehold.payments.states import OPEN
 
 
-class Case:
-    """One order and everything that hangs on it."""
-
-    def __init__(
-        self,
-        order: Order,
-        *,
-        lines: tuple[OrderLine, ...],
-        payments: Iterable[Payment],
-        reservations: Iterable[Reservation],
-        allocations: Iterable[Allocation],
-        refunds: Iterable[Refund],
-        fulfillments: Iterable[Fulfillment],
-        stock: Stock,
-        writes: Writes,
-        settings: ShopSettings,
-        now: datetime,
-        coupon_uses: CouponUses | None = None,
-    ) -> None:
-        self.order = order
-        self.lines = lines
-        self.payments = {payment.id: payment for payment in payments}
-        self.reservations = {row.id: row for row in reservations}
-        self.allocations = {row.id: row for row in allocations}
-        self.refunds = {row.id: row for row in refunds}
-        self.fulfillments = {row.id: row for row in fulfillments}
-        self.stock = stock
-        self.writes = writes
-        self.settings = settings
-        self.now = now
-        self.coupon_uses = coupon_uses or CouponUses()
-        #: The order after each decision that moved it, beginning with what was read.
-        self._order_steps = [order]
-        self._payments_before = dict(self.payments)
-        self._fulfillment_steps = {row.id: [row] for row in self.fulfillments.values()}
-
-    # --- what the facts say -----------------------------------------------------------------
-
-    @property
-    def active(self) -> tuple[Reservation, ...]:
-        """The holds that still hold."""
-        return tuple(
-            row for row in self.reservations.values() if row.state is ReservationState.ACTIVE
-        )
-
-    @property
-    def is_whole_held(self) -> bool:
-        """Whether every line is covered by active holds."""
-        held: dict[OrderLineId | None, int] = {}
-        for row in self.active:
-            held[row.order_line_id] = held.get(row.order_line_id, 0) + row.quantity
-        return all(held.get(line.id, 0) >= line.quantity for line in self.lines)
-
-    @property
-    def is_hold_over(self) -> bool:
-        """Whether some hold is past its time and only waits to be swept."""
-        return any(row.expires_at <= self.now for row in self.active)
-
-    @property
-    def open_payments(self) -> tuple[Payment, ...]:
-        """Payments that are not decided, oldest first."""
-        return tuple(row for row in self.payments.values() if row.state in OPEN)
-
-    @property
-    def is_sold(self) -> bool:
-        """Whether the order owns its stock."""
-        return any(row.open_quantity for row in self.allocations.values())
-
-    @property
-    def placed(self) -> PlacedOrder:
-        """The order as its buyer will see it once everything is written."""
-        return PlacedOrder(
-            order=self.order,
-            lines=self.lines,
-            payment=next(reversed(self.payments.values()), None),
-            reserved_until=reserved_until(tuple(self.reservations.values())),
-            payments=tuple(self.payments.values()),
-            refunds=tuple(self.refunds.values()),
-            fulfillments=tuple(self.fulfillments.values()),
-        )
-
-    @property
-    def has_shipped(self) -> bool:
-        """Whether anything of the order has left the shelf."""
-        return any(row.shipped_quantity for row in self.allocations.values())
-
-    @property
-    def waiting(self) -> tuple[Fulfillment, ...]:
-        """What is to be packed or sent, oldest first."""
-        return tuple(row for row in self.fulfillments.values() if row.state in WAITING)
-
-    @property
-    def unplanned(self) -> dict[UUID, int]:
-        """By allocation: units that the order owns and that are in no fulfillment."""
-        left = {row.id: row.open_quantity for row in self.allocations.values()}
-        for fulfillment in self.waiting:
-            for line in fulfillment.lines:
-                left[line.allocation_id] -= line.quantity
-        return left
-
-    @property
-    def kept_minor(self) -> int:
-        """What was collected and is neither refunded nor on its way back."""
-        return sum(
-            self.refundable_minor(row)
-            for row in self.payments.values()
-            if row.state is PaymentState.CAPTURED
-        )
-
-    def refundable_minor(self, payment: Payment) -> int:
-        """What of a payment is neither refunded nor on its way back."""
-        on_the_way = sum(
-            row.amount_minor
-            for row in self.refunds.values()
-            if row.payment_id == payment.id and row.state.value != "failed"
-        )
-        return payment.captured_minor - on_the_way
-
-    def admit(self) -> inventory.Admitted | inventory.Refused:
-        """Whether every line could be taken of what is left now, and from where."""
-        wanted = tuple((line.variant_id, line.quantity) for line in self.lines)
-        return inventory.admit(
-            self.stock.levels,
-            (wanted,),
-            destinations=(self.order.shipping_address,),
-            is_split_allowed=self.settings.is_split_allowed,
-        )[0]
+class Case(CaseFacts):
+    """One order and everything that hangs on it, and what may be done to it."""
 
     # --- what rules may do ------------------------------------------------------------------
 
@@ -222,10 +106,7 @@ class Case:
         """Let go of every active hold; returns how many."""
         rows = self.active
         for row in rows:
-            ended = inventory.ended(row, event, reason=reason, now=self.now)
-            self.reservations[row.id] = ended
-            self.writes.reservations_ended.append(ended)
-            self.stock.apply(StockChange(row.variant_id, row.location_id, reserved=-row.quantity))
+            self._end_hold(row, event, reason=reason)
         return len(rows)
 
     def free_allocations(self) -> None:
@@ -243,15 +124,78 @@ class Case:
                 )
             )
         for row in self.allocations.values():
-            if not row.open_quantity:
+            self._release(row, row.open_quantity)
+
+    def free_units(self, line_id: OrderLineId, quantity: int, *, reason: str) -> None:
+        """Let go of so many units of one line, held or owned, where they are; the last had first.
+
+        What is in a parcel stays in it. A hold ends and the rest of it is held anew until the same
+        instant: a hold never changes. Nothing is held any more of an unpaid order whose time was
+        over.
+        """
+        for row in reversed(self.active):
+            freed = min(quantity, row.quantity) if row.order_line_id == line_id else 0
+            if not freed:
                 continue
-            self.writes.allocations_released.append(row)
-            self.stock.apply(
-                StockChange(row.variant_id, row.location_id, allocated=-row.open_quantity)
-            )
-            self.allocations[row.id] = msgspec.structs.replace(
-                row, released_quantity=row.quantity - row.shipped_quantity
-            )
+            quantity -= freed
+            self._end_hold(row, ReservationEvent.RELEASE, reason=reason)
+            if row.quantity > freed:
+                rest = row.quantity - freed
+                again = {"id": ReservationId(new_id()), "quantity": rest, "created_at": self.now}
+                self.hold([msgspec.structs.replace(row, **again)])
+        unplanned = self.unplanned
+        for owned in reversed(tuple(self.allocations.values())):
+            freed = min(quantity, unplanned[owned.id]) if owned.order_line_id == line_id else 0
+            quantity -= freed
+            self._release(owned, freed)
+        assert not quantity or not self.is_bought, "more units were to be let go than there are"
+
+    def cancel_units(self, cancellation: Cancellation) -> None:
+        """Write down what was given up of the lines and of the total."""
+        shares = {share.line_id: share for share in cancellation.shares}
+        self.writes.cancellations.append(cancellation)
+        self.lines = tuple(line.with_canceled(shares.get(line.id)) for line in self.lines)
+        self.order = msgspec.structs.replace(
+            self.order, canceled_minor=self.order.canceled_minor + cancellation.gross_minor
+        )
+
+    def add_refund(self, refund: Refund, lines: tuple[RefundLine, ...] = ()) -> None:
+        """Ask for money to go back, of these lines."""
+        self.refunds[refund.id] = refund
+        self.writes.refunds.append(refund)
+        if lines:
+            self.refund_lines[refund.id] = lines
+            self.writes.refund_lines += lines
+            self._count_refunded(lines, sign=1)
+
+    def add_return(self, made: Return, lines: tuple[ReturnLine, ...]) -> None:
+        """Goods are to come back."""
+        self.returns[made.id] = made
+        self.return_lines[made.id] = lines
+        self.writes.returns[made.id] = made
+        self.writes.return_lines |= {line.id: line for line in lines}
+        self._count_returned(lines, sign=1)
+
+    def put_return(self, after: Return) -> None:
+        """Keep what happened to a return. One that is given up frees its units."""
+        self.returns[after.id] = after
+        if after.state in (ReturnState.REJECTED, ReturnState.CANCELED):
+            self._count_returned(self.return_lines[after.id], sign=-1)
+
+    def put_return_lines(self, return_id: ReturnId, lines: tuple[ReturnLine, ...]) -> None:
+        """Keep what came of a return's lines."""
+        before = self.return_lines[return_id]
+        self._count_returned(before, sign=-1)
+        self._count_returned(lines, sign=1)
+        self.return_lines[return_id] = lines
+        self.writes.return_lines |= {line.id: line for line in lines}
+
+    def end_refund(self, refund: Refund) -> None:
+        """Keep a refund's end. One that failed gives its lines back to what may be refunded."""
+        self.refunds[refund.id] = refund
+        self.writes.refunds_ended.append(refund)
+        if refund.state is RefundState.FAILED:
+            self._count_refunded(self.refund_lines.get(refund.id, ()), sign=-1)
 
     def give_coupon_back(self, *, reason: str) -> None:
         """Let the coupon be used by somebody else. Twice changes nothing."""
@@ -340,6 +284,15 @@ class Case:
         return [_chained(steps) for steps in self._fulfillment_steps.values()]
 
     @property
+    def return_changes(self) -> list[tuple[Return, Return]]:
+        """Each return that was there and changed, as (before, after)."""
+        return [
+            (before, self.returns[return_id])
+            for return_id, before in self._returns_before.items()
+            if self.returns[return_id] != before
+        ]
+
+    @property
     def payment_changes(self) -> list[tuple[Payment, Payment]]:
         """Each payment that changed, as (before, after)."""
         return [
@@ -355,6 +308,38 @@ class Case:
     def refund(self, refund_id: RefundId) -> Refund:
         """One of the order's refunds."""
         return self.refunds[refund_id]
+
+    def _end_hold(self, row: Reservation, event: ReservationEvent, *, reason: str) -> None:
+        ended = inventory.ended(row, event, reason=reason, now=self.now)
+        self.reservations[row.id] = ended
+        self.writes.reservations_ended.append(ended)
+        self.stock.apply(StockChange(row.variant_id, row.location_id, reserved=-row.quantity))
+
+    def _release(self, row: Allocation, quantity: int) -> None:
+        if not quantity:
+            return
+        after = msgspec.structs.replace(row, released_quantity=row.released_quantity + quantity)
+        self.allocations[row.id] = after
+        self.writes.allocations_released[row.id] = after
+        self.stock.apply(StockChange(row.variant_id, row.location_id, allocated=-quantity))
+
+    def _count_returned(self, lines: Iterable[ReturnLine], *, sign: int) -> None:
+        counted = {row.order_line_id: sign * row.coming_quantity for row in lines}
+        self.lines = tuple(
+            msgspec.structs.replace(
+                line, returned_quantity=line.returned_quantity + counted.get(line.id, 0)
+            )
+            for line in self.lines
+        )
+
+    def _count_refunded(self, lines: Iterable[RefundLine], *, sign: int) -> None:
+        counted = {
+            row.order_line_id: Share(
+                row.order_line_id, sign * row.quantity, sign * row.net_minor, sign * row.tax_minor
+            )
+            for row in lines
+        }
+        self.lines = tuple(line.with_refunded(counted.get(line.id)) for line in self.lines)
 
     def _allocate(self, row: Reservation) -> None:
         assert row.order_line_id is not None
@@ -373,6 +358,17 @@ class Case:
         self.allocations[allocation.id] = allocation
         self.writes.allocations.append(allocation)
 
+    @property
+    def _returning_minor(self) -> int:
+        """What is on its way back without being a part of the sale. Of a canceled order all is."""
+        if self.order.canceled_at is not None:
+            return 0
+        return sum(
+            row.amount_minor
+            for row in self.refunds.values()
+            if row.state is RefundState.REQUESTED and not row.is_of_sale
+        )
+
     def _money_facts(self) -> orders.MoneyFacts:
         payments = self.payments.values()
         latest = max(payments, key=lambda row: row.id, default=None)
@@ -380,6 +376,7 @@ class Case:
             paid_minor=sum(row.captured_minor for row in payments),
             refunded_minor=sum(row.refunded_minor for row in payments),
             disputed_minor=sum(row.disputed_minor for row in payments),
+            returning_minor=self._returning_minor,
             authorized_minor=sum(row.authorized_minor for row in payments),
             is_under_way=any(row.state in OPEN for row in payments),
             is_failed=latest is not None

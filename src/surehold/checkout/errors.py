@@ -4,7 +4,13 @@ DomainError
 ├── NothingToOrder            422
 ├── HoldOver                  409
 ├── ExtensionRefused          409
-└── OrderNotPayable           409
+├── OrderNotPayable           409
+├── UnitsNotCancelable        409
+├── NothingLeft               409
+├── UnitsNotRefundable        409
+├── NothingToRefund           409
+├── RefundExceedsPaid         409
+└── RefundNotRetryable        409
 """
 
 from __future__ import annotations
@@ -42,3 +48,57 @@ class OrderNotPayable(DomainError):
     kind = Kind.CONFLICT
     code = "order_not_payable"
     title = "This order does not need paying"
+
+
+class UnitsNotCancelable(DomainError):
+    """More units than are neither canceled, paid back nor in a parcel.
+
+    Facts: ``lines``, each with ``line_id``, ``requested`` and ``available``.
+    """
+
+    kind = Kind.CONFLICT
+    code = "units_not_cancelable"
+    title = "Not so many units can be canceled"
+
+
+class NothingLeft(DomainError):
+    """Nothing would be left to pay of the order; cancel the whole of it."""
+
+    kind = Kind.CONFLICT
+    code = "nothing_left"
+    title = "Nothing would be left of the order"
+
+
+class UnitsNotRefundable(DomainError):
+    """More units than are neither canceled nor paid back.
+
+    Facts: ``lines``, each with ``line_id``, ``requested`` and ``available``.
+    """
+
+    kind = Kind.CONFLICT
+    code = "units_not_refundable"
+    title = "Not so many units can be refunded"
+
+
+class NothingToRefund(DomainError):
+    """The order is not paid, is canceled, or all that was asked for has gone back already."""
+
+    kind = Kind.CONFLICT
+    code = "nothing_to_refund"
+    title = "There is nothing to refund"
+
+
+class RefundExceedsPaid(DomainError):
+    """More than is left of what was paid, refunds under way counted. Facts: ``refundable``."""
+
+    kind = Kind.CONFLICT
+    code = "refund_exceeds_paid"
+    title = "So much cannot be refunded"
+
+
+class RefundNotRetryable(DomainError):
+    """Only a refund that failed is tried again. Facts: ``refund_state``."""
+
+    kind = Kind.CONFLICT
+    code = "refund_not_retryable"
+    title = "This refund cannot be tried again"

@@ -10,8 +10,15 @@ import msgspec
 from surehold.inventory.model import Reservation, ReservationState
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import CartId, OrderId, QuoteId, VariantId
-from surehold.orders.model import Address, Fulfillment, Order, OrderLine
-from surehold.payments.model import Payment, Refund
+from surehold.orders.model import (
+    Address,
+    Fulfillment,
+    Order,
+    OrderLine,
+    Return,
+    ReturnLine,
+)
+from surehold.payments.model import Payment, Refund, RefundLine
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -50,6 +57,9 @@ class PlacedOrder(msgspec.Struct, frozen=True):
     payments: tuple[Payment, ...] = ()
     refunds: tuple[Refund, ...] = ()
     fulfillments: tuple[Fulfillment, ...] = ()
+    refund_lines: tuple[RefundLine, ...] = ()
+    returns: tuple[Return, ...] = ()
+    return_lines: tuple[ReturnLine, ...] = ()
 
 
 class Placed(msgspec.Struct, frozen=True):

@@ -93,6 +93,8 @@ async def get_placed_order(
     order = await orders.get_order(connection, order_id=order_id, scope=scope)
     lines = await orders.list_lines(connection, order_ids=[order_id], scope=scope)
     found = await payments.list_payments(connection, order_ids=[order_id])
+    refunds = await payments.list_refunds(connection, order_ids=[order_id])
+    refund_lines = await payments.list_refund_lines(connection, refunds=refunds)
     holds = await inventory.list_reservations(connection, holder_ids=[order_id])
     refunds = await payments.list_refunds(connection, order_ids=[order_id])
     parcels = await orders.list_fulfillments(connection, order_id=order_id, scope=scope)
@@ -104,4 +106,5 @@ async def get_placed_order(
         payments=found,
         refunds=refunds,
         fulfillments=parcels,
+        refund_lines=tuple(line for rows in refund_lines.values() for line in rows),
     )

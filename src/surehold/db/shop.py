@@ -42,6 +42,7 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     abandoned_cart_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 30)] = 4
     #: Whether one order line may come from several locations.
     is_split_allowed: bool = True
+    return_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 30
     tax_rate: Rate = "0.20"
     is_tax_included: bool = True
     tax_rounding: Literal["line", "total"] = "line"

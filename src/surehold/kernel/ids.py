@@ -37,6 +37,9 @@ OperationId = NewType("OperationId", UUID)
 RefundId = NewType("RefundId", UUID)
 FulfillmentId = NewType("FulfillmentId", UUID)
 NoteId = NewType("NoteId", UUID)
+CancellationId = NewType("CancellationId", UUID)
+ReturnId = NewType("ReturnId", UUID)
+ReturnLineId = NewType("ReturnLineId", UUID)
 WebhookEventId = NewType("WebhookEventId", UUID)
 
 #: Crockford's alphabet: no letter that is mistaken for a digit when read over the telephone.

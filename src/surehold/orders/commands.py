@@ -11,7 +11,15 @@ from surehold.db import Database, Transaction, clock
 from surehold.kernel.ids import NoteId, OrderId, new_id
 from surehold.orders import sql
 from surehold.orders.errors import OrderNotFound
-from surehold.orders.model import Fulfillment, Order, OrderLine, OrderNote
+from surehold.orders.model import (
+    Cancellation,
+    Fulfillment,
+    Order,
+    OrderLine,
+    OrderNote,
+    Return,
+    ReturnLine,
+)
 from surehold.orders.sql import fulfilling, timeline
 
 
@@ -113,6 +121,7 @@ async def update_orders(
         [row.confirmed_at for row in rows],
         [row.processing_at for row in rows],
         [row.archived_at for row in rows],
+        [row.canceled_minor for row in rows],
     )
     if count != len(rows):
         raise ConcurrentChange("an order changed under its lock")
@@ -207,3 +216,104 @@ async def add_note(
         return note
 
     return await db.retrying(work)
+
+
+async def insert_cancellations(
+    tx: Transaction, *, cancellations: Sequence[Cancellation], now: datetime
+) -> None:
+    """Write what was given up of orders; their lines count it.
+
+    Raises:
+        asyncpg.CheckViolationError: More than a line has left.
+    """
+    if not cancellations:
+        return
+    await tx.run(
+        sql.INSERT_CANCELLATIONS,
+        [row.id for row in cancellations],
+        [row.order_id for row in cancellations],
+        [row.reason for row in cancellations],
+        [row.actor for row in cancellations],
+        [row.is_sold for row in cancellations],
+        now,
+    )
+    lines = [(row.id, share) for row in cancellations for share in row.shares]
+    await tx.run(
+        sql.INSERT_CANCELLATION_LINES,
+        [one for one, _ in lines],
+        [share.line_id for _, share in lines],
+        [share.quantity for _, share in lines],
+        [share.net_minor for _, share in lines],
+        [share.tax_minor for _, share in lines],
+    )
+
+
+async def insert_returns(
+    tx: Transaction,
+    *,
+    returns: Sequence[Return],
+    lines: Sequence[ReturnLine],
+    now: datetime,
+) -> None:
+    """Write requested returns; the order's lines count their units.
+
+    Raises:
+        asyncpg.CheckViolationError: More units than were sent.
+    """
+    if not returns:
+        return
+    await tx.run(
+        sql.INSERT_RETURNS,
+        [row.id for row in returns],
+        [row.order_id for row in returns],
+        [row.note for row in returns],
+        [row.changed_by for row in returns],
+        [row.change_reason for row in returns],
+        now,
+    )
+    await tx.run(
+        sql.INSERT_RETURN_LINES,
+        [row.id for row in lines],
+        [row.return_id for row in lines],
+        [row.order_line_id for row in lines],
+        [row.quantity for row in lines],
+        [row.reason.value for row in lines],
+        [row.note for row in lines],
+    )
+
+
+async def update_returns(
+    tx: Transaction,
+    *,
+    changes: Sequence[tuple[Return, Return]],
+    lines: Sequence[ReturnLine],
+    now: datetime,
+) -> None:
+    """Write a move of each of these returns, as (before, after), and what its lines came to.
+
+    Raises:
+        ConcurrentChange: One of them left the state that it was read in.
+    """
+    if not changes:
+        return
+    if lines:
+        await tx.run(
+            sql.UPDATE_RETURN_LINES,
+            [row.id for row in lines],
+            [row.received_quantity for row in lines],
+            [row.sellable_quantity for row in lines],
+            [row.damaged_quantity for row in lines],
+            [row.location_id for row in lines],
+        )
+    count = await tx.run(
+        sql.UPDATE_RETURNS,
+        [after.id for _, after in changes],
+        [before.state.value for before, _ in changes],
+        [after.state.value for _, after in changes],
+        [after.answer for _, after in changes],
+        [after.changed_by for _, after in changes],
+        [after.change_reason for _, after in changes],
+        now,
+    )
+    if count != len(changes):
+        raise ConcurrentChange("a return changed under its order's lock")

@@ -8,7 +8,12 @@ DomainError
 ├── UnitsNotOnHand           409
 ├── FulfillmentNotFound      404
 ├── FulfillmentNotMovable    409
-└── StatusOutOfReach         409
+├── StatusOutOfReach         409
+├── ReturnNotFound           404
+├── ReturnNotPossible        409
+├── UnitsNotReturnable       409
+├── ReturnWindowOver         409
+└── UnitsNotReceived         409
 """
 
 from __future__ import annotations
@@ -78,3 +83,49 @@ class StatusOutOfReach(DomainError):
     kind = Kind.CONFLICT
     code = "status_not_reachable"
     title = "The order cannot come to this status now"
+
+
+class ReturnNotFound(DomainError):
+    """No such return of this order."""
+
+    kind = Kind.NOT_FOUND
+    code = "return_not_found"
+    title = "No such return"
+
+
+class ReturnNotPossible(DomainError):
+    """The return is not so far, or further. Facts: ``return_state``."""
+
+    kind = Kind.CONFLICT
+    code = "return_not_possible"
+    title = "This cannot happen to the return now"
+
+
+class UnitsNotReturnable(DomainError):
+    """More units than were sent and are not coming back already.
+
+    Facts: ``lines``, each with ``line_id``, ``requested`` and ``available``.
+    """
+
+    kind = Kind.CONFLICT
+    code = "units_not_returnable"
+    title = "Not so many units can be returned"
+
+
+class ReturnWindowOver(DomainError):
+    """The order was delivered longer ago than this store takes goods back. Facts: ``days``."""
+
+    kind = Kind.CONFLICT
+    code = "return_window_over"
+    title = "The time to return has ended"
+
+
+class UnitsNotReceived(DomainError):
+    """More units than were asked for, or judged otherwise than were received.
+
+    Facts: ``lines``, each with ``line_id``, ``requested`` and ``available``.
+    """
+
+    kind = Kind.CONFLICT
+    code = "units_not_received"
+    title = "These are not the units of the return"

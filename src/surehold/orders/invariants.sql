@@ -41,7 +41,8 @@ SELECT id, number, paid_minor, refunded_minor
  WHERE refunded_minor < 0
     OR refunded_minor > paid_minor;
 
--- MON4: An order is called paid exactly when its whole total is there and nobody disputes it.
+-- MON4: An order is called paid exactly when all that is due is there and nobody disputes it. What
+-- is on its way back without being a part of the sale is not there.
 SELECT orders.id, orders.number, orders.payment_status, orders.total_minor, orders.paid_minor,
        orders.refunded_minor
   FROM orders
@@ -51,10 +52,16 @@ SELECT orders.id, orders.number, orders.payment_status, orders.total_minor, orde
          GROUP BY order_id) AS payment
     ON payment.order_id = orders.id
  WHERE (orders.payment_status = 'paid')
-       <> (orders.paid_minor - orders.refunded_minor >= orders.total_minor
+       <> (orders.paid_minor - orders.refunded_minor
+           - CASE WHEN orders.canceled_at IS NULL
+                  THEN coalesce((SELECT sum(amount_minor) FROM refunds
+                                  WHERE refunds.order_id = orders.id
+                                    AND state = 'requested'
+                                    AND NOT is_of_sale), 0)
+                  ELSE 0 END >= orders.total_minor - orders.canceled_minor
            AND coalesce(payment.disputed, 0) = 0);
 
--- MON7: An order keeps its total once at most, and nothing when it is canceled; what came beyond
+-- MON7: An order keeps what is due once at most, and nothing when it is canceled; what came beyond
 -- that is on its way back, or a person must look.
 SELECT orders.id, orders.number, orders.total_minor, money.kept
   FROM orders
@@ -72,21 +79,24 @@ SELECT orders.id, orders.number, orders.total_minor, money.kept
          GROUP BY payment.order_id) AS money
     ON money.order_id = orders.id
  WHERE NOT money.is_in_review
-   AND money.kept > CASE WHEN orders.canceled_at IS NULL THEN orders.total_minor ELSE 0 END;
+   AND money.kept > CASE WHEN orders.canceled_at IS NULL
+                         THEN orders.total_minor - orders.canceled_minor ELSE 0 END;
 
--- MON8: A payment asks for its order's whole total in its order's currency.
+-- MON8: A payment asks for its order's whole total in its order's currency, less at most what was
+-- canceled of the order in parts.
 SELECT payment.id, payment.currency, payment.requested_minor, orders.currency, orders.total_minor
   FROM payments AS payment
   JOIN orders ON orders.id = payment.order_id
  WHERE payment.currency <> orders.currency
-    OR payment.requested_minor <> orders.total_minor;
+    OR payment.requested_minor
+       NOT BETWEEN orders.total_minor - orders.canceled_minor AND orders.total_minor;
 
 -- PAY3: Every order has a payment.
 SELECT id, number, status
   FROM orders
  WHERE NOT EXISTS (SELECT FROM payments WHERE payments.order_id = orders.id);
 
--- STK5: A paid order owns every unit of every line.
+-- STK5: A paid order owns every unit of every line that was not canceled.
 SELECT line.id, orders.number, orders.status, line.quantity, coalesce(owned.units, 0) AS owned
   FROM orders
   JOIN order_lines AS line ON line.order_id = orders.id
@@ -97,7 +107,7 @@ SELECT line.id, orders.number, orders.status, line.quantity, coalesce(owned.unit
     ON owned.order_line_id = line.id
  WHERE orders.status IN ('paid', 'confirmed', 'processing', 'ready_for_shipment', 'shipped',
                          'in_transit', 'delivered')
-   AND coalesce(owned.units, 0) <> line.quantity;
+   AND coalesce(owned.units, 0) <> line.quantity - line.canceled_quantity;
 
 -- SHP1: An order is called shipped when every unit of it was sent, and partially shipped when some.
 SELECT orders.id, orders.number, orders.fulfillment_status, line.units AS ordered,
@@ -110,7 +120,7 @@ SELECT orders.id, orders.number, orders.fulfillment_status, line.units AS ordere
          GROUP BY order_id) AS sent
     ON sent.order_id = orders.id
  CROSS JOIN LATERAL (
-        SELECT sum(quantity) AS units
+        SELECT sum(quantity - canceled_quantity) AS units
           FROM order_lines
          WHERE order_lines.order_id = orders.id) AS line
  WHERE (sent.order_id IS NOT NULL
@@ -224,7 +234,7 @@ SELECT hold.id, hold.order_id, hold.order_line_id, hold.variant_id
   LEFT JOIN order_lines AS line ON line.id = hold.order_line_id
  WHERE (hold.order_id, hold.variant_id) IS DISTINCT FROM (line.order_id, line.variant_id);
 
--- STK9: No line holds and owns more than was ordered.
+-- STK9: No line holds and owns more than was ordered and not canceled.
 SELECT line.id, line.quantity, sum(hold.units) AS units
   FROM order_lines AS line
   JOIN (
@@ -236,38 +246,61 @@ SELECT line.id, line.quantity, sum(hold.units) AS units
           FROM allocations) AS hold
     ON hold.order_line_id = line.id
  GROUP BY line.id
-HAVING sum(hold.units) > line.quantity;
+HAVING sum(hold.units) > line.quantity - line.canceled_quantity;
 
--- LED6: An order that owns its goods is booked as one sale, any other as none.
+-- LED6: An order that ever owned its goods is booked as one sale, any other as none.
 SELECT orders.id, orders.number, orders.status, coalesce(booked.sales, 0) AS sales
   FROM orders
   LEFT JOIN (
-        SELECT order_id, sum(CASE kind WHEN 'sale' THEN 1 ELSE -1 END) AS sales
+        SELECT order_id, count(*) AS sales
           FROM ledger_journals
-         WHERE kind IN ('sale', 'sale_reversal')
+         WHERE kind = 'sale'
          GROUP BY order_id) AS booked
     ON booked.order_id = orders.id
  WHERE coalesce(booked.sales, 0)
        <> CASE WHEN EXISTS (SELECT FROM allocations
-                             WHERE allocations.order_id = orders.id
-                               AND quantity > released_quantity) THEN 1 ELSE 0 END;
+                             WHERE allocations.order_id = orders.id) THEN 1 ELSE 0 END;
 
--- LED7: A sale, and a sale taken back, moves the order's total and the tax that was promised.
-SELECT journal.id, journal.kind, orders.number, booked.deposits, booked.tax
-  FROM ledger_journals AS journal
-  JOIN orders ON orders.id = journal.order_id
+-- LED7: What is booked of an order as sold, less what was taken back, is its total and the tax that
+-- was promised, less what was canceled and what was paid back of it; of a canceled order nothing.
+SELECT orders.id, orders.number, booked.total, booked.tax, expected.total AS expected_total,
+       expected.tax AS expected_tax
+  FROM orders
   JOIN (
-        SELECT journal_id,
-               sum(amount_minor) FILTER (WHERE account = 'customer_deposits') AS deposits,
-               coalesce(sum(amount_minor) FILTER (WHERE account = 'tax_payable'), 0) AS tax
-          FROM ledger_entries
-         GROUP BY journal_id) AS booked
-    ON booked.journal_id = journal.id
- WHERE journal.kind IN ('sale', 'sale_reversal')
-   AND (abs(booked.deposits) IS DISTINCT FROM orders.total_minor
-        OR abs(booked.tax) <> orders.tax_minor);
+        SELECT journal.order_id,
+               coalesce(sum(amount_minor) FILTER (WHERE account = 'customer_deposits'), 0) AS total,
+               coalesce(-sum(amount_minor) FILTER (WHERE account = 'tax_payable'), 0) AS tax
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind IN ('sale', 'sale_reversal', 'sale_credit')
+         GROUP BY journal.order_id) AS booked
+    ON booked.order_id = orders.id
+  LEFT JOIN (
+        SELECT refund.order_id, sum(refund.amount_minor) AS total,
+               sum(refund.shipping_tax_minor + coalesce(part.tax, 0)) AS tax
+          FROM refunds AS refund
+          LEFT JOIN (
+                SELECT refund_id, sum(tax_minor) AS tax
+                  FROM refund_lines
+                 GROUP BY refund_id) AS part
+            ON part.refund_id = refund.id
+         WHERE refund.is_of_sale
+           AND refund.state = 'succeeded'
+         GROUP BY refund.order_id) AS back
+    ON back.order_id = orders.id
+ CROSS JOIN LATERAL (
+        SELECT CASE WHEN orders.canceled_at IS NULL
+                    THEN orders.total_minor - orders.canceled_minor - coalesce(back.total, 0)
+                    ELSE 0 END AS total,
+               CASE WHEN orders.canceled_at IS NULL
+                    THEN orders.tax_minor - coalesce(back.tax, 0)
+                       - (SELECT sum(canceled_tax_minor) FROM order_lines
+                           WHERE order_lines.order_id = orders.id)
+                    ELSE 0 END AS tax) AS expected
+ WHERE (booked.total, booked.tax) IS DISTINCT FROM (expected.total, expected.tax);
 
--- LED8: The deposits of a settled order are zero: it is sold and its total is kept, or nothing is.
+-- LED8: The deposits of a settled order are zero: what is kept of its money is what is left of the
+-- sale, or nothing is.
 SELECT orders.id, orders.number, orders.status, booked.deposits
   FROM orders
   JOIN (
@@ -279,7 +312,148 @@ SELECT orders.id, orders.number, orders.status, booked.deposits
     ON booked.order_id = orders.id
  WHERE booked.deposits <> 0
    AND orders.paid_minor - orders.refunded_minor
-       = CASE WHEN orders.canceled_at IS NULL THEN orders.total_minor ELSE 0 END;
+       = CASE WHEN orders.canceled_at IS NULL
+              THEN orders.total_minor - orders.canceled_minor
+                 - coalesce((SELECT sum(amount_minor) FROM refunds
+                              WHERE refunds.order_id = orders.id
+                                AND is_of_sale
+                                AND state = 'succeeded'), 0)
+              ELSE 0 END;
+
+-- CAN1: What lines say was canceled is what their cancellations say, and no more than they have.
+SELECT line.id, line.canceled_quantity, line.canceled_net_minor, line.canceled_tax_minor,
+       part.quantity
+  FROM (SELECT id, canceled_quantity, canceled_net_minor, canceled_tax_minor
+          FROM order_lines
+         WHERE canceled_quantity <> 0
+            OR canceled_net_minor <> 0
+            OR canceled_tax_minor <> 0) AS line
+  FULL JOIN (
+        SELECT order_line_id, sum(quantity) AS quantity, sum(net_minor) AS net_minor,
+               sum(tax_minor) AS tax_minor
+          FROM cancellation_lines
+         GROUP BY order_line_id) AS part
+    ON part.order_line_id = line.id
+ WHERE (line.canceled_quantity, line.canceled_net_minor, line.canceled_tax_minor)
+       IS DISTINCT FROM (part.quantity, part.net_minor, part.tax_minor);
+
+-- CAN2: What an order says is not due any more is the gross that was canceled of its lines.
+SELECT orders.id, orders.number, orders.canceled_minor, line.canceled
+  FROM orders
+  JOIN (
+        SELECT order_id, sum(canceled_net_minor + canceled_tax_minor) AS canceled
+          FROM order_lines
+         GROUP BY order_id) AS line
+    ON line.order_id = orders.id
+ WHERE orders.canceled_minor <> line.canceled;
+
+-- RFD4: A refund of a sale is the sum of its lines and its shipping; another has neither.
+SELECT refund.id, refund.is_of_sale, refund.amount_minor, refund.shipping_minor, part.gross
+  FROM refunds AS refund
+  LEFT JOIN (
+        SELECT refund_id, sum(net_minor + tax_minor) AS gross
+          FROM refund_lines
+         GROUP BY refund_id) AS part
+    ON part.refund_id = refund.id
+ WHERE CASE WHEN refund.is_of_sale
+            THEN refund.amount_minor <> refund.shipping_minor + coalesce(part.gross, 0)
+            ELSE refund.shipping_minor <> 0 OR part.refund_id IS NOT NULL END;
+
+-- RFD5: What lines say was paid back is what their refunds say that did not fail.
+SELECT line.id, line.refunded_quantity, line.refunded_net_minor, line.refunded_tax_minor,
+       part.quantity
+  FROM (SELECT id, refunded_quantity, refunded_net_minor, refunded_tax_minor
+          FROM order_lines
+         WHERE refunded_quantity <> 0
+            OR refunded_net_minor <> 0
+            OR refunded_tax_minor <> 0) AS line
+  FULL JOIN (
+        SELECT part.order_line_id, sum(part.quantity) AS quantity,
+               sum(part.net_minor) AS net_minor, sum(part.tax_minor) AS tax_minor
+          FROM refund_lines AS part
+          JOIN refunds AS refund ON refund.id = part.refund_id
+         WHERE refund.state <> 'failed'
+         GROUP BY part.order_line_id) AS part
+    ON part.order_line_id = line.id
+ WHERE (line.refunded_quantity, line.refunded_net_minor, line.refunded_tax_minor)
+       IS DISTINCT FROM (part.quantity, part.net_minor, part.tax_minor);
+
+-- RFD6: Nothing of a line and nothing of shipping goes back or is given up beyond what it came to.
+SELECT id, order_id, quantity, gross_minor
+  FROM order_lines
+ WHERE canceled_quantity + refunded_quantity > quantity
+    OR canceled_net_minor + refunded_net_minor > net_minor
+    OR canceled_tax_minor + refunded_tax_minor > tax_minor
+ UNION ALL
+SELECT orders.id, orders.id, 0, sum(refund.shipping_minor)
+  FROM orders
+  JOIN refunds AS refund ON refund.order_id = orders.id
+ WHERE refund.state <> 'failed'
+   AND refund.is_of_sale
+ GROUP BY orders.id
+HAVING sum(refund.shipping_minor) > orders.shipping_minor
+     + CASE WHEN orders.is_tax_included THEN 0 ELSE orders.shipping_tax_minor END
+    OR sum(refund.shipping_tax_minor) > orders.shipping_tax_minor;
+
+-- RET1: What lines say comes back is what their returns say: what was asked for until the parcel was
+-- opened, what was in it from then on, and nothing of a return that was refused or given up.
+SELECT line.id, line.returned_quantity, coming.units
+  FROM (SELECT id, returned_quantity FROM order_lines WHERE returned_quantity <> 0) AS line
+  FULL JOIN (
+        SELECT part.order_line_id, sum(coalesce(part.received_quantity, part.quantity)) AS units
+          FROM return_lines AS part
+          JOIN returns ON returns.id = part.return_id
+         WHERE returns.state NOT IN ('rejected', 'canceled')
+         GROUP BY part.order_line_id
+        HAVING sum(coalesce(part.received_quantity, part.quantity)) <> 0) AS coming
+    ON coming.order_line_id = line.id
+ WHERE line.returned_quantity IS DISTINCT FROM coming.units;
+
+-- RET2: No more units come back than were sent.
+SELECT line.id, line.returned_quantity, coalesce(sent.units, 0) AS shipped
+  FROM order_lines AS line
+  LEFT JOIN (
+        SELECT order_line_id, sum(shipped_quantity) AS units
+          FROM allocations
+         GROUP BY order_line_id) AS sent
+    ON sent.order_line_id = line.id
+ WHERE line.returned_quantity > coalesce(sent.units, 0);
+
+-- RET3: What was judged sellable is on the shelf once, where it was put, and nothing else came back.
+SELECT part.id, part.sellable_quantity, moved.reference, moved.delta
+  FROM (SELECT 'return ' || id AS reference, id, location_id, sellable_quantity
+          FROM return_lines
+         WHERE sellable_quantity <> 0) AS part
+  FULL JOIN (SELECT reference, location_id, delta
+               FROM stock_movements
+              WHERE reason = 'returned'
+                AND starts_with(reference, 'return ')) AS moved
+    ON moved.reference = part.reference
+ WHERE (part.sellable_quantity, part.location_id)
+       IS DISTINCT FROM (moved.delta, moved.location_id);
+
+-- AUD9: A return's history is whole: allowed moves, each where the last one ended, to its state.
+SELECT returns.id, returns.state, returns.version, history.moves
+  FROM returns
+  LEFT JOIN (
+        SELECT return_id, count(*) AS moves,
+               (array_agg(to_state ORDER BY seq DESC))[1] AS to_state
+          FROM return_events
+         GROUP BY return_id) AS history
+    ON history.return_id = returns.id
+ WHERE (returns.version, returns.state) IS DISTINCT FROM (history.moves, history.to_state)
+ UNION ALL
+SELECT return_id, to_state, seq, 0
+  FROM (
+        SELECT return_id, seq, from_state, to_state,
+               lag(to_state) OVER (PARTITION BY return_id ORDER BY seq) AS before
+          FROM return_events) AS move
+ WHERE from_state IS DISTINCT FROM before
+    OR (from_state IS NULL AND to_state <> 'requested')
+    OR (from_state IS NOT NULL
+        AND NOT EXISTS (SELECT FROM return_state_moves AS allowed
+                         WHERE (allowed.from_state, allowed.to_state)
+                             = (move.from_state, move.to_state)));
 
 -- AUD1: An order's version counts the lines of its history, and the last one says its status.
 SELECT orders.id, orders.number, orders.version, orders.status, history.moves, history.to_status
@@ -344,8 +518,8 @@ SELECT series, counter.last_seq, issued.count, issued.last_seq AS last_issued
     OR issued.count <> issued.last_seq
     OR issued.first_seq <> 1;
 
--- INV2: An invoice and a packing slip come to their order's total and tax, in its currency; what is
--- written in any document comes to its sums.
+-- INV2: An invoice comes to its order's total and tax, in its currency, less what was canceled before
+-- it was sold; what is written in any document comes to its sums.
 SELECT documents.id, documents.number, documents.total_minor, orders.total_minor AS ordered_minor,
        written.net AS written_net, written.tax AS written_tax
   FROM documents
@@ -357,9 +531,14 @@ SELECT documents.id, documents.number, documents.total_minor, orders.total_minor
  WHERE documents.currency <> orders.currency
     OR written.net IS DISTINCT FROM documents.net_minor
     OR written.tax IS DISTINCT FROM documents.tax_minor
-    OR (documents.kind <> 'credit_note'
+    OR (documents.kind = 'invoice'
         AND (documents.total_minor, documents.tax_minor)
-            <> (orders.total_minor, orders.tax_minor));
+            <> (SELECT orders.total_minor - coalesce(sum(part.net_minor + part.tax_minor), 0),
+                       orders.tax_minor - coalesce(sum(part.tax_minor), 0)
+                  FROM cancellations
+                  JOIN cancellation_lines AS part ON part.cancellation_id = cancellations.id
+                 WHERE cancellations.order_id = orders.id
+                   AND NOT cancellations.is_sold));
 
 -- INV3: A credit note is for the amount of a refund that reached its order's buyer.
 SELECT documents.id, documents.number, documents.total_minor, refunds.state, refunds.amount_minor
@@ -402,7 +581,8 @@ SELECT journal.id, journal.kind, journal.order_id, journal.posted_at
                       JOIN ledger_journals AS sale
                         ON sale.kind = 'sale'
                        AND sale.reference = refunds.payment_id
-                     WHERE refunds.id = journal.reference));
+                     WHERE refunds.id = journal.reference
+                       AND NOT refunds.is_excess));
 
 -- CPN2: An order that names a coupon uses it once while it may be paid or was sold, and not at all
 -- once it was given up unsold; no other order uses any.

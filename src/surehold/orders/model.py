@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from surehold.kernel.ids import (
+    CancellationId,
     CartId,
     FulfillmentId,
     LocationId,
@@ -16,6 +17,8 @@ from surehold.kernel.ids import (
     OrderId,
     OrderLineId,
     ProductId,
+    ReturnId,
+    ReturnLineId,
     VariantId,
     VendorId,
 )
@@ -124,6 +127,93 @@ class OrderLine(msgspec.Struct, frozen=True):
     net_minor: int
     tax_minor: int
     gross_minor: int
+    canceled_quantity: int = 0
+    canceled_net_minor: int = 0
+    canceled_tax_minor: int = 0
+    refunded_quantity: int = 0
+    refunded_net_minor: int = 0
+    refunded_tax_minor: int = 0
+    returned_quantity: int = 0
+
+    @property
+    def due_quantity(self) -> int:
+        """Units that are still to be had: all but the canceled ones."""
+        return self.quantity - self.canceled_quantity
+
+    @property
+    def left_quantity(self) -> int:
+        """Units that are neither canceled nor refunded."""
+        return self.due_quantity - self.refunded_quantity
+
+    @property
+    def left_net_minor(self) -> int:
+        """Net that is neither canceled nor refunded."""
+        return self.net_minor - self.canceled_net_minor - self.refunded_net_minor
+
+    @property
+    def left_tax_minor(self) -> int:
+        """Tax that is neither canceled nor refunded."""
+        return self.tax_minor - self.canceled_tax_minor - self.refunded_tax_minor
+
+    @property
+    def left_minor(self) -> int:
+        """Gross that is neither canceled nor refunded."""
+        return self.left_net_minor + self.left_tax_minor
+
+    def with_canceled(self, share: Share | None) -> OrderLine:
+        """The line with so much more of it canceled."""
+        if share is None:
+            return self
+        return msgspec.structs.replace(
+            self,
+            canceled_quantity=self.canceled_quantity + share.quantity,
+            canceled_net_minor=self.canceled_net_minor + share.net_minor,
+            canceled_tax_minor=self.canceled_tax_minor + share.tax_minor,
+        )
+
+    def with_refunded(self, share: Share | None) -> OrderLine:
+        """The line with so much more of it refunded, or less when that failed."""
+        if share is None:
+            return self
+        return msgspec.structs.replace(
+            self,
+            refunded_quantity=self.refunded_quantity + share.quantity,
+            refunded_net_minor=self.refunded_net_minor + share.net_minor,
+            refunded_tax_minor=self.refunded_tax_minor + share.tax_minor,
+        )
+
+
+class Share(msgspec.Struct, frozen=True):
+    """Units of a line, and the part of its money that goes with them. 0 units: money alone."""
+
+    line_id: OrderLineId
+    quantity: int
+    net_minor: int
+    tax_minor: int
+
+    @property
+    def gross_minor(self) -> int:
+        """What the buyer pays, or gets back."""
+        return self.net_minor + self.tax_minor
+
+
+class Cancellation(msgspec.Struct, frozen=True):
+    """Units of an order that were given up while the rest goes on.
+
+    ``is_sold``: the order was a sale by then, so money goes back for them.
+    """
+
+    id: CancellationId
+    order_id: OrderId
+    reason: str
+    actor: str
+    is_sold: bool
+    shares: tuple[Share, ...]
+
+    @property
+    def gross_minor(self) -> int:
+        """What is not owed any more."""
+        return sum(share.gross_minor for share in self.shares)
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -164,6 +254,17 @@ class Order(msgspec.Struct, frozen=True):
     adjustments: tuple[Adjustment, ...] = ()
     confirmed_at: datetime | None = None
     processing_at: datetime | None = None
+    canceled_minor: int = 0
+
+    @property
+    def due_minor(self) -> int:
+        """What is to be paid: the total less what was canceled in parts."""
+        return self.total_minor - self.canceled_minor
+
+    @property
+    def shipping_gross_minor(self) -> int:
+        """What shipping costs the buyer, tax and all."""
+        return self.shipping_minor + (0 if self.is_tax_included else self.shipping_tax_minor)
 
 
 class FulfillmentLine(msgspec.Struct, frozen=True):
@@ -305,3 +406,64 @@ class TimelineEntry(msgspec.Struct, frozen=True):
     tracking_number: str | None
     is_visible: bool
     happened_at: datetime
+
+
+class ReturnState(enum.Enum):
+    """How far goods are on their way back."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    IN_TRANSIT = "in_transit"
+    RECEIVED = "received"
+    INSPECTED = "inspected"
+    COMPLETED = "completed"
+    CANCELED = "canceled"
+
+
+class ReturnReason(enum.Enum):
+    """Why a buyer sends something back."""
+
+    DAMAGED = "damaged"
+    DEFECTIVE = "defective"
+    WRONG_ITEM = "wrong_item"
+    NOT_AS_DESCRIBED = "not_as_described"
+    DOES_NOT_FIT = "does_not_fit"
+    CHANGED_MIND = "changed_mind"
+    OTHER = "other"
+
+
+class ReturnLine(msgspec.Struct, frozen=True):
+    """Units of one order line that come back. What was in the parcel is sellable or damaged."""
+
+    id: ReturnLineId
+    return_id: ReturnId
+    order_line_id: OrderLineId
+    quantity: int
+    reason: ReturnReason
+    note: str | None
+    #: ``None`` until the parcel was opened.
+    received_quantity: int | None = None
+    sellable_quantity: int = 0
+    damaged_quantity: int = 0
+    #: Where the sellable units were put on the shelf.
+    location_id: LocationId | None = None
+
+    @property
+    def coming_quantity(self) -> int:
+        """Units that came, or are to come."""
+        return self.quantity if self.received_quantity is None else self.received_quantity
+
+
+class Return(msgspec.Struct, frozen=True):
+    """Goods on their way back. ``note`` is the buyer's, ``answer`` staff's."""
+
+    id: ReturnId
+    order_id: OrderId
+    state: ReturnState
+    note: str | None
+    answer: str | None
+    changed_by: str
+    change_reason: str
+    created_at: datetime
+    updated_at: datetime

@@ -11,7 +11,7 @@ from surehold.catalog import queries as catalog
 from surehold.catalog.errors import VendorNotFound
 from surehold.db import Connection
 from surehold.kernel.errors import Fault, InvalidInput
-from surehold.kernel.ids import CartId, FulfillmentId, OrderId, VendorId
+from surehold.kernel.ids import CartId, FulfillmentId, OrderId, ReturnId, VendorId
 from surehold.kernel.page import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor
 from surehold.orders import sql
 from surehold.orders.errors import FulfillmentNotFound, OrderNotFound
@@ -23,6 +23,8 @@ from surehold.orders.model import (
     OrderFilter,
     OrderLine,
     OrderSummary,
+    Return,
+    ReturnLine,
     Scope,
     TimelineEntry,
     TimelineKind,
@@ -248,3 +250,14 @@ async def list_ordered_carts(
     """Those of these carts from which an order was ever placed, whatever became of it."""
     rows = await connection.all(sql.LIST_ORDERED_CARTS, list(cart_ids))
     return frozenset(row.cart_id for row in rows)
+
+
+async def list_returns(
+    connection: Connection, *, order_ids: Sequence[OrderId]
+) -> tuple[tuple[Return, ...], dict[ReturnId, tuple[ReturnLine, ...]]]:
+    """The returns of these orders, oldest first, and the lines of each."""
+    returns = tuple(await connection.all(sql.LIST_RETURNS, list(order_ids)))
+    found: dict[ReturnId, tuple[ReturnLine, ...]] = {row.id: () for row in returns}
+    for line in await connection.all(sql.LIST_RETURN_LINES, list(found)) if found else ():
+        found[line.return_id] = (*found[line.return_id], line)
+    return returns, found

@@ -22,6 +22,8 @@ class MoneyFacts(msgspec.Struct, frozen=True):
     paid_minor: int = 0
     refunded_minor: int = 0
     disputed_minor: int = 0
+    #: On its way back, and no part of the sale any more: it pays for nothing that is due.
+    returning_minor: int = 0
     authorized_minor: int = 0
     #: Some payment waits for its buyer or its bank.
     is_under_way: bool = False
@@ -37,7 +39,7 @@ def derive_payment_status(money: MoneyFacts, *, total_minor: int) -> PaymentStat
     """How far an order is paid."""
     if money.disputed_minor:
         return PaymentStatus.DISPUTED
-    if money.paid_minor - money.refunded_minor >= total_minor:
+    if money.paid_minor - money.refunded_minor - money.returning_minor >= total_minor:
         return PaymentStatus.PAID  # a second payment may have come and gone back
     if money.paid_minor and money.refunded_minor >= money.paid_minor:
         return PaymentStatus.REFUNDED
@@ -150,7 +152,7 @@ def relabel(order: Order, money: MoneyFacts, goods: FulfillmentFacts) -> Order:
     Raises:
         StatusNotReachable: The table of moves has no such step.
     """
-    payment_status = derive_payment_status(money, total_minor=order.total_minor)
+    payment_status = derive_payment_status(money, total_minor=order.due_minor)
     fulfillment_status = derive_fulfillment_status(goods)
     status = derive_status(
         payment_status,

@@ -9,7 +9,7 @@ import enum
 from typing import Final
 
 from surehold.kernel.states import Machine
-from surehold.orders.model import FulfillmentState, OrderStatus
+from surehold.orders.model import FulfillmentState, OrderStatus, ReturnState
 
 S = OrderStatus
 
@@ -143,3 +143,34 @@ FULFILLMENT: Final = Machine(
 WAITING: Final = frozenset({F.OPEN, F.PACKED})
 #: What has left the shelf.
 SENT: Final = frozenset({F.SHIPPED, F.IN_TRANSIT, F.DELIVERED, F.LOST, F.RETURNED_TO_SENDER})
+
+
+class ReturnEvent(enum.Enum):
+    """What can happen to a return."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    SEND = "send"
+    RECEIVE = "receive"
+    INSPECT = "inspect"
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+
+
+R, RE = ReturnState, ReturnEvent
+
+#: The life of a return; the database has the same moves, and refuses others.
+RETURN: Final = Machine(
+    initial=R.REQUESTED,
+    table={
+        (R.REQUESTED, RE.APPROVE): R.APPROVED,
+        (R.REQUESTED, RE.REJECT): R.REJECTED,
+        (R.REQUESTED, RE.CANCEL): R.CANCELED,
+        (R.APPROVED, RE.SEND): R.IN_TRANSIT,
+        (R.APPROVED, RE.RECEIVE): R.RECEIVED,
+        (R.APPROVED, RE.CANCEL): R.CANCELED,
+        (R.IN_TRANSIT, RE.RECEIVE): R.RECEIVED,
+        (R.RECEIVED, RE.INSPECT): R.INSPECTED,
+        (R.INSPECTED, RE.COMPLETE): R.COMPLETED,
+    },
+)

@@ -19,6 +19,7 @@ from surehold.payments.model import (
     Operation,
     Payment,
     Refund,
+    RefundLine,
     WebhookEvent,
     WebhookState,
 )
@@ -166,6 +167,33 @@ async def insert_refunds(tx: Transaction, *, refunds: Sequence[Refund], now: dat
         [row.reason for row in refunds],
         [row.requested_by for row in refunds],
         now,
+        [row.batch_id for row in refunds],
+        [row.is_of_sale for row in refunds],
+        [row.shipping_minor for row in refunds],
+        [row.shipping_tax_minor for row in refunds],
+        [row.cancellation_id for row in refunds],
+        [row.retry_of for row in refunds],
+        [row.internal_reason for row in refunds],
+        [row.return_id for row in refunds],
+        [row.is_excess for row in refunds],
+    )
+
+
+async def insert_refund_lines(tx: Transaction, *, lines: Sequence[RefundLine]) -> None:
+    """Write which lines refunds are of; the order's lines count it.
+
+    Raises:
+        asyncpg.CheckViolationError: More than a line has left.
+    """
+    if not lines:
+        return
+    await tx.run(
+        sql.INSERT_REFUND_LINES,
+        [row.refund_id for row in lines],
+        [row.order_line_id for row in lines],
+        [row.quantity for row in lines],
+        [row.net_minor for row in lines],
+        [row.tax_minor for row in lines],
     )
 
 

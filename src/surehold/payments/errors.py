@@ -2,6 +2,8 @@
 
 DomainError
 ├── PaymentNotFound          404
+├── RefundNotFound           404
+├── RefundNotConfirmable     409
 ├── ProviderUnknown          422
 ├── CurrencyNotSupported     422
 ├── PaymentInProgress        409
@@ -20,6 +22,22 @@ class PaymentNotFound(DomainError):
     kind = Kind.NOT_FOUND
     code = "payment_not_found"
     title = "No such payment"
+
+
+class RefundNotFound(DomainError):
+    """No such refund of this order."""
+
+    kind = Kind.NOT_FOUND
+    code = "refund_not_found"
+    title = "No such refund"
+
+
+class RefundNotConfirmable(DomainError):
+    """Only money that people pay out (a transfer, cash) is confirmed by hand, and once."""
+
+    kind = Kind.CONFLICT
+    code = "refund_not_confirmable"
+    title = "This refund cannot be confirmed by hand"
 
 
 class ProviderUnknown(DomainError):

@@ -6,8 +6,9 @@
     tax_payable                    what the tax office will get       (liability)
     suspense                       money that nobody can explain yet  (liability)
 
-A capture fills the deposits; the sale empties them; a sale taken back fills them again; a refund
-pays them out. So the deposits of a settled order come to zero, whatever happened on the way.
+A capture fills the deposits; the sale empties them; a sale taken back, whole or in part, fills
+them again; a refund pays them out. So the deposits of a settled order come to zero, whatever
+happened on the way.
 """
 
 from __future__ import annotations
@@ -92,6 +93,11 @@ def sale_reversal(
 ) -> Journal:
     """A sale was taken back; the money waits among the deposits to be refunded."""
     return _journal("sale_reversal", reference, order_id, currency, _sale_entries(parts, sign=-1))
+
+
+def sale_credit(*, reference: UUID, order_id: OrderId, currency: str, parts: SaleParts) -> Journal:
+    """A part of a sale was taken back; ``reference`` is the refund or the cancellation."""
+    return _journal("sale_credit", reference, order_id, currency, _sale_entries(parts, sign=-1))
 
 
 def _sale_entries(parts: SaleParts, *, sign: int) -> list[Entry]:

@@ -9,10 +9,13 @@ from uuid import UUID
 import msgspec
 
 from surehold.kernel.ids import (
+    CancellationId,
     OperationId,
     OrderId,
+    OrderLineId,
     PaymentId,
     RefundId,
+    ReturnId,
     VendorId,
     WebhookEventId,
     merchant_reference,
@@ -150,6 +153,29 @@ class Refund(msgspec.Struct, frozen=True):
     failure_code: str | None
     created_at: datetime
     ended_at: datetime | None
+    #: What was asked for at once, over however many payments.
+    batch_id: UUID | None = None
+    #: It takes a part of the sale back, its lines and shipping, when it succeeds.
+    is_of_sale: bool = False
+    #: Gross; the tax is a part of it.
+    shipping_minor: int = 0
+    shipping_tax_minor: int = 0
+    cancellation_id: CancellationId | None = None
+    retry_of: RefundId | None = None
+    return_id: ReturnId | None = None
+    #: More was paid than was due: it never was a sale.
+    is_excess: bool = False
+    internal_reason: str | None = None
+
+
+class RefundLine(msgspec.Struct, frozen=True):
+    """The part of a refund that is of one order line. 0 units: money alone."""
+
+    refund_id: RefundId
+    order_line_id: OrderLineId
+    quantity: int
+    net_minor: int
+    tax_minor: int
 
 
 class WebhookState(enum.Enum):

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from surehold.db import Connection
-from surehold.kernel.ids import OrderId, PaymentId, WebhookEventId
+from surehold.kernel.ids import OrderId, PaymentId, RefundId, WebhookEventId
 from surehold.payments import sql
 from surehold.payments.errors import PaymentNotFound
-from surehold.payments.model import Operation, OperationKind, Payment, Refund, WebhookEvent
+from surehold.payments.model import (
+    Operation,
+    OperationKind,
+    Payment,
+    Refund,
+    RefundLine,
+    WebhookEvent,
+)
 
 
 async def get_payment(connection: Connection, *, payment_id: PaymentId) -> Payment:
@@ -44,6 +51,17 @@ async def list_refunds(
 ) -> tuple[Refund, ...]:
     """Every refund of these orders, oldest first."""
     return tuple(await connection.all(sql.LIST_REFUNDS, list(order_ids)))
+
+
+async def list_refund_lines(
+    connection: Connection, *, refunds: Sequence[Refund]
+) -> dict[RefundId, tuple[RefundLine, ...]]:
+    """Which order lines these refunds are of. Those that are of none cost no trip."""
+    ids = [row.id for row in refunds if row.is_of_sale]
+    found: dict[RefundId, tuple[RefundLine, ...]] = {}
+    for line in await connection.all(sql.LIST_REFUND_LINES, ids) if ids else ():
+        found[line.refund_id] = (*found.get(line.refund_id, ()), line)
+    return found
 
 
 async def find_operation(

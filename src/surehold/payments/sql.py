@@ -9,7 +9,7 @@ import msgspec
 
 from surehold.db import command, query
 from surehold.kernel.ids import OrderId, PaymentId, WebhookEventId
-from surehold.payments.model import Operation, Payment, Refund, WebhookEvent
+from surehold.payments.model import Operation, Payment, Refund, RefundLine, WebhookEvent
 
 _COLUMNS: Final = """id, order_id, provider, account, provider_payment_id, state, currency,
            requested_minor, authorized_minor, captured_minor, refunded_minor, disputed_minor,
@@ -209,11 +209,27 @@ INSERT_REFUNDS: Final = command(
     /* payments.insert_refunds */
     INSERT INTO refunds
            (id, payment_id, order_id, state, currency, amount_minor, reason, requested_by,
-            created_at)
-    SELECT id, payment_id, order_id, 'requested', currency, amount_minor, reason, requested_by, $8
+            created_at, batch_id, is_of_sale, shipping_minor, shipping_tax_minor, cancellation_id,
+            retry_of, return_id, is_excess, internal_reason)
+    SELECT id, payment_id, order_id, 'requested', currency, amount_minor, reason, requested_by,
+           $8, batch_id, is_of_sale, shipping_minor, shipping_tax_minor, cancellation_id,
+           retry_of, return_id, is_excess, internal_reason
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
-                  $7::text[])
-           AS new (id, payment_id, order_id, currency, amount_minor, reason, requested_by)
+                  $7::text[], $9::uuid[], $10::boolean[], $11::bigint[], $12::bigint[],
+                  $13::uuid[], $14::uuid[], $15::text[], $16::uuid[],
+                  $17::boolean[])
+           AS new (id, payment_id, order_id, currency, amount_minor, reason, requested_by,
+                   batch_id, is_of_sale, shipping_minor, shipping_tax_minor, cancellation_id,
+                   retry_of, internal_reason, return_id, is_excess)
+    """
+)
+
+# The database adds these to what their lines say was refunded, and refuses more than there is.
+INSERT_REFUND_LINES: Final = command(
+    """
+    /* payments.insert_refund_lines */
+    INSERT INTO refund_lines (refund_id, order_line_id, quantity, net_minor, tax_minor)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[])
     """
 )
 
@@ -221,12 +237,25 @@ LIST_REFUNDS: Final = query(
     """
     /* payments.list_refunds */
     SELECT id, payment_id, order_id, state, currency, amount_minor, reason, requested_by,
-           provider_refund_id, failure_code, created_at, ended_at
+           provider_refund_id, failure_code, created_at, ended_at, batch_id, is_of_sale,
+           shipping_minor, shipping_tax_minor, cancellation_id, retry_of, return_id,
+           is_excess, internal_reason
       FROM refunds
      WHERE order_id = ANY($1::uuid[])
      ORDER BY id
     """,
     Refund,
+)
+
+LIST_REFUND_LINES: Final = query(
+    """
+    /* payments.list_refund_lines */
+    SELECT refund_id, order_line_id, quantity, net_minor, tax_minor
+      FROM refund_lines
+     WHERE refund_id = ANY($1::uuid[])
+     ORDER BY refund_id, order_line_id
+    """,
+    RefundLine,
 )
 
 END_REFUNDS: Final = command(

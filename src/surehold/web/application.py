@@ -37,6 +37,8 @@ from surehold.web.api import (
     orders,
     payments,
     pricing,
+    refunds,
+    returns,
     wishlist,
 )
 from surehold.web.api import checkout as checkout_api
@@ -91,6 +93,8 @@ def create_web(
             *back_office.HANDLERS,
             *fulfillments.HANDLERS,
             *payments.HANDLERS,
+            *refunds.HANDLERS,
+            *returns.HANDLERS,
             *inventory.HANDLERS,
         ],
     )

@@ -204,7 +204,6 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
         "/payments/PAYMENT/confirm",
         {"received": {"amount": 2489, "currency": "EUR"}},
     ),
-    "cancel": ("POST", "/orders/ORDER/cancel", {}),
     "coupon": ("PUT", "/cart/coupon", {"code": "SPRING-10"}),
     "open parcel": (
         "POST",
@@ -256,6 +255,61 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
         for path, body in ENTRIES.items()
         for method, end in (("POST", ""), ("PUT", f"/{NOBODY}"))
     },
+    "cancel": (
+        "POST",
+        "/orders/ORDER/cancel",
+        {"lines": [{"line_id": "ITEM", "quantity": 1}]},
+    ),
+    "refund": (
+        "POST",
+        "/orders/ORDER/refunds",
+        {
+            "lines": [{"line_id": "ITEM", "quantity": 1}],
+            "shipping": True,
+            "reason": "Broken",
+            "internal_reason": "In the warehouse",
+            "restock": True,
+        },
+    ),
+    "refund of a payment": (
+        "POST",
+        "/payments/PAYMENT/refunds",
+        {"amount": {"amount": 1, "currency": "EUR"}, "reason": "Sorry"},
+    ),
+    "preview": (
+        "POST",
+        "/orders/ORDER/refunds/preview",
+        {"lines": [{"line_id": "ITEM", "quantity": 1}]},
+    ),
+    "return": (
+        "POST",
+        "/orders/ORDER/returns",
+        {
+            "lines": [{"line_id": "ITEM", "quantity": 1, "reason": "other", "note": "Too big"}],
+            "note": "A size smaller would do",
+        },
+    ),
+    "approved return": ("POST", "/orders/ORDER/returns/ORDER/approve", {"answer": "Send it"}),
+    "rejected return": ("POST", "/orders/ORDER/returns/ORDER/reject", {"answer": "Too late"}),
+    "sent return": ("POST", "/orders/ORDER/returns/ORDER/send", {}),
+    "canceled return": ("POST", "/orders/ORDER/returns/ORDER/cancel", {}),
+    "received return": (
+        "POST",
+        "/orders/ORDER/returns/ORDER/receive",
+        {"lines": [{"line_id": "ITEM", "quantity": 1}]},
+    ),
+    "inspected return": (
+        "POST",
+        "/orders/ORDER/returns/ORDER/inspect",
+        {"lines": [{"line_id": "ITEM", "sellable": 1, "damaged": 1, "location_id": "ITEM"}]},
+    ),
+    "completed return": (
+        "POST",
+        "/orders/ORDER/returns/ORDER/complete",
+        {"shipping": True, "reason": "Your return"},
+    ),
+    "retried refund": ("POST", "/orders/ORDER/refunds/ORDER/retry", {}),
+    "confirmed refund": ("POST", "/orders/ORDER/refunds/ORDER/confirm", {}),
 }
 
 
@@ -328,6 +382,7 @@ async def asking(api: Api, db: Database) -> Asking:
         "LINE": cart.body["items"][0]["id"],
         "ORDER": placed["order"]["id"],
         "PAYMENT": placed["payment"]["id"],
+        "ITEM": placed["order"]["lines"][0]["id"],
     }
     tokens = {"X-Cart-Token": cart.body["token"], **order_token(placed)}
     return Asking(api, names, {**STAFF, **tokens})

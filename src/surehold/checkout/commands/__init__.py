@@ -3,7 +3,9 @@
 from surehold.checkout.commands.ask import ask, check_payment
 from surehold.checkout.commands.buy import (
     EXTENSIONS,
+    PARTS,
     cancel_order,
+    cancel_part,
     confirm_payment,
     extend_reservation,
     retry_payment,
@@ -24,6 +26,13 @@ from surehold.checkout.commands.fulfill import (
 )
 from surehold.checkout.commands.inbox import Inbox, process_webhook
 from surehold.checkout.commands.place_order import PlacementWork, place_order
+from surehold.checkout.commands.refund import (
+    REFUNDS,
+    confirm_refund,
+    preview_refund,
+    refund_order,
+    retry_refund,
+)
 from surehold.checkout.commands.settle import SettlementWork
 from surehold.checkout.commands.sweep import (
     archive_old_orders,
@@ -37,12 +46,23 @@ from surehold.checkout.commands.sweep import (
     report_abandoned_carts,
     sweep,
 )
+from surehold.checkout.commands.take_back import (
+    RETURNS,
+    complete_return,
+    inspect_return,
+    move_return,
+    receive_return,
+    request_return,
+)
 
 __all__ = [
     "BULK_MAX",
     "EXTENSIONS",
     "FULFILLMENTS",
     "NOTES",
+    "PARTS",
+    "REFUNDS",
+    "RETURNS",
     "Inbox",
     "PlacementWork",
     "SettlementWork",
@@ -50,25 +70,35 @@ __all__ = [
     "ask",
     "ask_due_operations",
     "cancel_order",
+    "cancel_part",
     "cancel_unpaid_orders",
     "change_many",
     "check_due_payments",
     "check_payment",
+    "complete_return",
     "confirm_payment",
+    "confirm_refund",
     "correct_parcel",
     "expire_reservations",
     "extend_reservation",
+    "inspect_return",
     "issue_documents",
     "move_fulfillment",
+    "move_return",
     "note_many",
     "open_fulfillments",
     "place_order",
+    "preview_refund",
     "process_due_webhooks",
     "process_webhook",
     "prune",
     "reach_status",
+    "receive_return",
+    "refund_order",
     "report_abandoned_carts",
+    "request_return",
     "retry_payment",
+    "retry_refund",
     "save_quote",
     "sweep",
     "verify_payment",

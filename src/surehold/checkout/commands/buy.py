@@ -9,8 +9,10 @@ from surehold.checkout import queries
 from surehold.checkout.commands.ask import UNANSWERED, ask, check_payment
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import Actor, PlacedOrder
+from surehold.checkout.rules import Units
 from surehold.checkout.settlements import (
     CancelOrder,
+    CancelPart,
     ExtendHold,
     Keep,
     Outcome,
@@ -31,6 +33,8 @@ from surehold.pricing.model import Quote, SavedQuote
 
 #: Where the keys of extensions are kept.
 EXTENSIONS: Final = "extend-reservation"
+#: Where the keys of cancellations of a part are kept.
+PARTS: Final = "cancel-part"
 
 
 async def retry_payment(checkout: Checkout, *, order_id: OrderId, provider: str) -> PlacedOrder:
@@ -85,6 +89,38 @@ async def cancel_order(
         OrderNotCancelable: It has gone too far.
     """
     await checkout.settling.submit(CancelOrder(order_id, reason, actor))
+    async with checkout.db.connection() as connection:
+        return await queries.get_placed_order(connection, order_id=order_id)
+
+
+async def cancel_part(
+    checkout: Checkout,
+    *,
+    order_id: OrderId,
+    lines: Units,
+    reason: CancelReason,
+    actor: Actor,
+    keep: Keep | None = None,
+) -> PlacedOrder:
+    """Give up some units before they are sent: free where they lie once, money back once.
+
+    What was not paid yet is not due; a payment that was open is begun anew with what is. Each call
+    counts, but for one key only once: the key's answer is kept under ``PARTS``.
+
+    Raises:
+        OrderNotFound, InvalidInput, OrderNotCancelable, UnitsNotCancelable, PaymentInProgress,
+        NothingLeft: As named.
+    """
+    if keep is None:
+        keep = Keep(PARTS, f"{order_id}:{new_id()}", b"", checkout.context.render)
+    outcome = await checkout.settling.submit(CancelPart(order_id, lines, reason, actor, keep))
+    if outcome.payment_id is not None:
+        async with checkout.db.connection() as connection:
+            operation = await payments.find_operation(
+                connection, payment_id=outcome.payment_id, kind=OperationKind.CREATE
+            )
+        if operation is not None and operation.state in UNANSWERED:
+            await ask(checkout, operation)
     async with checkout.db.connection() as connection:
         return await queries.get_placed_order(connection, order_id=order_id)
 

@@ -56,7 +56,9 @@ class SettlementWork:
         settings = await shop.load(Connection(raw))
         async with transaction_on(raw) as tx:
             ids = sorted({request.order_id for request in requests})
+            returning = {row.order_id for row in requests if row.reads_returns}
             cases, writes, stock, now = await self._load(tx, ids, settings)
+            await _load_returns(tx, [cases[one] for one in sorted(returning & cases.keys())])
             kept = await _find_kept(tx, requests)
             outcomes: list[Outcome | DomainError] = []
             for request in requests:
@@ -83,6 +85,7 @@ class SettlementWork:
         # Nothing of an order is in a parcel before staff have begun to work on it.
         begun = [order.id for order in found.values() if order.processing_at is not None]
         parcels = await orders.lock_fulfillments(tx, order_ids=begun) if begun else []
+        refund_lines = await payment_queries.list_refund_lines(tx, refunds=refunds)
         variant_ids = {line.variant_id for rows in lines.values() for line in rows}
         levels, now = await inventory.lock_stock(tx, variant_ids=variant_ids)
         coupon_uses = await _load_coupon_uses(tx, found.values())
@@ -95,7 +98,8 @@ class SettlementWork:
                 payments=[row for row in locked_payments if row.order_id == order_id],
                 reservations=[row for row in holds if row.holder_id == order_id],
                 allocations=[row for row in allocations if row.order_id == order_id],
-                refunds=[row for row in refunds if row.order_id == order_id],
+                refunds=(own := [row for row in refunds if row.order_id == order_id]),
+                refund_lines={row.id: refund_lines.get(row.id, ()) for row in own},
                 fulfillments=[row for row in parcels if row.order_id == order_id],
                 stock=stock,
                 writes=writes,
@@ -160,8 +164,12 @@ async def _write(
         await orders.update_orders(tx, changes=changes, now=now)
     await payments.update_payments(tx, changes=payment_changes, now=now)
     await payments.insert_payments(tx, payments=list(writes.payments.values()), now=now)
-    await payments.insert_refunds(tx, refunds=writes.refunds, now=now)
+    # A refund that failed makes room for the next.
     await payments.end_refunds(tx, refunds=writes.refunds_ended, now=now)
+    await orders.insert_cancellations(tx, cancellations=writes.cancellations, now=now)
+    await _write_returns(tx, cases, writes, now)
+    await payments.insert_refunds(tx, refunds=writes.refunds, now=now)
+    await payments.insert_refund_lines(tx, lines=writes.refund_lines)
     await payments.insert_operations(tx, operations=writes.operations, now=now)
     await payments.end_operations(tx, operations=writes.operations_ended, now=now)
     await payments.post_journals(tx, journals=writes.journals, now=now)
@@ -175,12 +183,13 @@ async def _write(
     for moves in _rounds(row for case in cases.values() for row in case.fulfillment_changes):
         await orders.update_fulfillments(tx, changes=moves, now=now)
     await inventory.ship_allocations(tx, departures=writes.departures, now=now)
-    await inventory.release_allocations(tx, allocations=writes.allocations_released)
+    await inventory.release_allocations(tx, allocations=list(writes.allocations_released.values()))
     await cart.take_ordered(tx, taken=writes.taken_from_carts)
     await outbox.record(tx, writes.events, now=now)
     for (scope, status), keys in sorted(writes.keys.items()):
         await idempotency.insert(tx, scope=scope, status=status, keys=keys, now=now)
     await inventory.change_stock(tx, changes=stock.changes)
+    await inventory.take_back(tx, units=writes.taken_back)
     for uses in {id(case.coupon_uses): case.coupon_uses for case in cases.values()}.values():
         await coupons.release_coupons(tx, redemptions=uses.released)
         await coupons.redeem_coupons(tx, redemptions=uses.redeemed)
@@ -190,3 +199,31 @@ def _rounds(chains: Iterable[Sequence[T]]) -> Iterator[list[T]]:
     """The first link of every chain, then the second of those that have one, and so on."""
     for links in zip_longest(*chains):
         yield [link for link in links if link is not None]
+
+
+async def _load_returns(tx: Transaction, cases: Sequence[Case]) -> None:
+    """Read what comes back of these orders, whose locks guard it."""
+    if not cases:
+        return
+    ids = [case.order.id for case in cases]
+    returns, lines = await order_queries.list_returns(tx, order_ids=ids)
+    for case in cases:
+        own = [row for row in returns if row.order_id == case.order.id]
+        case.read_returns(own, {row.id: lines[row.id] for row in own})
+
+
+async def _write_returns(
+    tx: Transaction, cases: dict[OrderId, Case], writes: Writes, now: datetime
+) -> None:
+    new = {
+        line.id: line for line in writes.return_lines.values() if line.return_id in writes.returns
+    }
+    await orders.insert_returns(
+        tx, returns=list(writes.returns.values()), lines=list(new.values()), now=now
+    )
+    await orders.update_returns(
+        tx,
+        changes=[row for case in cases.values() for row in case.return_changes],
+        lines=[line for line in writes.return_lines.values() if line.id not in new],
+        now=now,
+    )

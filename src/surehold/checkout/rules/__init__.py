@@ -4,8 +4,14 @@ Every function changes a case in memory and says what came of it. What each woul
 is part of its rule, because every one of them is asked twice sooner or later.
 """
 
+from surehold.checkout.rules import taking_back
 from surehold.checkout.rules.admitting import Request, admit
-from surehold.checkout.rules.canceling import CANCELABLE, cancel, give_up_payment
+from surehold.checkout.rules.canceling import (
+    CANCELABLE,
+    cancel,
+    cancel_part,
+    give_up_payment,
+)
 from surehold.checkout.rules.fulfilling import (
     correct_parcel,
     move_fulfillment,
@@ -15,14 +21,34 @@ from surehold.checkout.rules.holding import expire_holds, extend, hold_again, ho
 from surehold.checkout.rules.paying import check_payable, settle
 from surehold.checkout.rules.pricing import Facts, destination_of, price
 from surehold.checkout.rules.reaching import reach_status
-from surehold.checkout.rules.returning import end_operation, record_refund
+from surehold.checkout.rules.refunding import (
+    PlannedRefund,
+    Units,
+    Wish,
+    is_left,
+    is_refundable,
+    plan_refund,
+)
+from surehold.checkout.rules.returning import (
+    Cause,
+    ask_back,
+    end_operation,
+    new_refund,
+    record_refund,
+)
 
 __all__ = [
     "CANCELABLE",
+    "Cause",
     "Facts",
+    "PlannedRefund",
     "Request",
+    "Units",
+    "Wish",
     "admit",
+    "ask_back",
     "cancel",
+    "cancel_part",
     "check_payable",
     "correct_parcel",
     "destination_of",
@@ -32,10 +58,15 @@ __all__ = [
     "give_up_payment",
     "hold_again",
     "hold_time",
+    "is_left",
+    "is_refundable",
     "move_fulfillment",
+    "new_refund",
     "open_fulfillments",
+    "plan_refund",
     "price",
     "reach_status",
     "record_refund",
     "settle",
+    "taking_back",
 ]

@@ -65,7 +65,7 @@ def hold_again(case: Case, *, ttl: timedelta) -> None:
         Reservation(
             id=ReservationId(new_id()),
             holder_id=case.order.id,
-            order_line_id=case.lines[take.line].id,
+            order_line_id=case.due_lines[take.line].id,
             variant_id=take.variant_id,
             location_id=take.location_id,
             quantity=take.quantity,

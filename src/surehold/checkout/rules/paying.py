@@ -7,7 +7,8 @@ import msgspec
 from surehold.checkout.case import Case
 from surehold.checkout.errors import OrderNotPayable
 from surehold.checkout.model import HELD_FOR_REVIEW, PAID, UNCHANGED, Actor
-from surehold.checkout.rules.returning import find_unasked, record_refund, return_money
+from surehold.checkout.rules.returning import Cause, find_unasked, record_refund, return_money
+from surehold.checkout.rules.selling import sale_left
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import Reservation, ReservationState
 from surehold.inventory.states import ReservationEvent
@@ -129,7 +130,7 @@ def _capture(
     case: Case, payment: Payment, evidence: ProviderSnapshot, *, actor: Actor, providers: Providers
 ) -> str:
     """Book the money first, then decide what it buys."""
-    is_covered = case.order.paid_minor - case.order.refunded_minor >= case.order.total_minor
+    is_covered = case.order.paid_minor - case.order.refunded_minor >= case.order.due_minor
     payment = msgspec.structs.replace(
         payment,
         state=PaymentState.CAPTURED,
@@ -153,20 +154,21 @@ def _capture(
     )
     if is_covered or case.is_sold:
         return return_money(
-            case, payment, reason="duplicate_payment", actor=actor, providers=providers
+            case, payment, cause=Cause("duplicate_payment", actor), providers=providers
         )
     canceled = case.order.cancel_reason
     if canceled in (CancelReason.BUYER, CancelReason.STAFF):
         return return_money(
-            case, payment, reason="paid_after_cancel", actor=actor, providers=providers
+            case, payment, cause=Cause("paid_after_cancel", actor), providers=providers
         )
     if case.is_whole_held:
         case.commit_holds()
-        return _sell(case, payment, actor=actor, reason="payment captured")
+        return _sell(case, payment, actor=actor, providers=providers, reason="payment captured")
     taken = _take_again(case)
     if taken is not None and case.take_coupon_again():
         case.own_afresh(taken)
-        return _sell(case, payment, actor=actor, reason="paid after the hold had ended")
+        reason = "paid after the hold had ended"
+        return _sell(case, payment, actor=actor, providers=providers, reason=reason)
     return _shortfall(case, payment, actor=actor, providers=providers)
 
 
@@ -180,7 +182,7 @@ def _take_again(case: Case) -> tuple[Reservation, ...] | None:
         Reservation(
             id=ReservationId(new_id()),
             holder_id=case.order.id,
-            order_line_id=case.lines[take.line].id,
+            order_line_id=case.due_lines[take.line].id,
             variant_id=take.variant_id,
             location_id=take.location_id,
             quantity=take.quantity,
@@ -195,8 +197,11 @@ def _take_again(case: Case) -> tuple[Reservation, ...] | None:
     )
 
 
-def _sell(case: Case, payment: Payment, *, actor: Actor, reason: str) -> str:
-    """The order owns its stock and the money is earned; the cart has done its work."""
+def _sell(case: Case, payment: Payment, *, actor: Actor, providers: Providers, reason: str) -> str:
+    """The order owns its stock and the money is earned; the cart has done its work.
+
+    A payment that was begun before a part was canceled asked for more than is due: that goes back.
+    """
     case.change_order(actor=actor.name, reason=reason, canceled_at=None, cancel_reason=None)
     case.relabel()
     case.writes.journals.append(
@@ -204,13 +209,22 @@ def _sell(case: Case, payment: Payment, *, actor: Actor, reason: str) -> str:
             reference=payment.id,
             order_id=case.order.id,
             currency=case.order.currency,
-            parts=sale_parts(case),
+            parts=sale_left(case),
         )
     )
     if case.order.cart_id is not None:
         case.writes.taken_from_carts += [
             (case.order.cart_id, line.variant_id, line.quantity) for line in case.lines
         ]
+    excess = payment.captured_minor - case.order.due_minor
+    if excess > 0:
+        return_money(
+            case,
+            payment,
+            amount_minor=excess,
+            cause=Cause("paid_more_than_due", actor, is_excess=True),
+            providers=providers,
+        )
     return PAID
 
 
@@ -227,8 +241,7 @@ def _shortfall(case: Case, payment: Payment, *, actor: Actor, providers: Provide
     return return_money(
         case,
         payment,
-        reason=CancelReason.SOLD_OUT_AFTER_PAYMENT.value,
-        actor=actor,
+        cause=Cause(CancelReason.SOLD_OUT_AFTER_PAYMENT.value, actor),
         providers=providers,
     )
 
@@ -258,17 +271,3 @@ def check_payable(case: Case) -> None:
             "We are still checking an earlier payment of this order.",
             payment_id=str(stuck[0].id),
         )
-
-
-def sale_parts(case: Case) -> ledger.SaleParts:
-    """What the order comes to as a sale: net per vendor, shipping net, tax."""
-    order = case.order
-    shipping_net = order.shipping_minor - (
-        order.shipping_tax_minor if order.is_tax_included else 0
-    )
-    return ledger.SaleParts(
-        total_minor=order.total_minor,
-        tax_minor=order.tax_minor,
-        shipping_net_minor=shipping_net,
-        lines=tuple((line.vendor_id, line.net_minor) for line in case.lines),
-    )

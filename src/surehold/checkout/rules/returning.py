@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+from uuid import UUID
+
 import msgspec
 
 from surehold.checkout.case import Case
-from surehold.checkout.model import HELD_FOR_REVIEW, REFUND_REQUESTED, UNCHANGED, Actor
-from surehold.kernel.ids import OperationId, RefundId, new_id
+from surehold.checkout.model import HELD_FOR_REVIEW, REFUND_REQUESTED, SYSTEM, UNCHANGED, Actor
+from surehold.checkout.rules.selling import credit_refund
+from surehold.kernel.ids import CancellationId, OperationId, RefundId, ReturnId, new_id
 from surehold.payments import ledger
 from surehold.payments.commands import refund_key
 from surehold.payments.model import (
@@ -15,6 +19,7 @@ from surehold.payments.model import (
     OperationState,
     Payment,
     Refund,
+    RefundLine,
     RefundState,
 )
 from surehold.payments.providers.port import (
@@ -26,37 +31,82 @@ from surehold.payments.providers.port import (
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import OPERATION, OperationEvent
 
+#: Why a person must look at a payment whose refund did not go through; begins the reason.
+REFUND_FAILED: Final = "refund_failed"
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why money goes back and on whose word. The buyer reads ``reason``, only staff the other."""
+
+    reason: str
+    actor: Actor
+    #: The request that asked for it, with whatever else it asked for.
+    batch_id: UUID | None = None
+    internal_reason: str | None = None
+    cancellation_id: CancellationId | None = None
+    return_id: ReturnId | None = None
+    #: More was paid than was due.
+    is_excess: bool = False
+
 
 def return_money(
-    case: Case, payment: Payment, *, reason: str, actor: Actor, providers: Providers
+    case: Case,
+    payment: Payment,
+    *,
+    cause: Cause,
+    providers: Providers,
+    amount_minor: int | None = None,
 ) -> str:
-    """Ask for everything of a payment that is still there to go back to the buyer."""
-    amount = case.refundable_minor(payment)
+    """Ask for money that buys nothing (any more) to go back; unless said, all that is there."""
+    left = case.refundable_minor(payment)
+    amount = left if amount_minor is None else min(amount_minor, left)
     if amount <= 0:
         return UNCHANGED
-    refund = Refund(
+    refund = new_refund(case, payment, amount_minor=amount, cause=cause)
+    return ask_back(case, refund, actor=cause.actor, providers=providers)
+
+
+def new_refund(case: Case, payment: Payment, *, amount_minor: int, cause: Cause) -> Refund:
+    """A refund that is about to be asked for."""
+    return Refund(
         id=RefundId(new_id()),
         payment_id=payment.id,
         order_id=payment.order_id,
         state=RefundState.REQUESTED,
         currency=payment.currency,
-        amount_minor=amount,
-        reason=reason,
-        requested_by=actor.name,
+        amount_minor=amount_minor,
+        reason=cause.reason,
+        requested_by=cause.actor.name,
         provider_refund_id=None,
         failure_code=None,
         created_at=case.now,
         ended_at=None,
+        batch_id=cause.batch_id,
+        cancellation_id=cause.cancellation_id,
+        return_id=cause.return_id,
+        is_excess=cause.is_excess,
+        internal_reason=cause.internal_reason,
     )
-    case.refunds[refund.id] = refund
-    case.writes.refunds.append(refund)
+
+
+def ask_back(
+    case: Case,
+    refund: Refund,
+    lines: tuple[RefundLine, ...] = (),
+    *,
+    actor: Actor,
+    providers: Providers,
+) -> str:
+    """Ask for a refund: its provider when it has one to ask, else staff pay it out."""
+    payment = case.payment(refund.payment_id)
+    case.add_refund(refund, lines)
     provider = providers.find_remote(payment.provider)
     if provider is not None and payment.provider_payment_id is not None:
         request = RefundRequest(
             provider_payment_id=payment.provider_payment_id,
-            amount=msgspec.structs.replace(payment.requested, amount=amount),
+            amount=msgspec.structs.replace(payment.requested, amount=refund.amount_minor),
             refund_reference=str(refund.id),
-            reason=reason,
+            reason=refund.reason,
         )
         case.writes.operations.append(
             Operation(
@@ -70,15 +120,24 @@ def return_money(
                 attempts=0,
             )
         )
-    case.change_order(actor=actor.name, reason=reason)
+    case.change_order(actor=actor.name, reason=refund.reason)
     case.relabel()
     return REFUND_REQUESTED
 
 
 def record_refund(
-    case: Case, refund: Refund, snapshot: RefundSnapshot | None, *, failure_code: str | None
+    case: Case,
+    refund: Refund,
+    snapshot: RefundSnapshot | None,
+    *,
+    failure_code: str | None,
+    actor: Actor = SYSTEM,
 ) -> str:
-    """Take the provider's word for a refund. ``None`` and a code: the provider refused it."""
+    """Take the provider's word for a refund. ``None`` and a code: the provider refused it.
+
+    A part of the sale is taken back when its money has gone; a refund that failed changes nothing
+    but what may be refunded, and a person must look.
+    """
     if refund.state is not RefundState.REQUESTED:
         return UNCHANGED
     payment = case.payment(refund.payment_id)
@@ -96,11 +155,10 @@ def record_refund(
         failure_code=None if is_done else failure_code,
         ended_at=case.now,
     )
-    case.refunds[refund.id] = ended
-    case.writes.refunds_ended.append(ended)
+    case.end_refund(ended)
     if not is_done:
         case.put_payment(
-            msgspec.structs.replace(payment, review_reason=f"refund_failed: {failure_code}")
+            msgspec.structs.replace(payment, review_reason=f"{REFUND_FAILED}: {failure_code}")
         )
         return HELD_FOR_REVIEW
     case.put_payment(
@@ -108,6 +166,7 @@ def record_refund(
             payment, refunded_minor=payment.refunded_minor + refund.amount_minor
         )
     )
+    credit_refund(case, ended)
     case.writes.journals.append(
         ledger.refund(
             refund_id=refund.id,
@@ -117,7 +176,7 @@ def record_refund(
             amount_minor=refund.amount_minor,
         )
     )
-    case.change_order(actor="system", reason="refund sent")
+    case.change_order(actor=actor.name, reason="refund sent")
     case.relabel()
     return "refunded"
 

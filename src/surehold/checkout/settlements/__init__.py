@@ -5,7 +5,7 @@ lane loads the case, and writes what became of it.
 """
 
 from surehold.checkout.settlements.answers import RecordCreate, RecordLoss, RecordRefund
-from surehold.checkout.settlements.canceling import CancelOrder
+from surehold.checkout.settlements.canceling import CancelOrder, CancelPart
 from surehold.checkout.settlements.evidence import TakeEvidence
 from surehold.checkout.settlements.fulfilling import (
     CorrectParcel,
@@ -16,21 +16,44 @@ from surehold.checkout.settlements.fulfilling import (
 from surehold.checkout.settlements.holding import ExpireHolds, ExtendHold
 from surehold.checkout.settlements.model import Keep, Outcome, Settlement
 from surehold.checkout.settlements.paying import RetryPayment
+from surehold.checkout.settlements.refunding import (
+    ConfirmRefund,
+    PreviewRefund,
+    RefundOrder,
+    RetryRefund,
+)
+from surehold.checkout.settlements.taking_back import (
+    CompleteReturn,
+    InspectReturn,
+    MoveReturn,
+    ReceiveReturn,
+    RequestReturn,
+)
 
 __all__ = [
     "CancelOrder",
+    "CancelPart",
+    "CompleteReturn",
+    "ConfirmRefund",
     "CorrectParcel",
     "ExpireHolds",
     "ExtendHold",
+    "InspectReturn",
     "Keep",
     "MoveFulfillment",
+    "MoveReturn",
     "OpenFulfillments",
     "Outcome",
+    "PreviewRefund",
     "ReachStatus",
+    "ReceiveReturn",
     "RecordCreate",
     "RecordLoss",
     "RecordRefund",
+    "RefundOrder",
+    "RequestReturn",
     "RetryPayment",
+    "RetryRefund",
     "Settlement",
     "TakeEvidence",
 ]

@@ -1,4 +1,4 @@
-"""Giving an order up."""
+"""Giving an order up, or a part of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from surehold.checkout import rules
 from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
 from surehold.checkout.model import UNCHANGED, Actor
-from surehold.checkout.settlements.model import Outcome, Settlement
+from surehold.checkout.settlements.model import Keep, Outcome, Settlement
 from surehold.orders.model import CancelReason
 
 
@@ -31,3 +31,51 @@ class CancelOrder(Settlement, frozen=True):
             case, reason=self.reason, actor=self.actor, providers=context.providers
         )
         return Outcome(effect)
+
+
+class CancelPart(Settlement, frozen=True):
+    """Somebody gives some units up; the rest goes on. Twice with one key is once."""
+
+    lines: rules.Units
+    reason: CancelReason
+    actor: Actor
+    keep: Keep | None = None
+
+    @property
+    def kept(self) -> Keep | None:
+        """Each counts, so the key is what tells one from another."""
+        return self.keep
+
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Give them up. An order that waits for money is asked for what is due now.
+
+        Raises:
+            InvalidInput, OrderNotCancelable, UnitsNotCancelable, PaymentInProgress, NothingLeft:
+            As named.
+        """
+        waiting = case.open_payments
+        # Whether the way of paying is still to be had is known before anything changes.
+        context.hold_time(case, case.order.provider)
+        effect = rules.cancel_part(
+            case, self.lines, reason=self.reason, actor=self.actor, providers=context.providers
+        )
+        if not waiting or case.is_bought or case.order.canceled_at is not None:
+            return Outcome(effect)
+        for payment in waiting:
+            rules.give_up_payment(case, payment, providers=context.providers)
+        if not case.is_whole_held:
+            # It is held and asked for afresh when the buyer comes back to pay.
+            case.relabel()
+            return Outcome(effect)
+        begun, operation = context.begin_payment(
+            case.order,
+            provider_name=case.order.provider,
+            settings=case.settings,
+            expires_at=min(row.expires_at for row in case.active),
+            now=case.now,
+        )
+        case.add_payment(begun)
+        if operation is not None:
+            case.writes.operations.append(operation)
+        case.relabel()
+        return Outcome(effect, begun.id)

@@ -13,6 +13,7 @@ from surehold.kernel.ids import OrderId, PaymentId
 if TYPE_CHECKING:
     from surehold.checkout.case import Case
     from surehold.checkout.engine import Context
+    from surehold.checkout.rules import PlannedRefund
 
 
 class Keep(msgspec.Struct, frozen=True):
@@ -36,6 +37,8 @@ class Outcome(msgspec.Struct, frozen=True):
     effect: str
     payment_id: PaymentId | None = None
     count: int = 0
+    #: What would go back, where that was the question.
+    planned: tuple[PlannedRefund, ...] = ()
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -47,6 +50,11 @@ class Settlement(msgspec.Struct, frozen=True):
     def kept(self) -> Keep | None:
         """The key under which this counts once, when it would count twice without one."""
         return None
+
+    @property
+    def reads_returns(self) -> bool:
+        """Whether it is about goods that come back, which others need not be read for."""
+        return False
 
     def decide(self, case: Case, context: Context) -> Outcome:
         """Change the case in memory, and say what came of it. Asked twice, it changes nothing.

@@ -69,8 +69,9 @@ CREATE TRIGGER cancellation_lines_count AFTER INSERT ON cancellation_lines
 
 -- batch_id: what was asked for at once, over however many payments. is_of_sale: it takes back a
 -- part of the sale, listed in refund_lines and shipping_minor, when it succeeds; another returns
--- money that is no sale (any more).
+-- money that is no sale (any more). is_excess: more was paid than was due, so it never was one.
 ALTER TABLE refunds
+    ADD COLUMN is_excess          boolean NOT NULL DEFAULT false,
     ADD COLUMN batch_id           uuid,
     ADD COLUMN is_of_sale         boolean NOT NULL DEFAULT false,
     ADD COLUMN shipping_minor     bigint NOT NULL DEFAULT 0,
@@ -83,7 +84,7 @@ ALTER TABLE refunds
         AND shipping_tax_minor BETWEEN 0 AND shipping_minor
         AND (is_of_sale OR shipping_minor = 0)),
     ADD CONSTRAINT refunds_of_sale_or_cancellation CHECK (
-        NOT is_of_sale OR cancellation_id IS NULL);
+        NOT is_of_sale OR (cancellation_id IS NULL AND NOT is_excess));
 
 CREATE TABLE refund_lines (
     refund_id     uuid NOT NULL REFERENCES refunds,

@@ -21,8 +21,10 @@ from surehold.inventory.commands.places import (
 from surehold.inventory.commands.receiving import (
     Arrival,
     Opening,
+    TakenBack,
     open_stock,
     receive_stock,
+    take_back,
 )
 from surehold.inventory.commands.taking import (
     StockView,
@@ -65,6 +67,7 @@ __all__ = [
     "NewTransfer",
     "Opening",
     "StockView",
+    "TakenBack",
     "TakenMeanwhile",
     "TransferView",
     "add_location",
@@ -98,5 +101,6 @@ __all__ = [
     "reserve",
     "ship_allocations",
     "start_count",
+    "take_back",
     "take_stock",
 ]

@@ -85,3 +85,33 @@ async def receive_stock(
         return sum(row.quantity for row in added)
 
     return await db.retrying(work)
+
+
+class TakenBack(msgspec.Struct, frozen=True):
+    """Units that a buyer sent back and that go on the shelf; the reference counts once."""
+
+    variant_id: VariantId
+    location_id: LocationId
+    quantity: int
+    reference: str
+    actor: str
+
+
+async def take_back(tx: Transaction, *, units: Sequence[TakenBack]) -> int:
+    """Put units on the shelf that buyers sent back, each with the movement that explains it.
+
+    The caller holds the locks of the stock rows. A reference that was taken back before adds none;
+    returns how many units were added.
+    """
+    if not units:
+        return 0
+    added = await tx.all(
+        receiving.TAKE_BACK,
+        [row.variant_id for row in units],
+        [row.location_id for row in units],
+        [row.quantity for row in units],
+        [new_id() for _ in units],
+        [row.reference for row in units],
+        [row.actor for row in units],
+    )
+    return sum(row.quantity for row in added)

@@ -206,10 +206,20 @@ async def lock_allocations(tx: Transaction, *, order_ids: Sequence[UUID]) -> lis
 
 
 async def release_allocations(tx: Transaction, *, allocations: Sequence[Allocation]) -> None:
-    """Give back what has not shipped; the caller changes the counters."""
+    """Write what each of these has given back by now; the caller changes the counters.
+
+    Raises:
+        RuntimeError: One of them had given back as much; the caller did not hold its lock.
+    """
     if not allocations:
         return
-    await tx.run(sql.RELEASE_ALLOCATIONS, [row.id for row in allocations])
+    count = await tx.run(
+        sql.RELEASE_ALLOCATIONS,
+        [row.id for row in allocations],
+        [row.released_quantity for row in allocations],
+    )
+    if count != len(allocations):
+        raise RuntimeError("an allocation was released twice")
 
 
 async def ship_allocations(

@@ -198,12 +198,15 @@ LOCK_ALLOCATIONS: Final = query(
     Allocation,
 )
 
+# What was given back only ever grows.
 RELEASE_ALLOCATIONS: Final = command(
     """
     /* inventory.release_allocations */
     UPDATE allocations
-       SET released_quantity = quantity - shipped_quantity
-     WHERE id = ANY($1::uuid[])
+       SET released_quantity = freed.released_quantity
+      FROM unnest($1::uuid[], $2::int[]) AS freed (id, released_quantity)
+     WHERE allocations.id = freed.id
+       AND allocations.released_quantity < freed.released_quantity
     """
 )
 

@@ -15,10 +15,11 @@ from surehold.kernel.ids import OrderId, PaymentId, RefundId, new_id
 from surehold.orders import commands as orders
 from surehold.orders import queries as order_queries
 from surehold.orders.documents import rules, sql
-from surehold.orders.documents.errors import DocumentNotDue, RefundNotFound
+from surehold.orders.documents.errors import DocumentNotDue
 from surehold.orders.documents.model import Content, Document, DocumentKind
 from surehold.orders.errors import OrderNotFound
 from surehold.orders.model import Order
+from surehold.payments.errors import RefundNotFound
 from surehold.payments.model import RefundState
 
 log = structlog.get_logger(__name__)
@@ -110,11 +111,11 @@ async def _issue(
         raise DocumentNotDue("Nothing of this order was sold yet.", document_kind=kind.value)
     language = language or sale.language
     if refund_id is None:
-        content = await _content(tx, order, sale)
+        content = await _content(tx, order, sale, kind)
     else:
         invoice = next((row for row in known if row.kind is DocumentKind.INVOICE), None)
         if invoice is None:  # what is corrected comes first
-            content = await _content(tx, order, sale)
+            content = await _content(tx, order, sale, DocumentKind.INVOICE)
             invoice = await _write(
                 tx, order, DocumentKind.INVOICE, content, actor=actor, language=language
             )
@@ -125,8 +126,14 @@ async def _issue(
     return Issued(document, is_new=True)
 
 
-async def _content(tx: Transaction, order: Order, sale: sql.SaleRow) -> Content:
+async def _content(
+    tx: Transaction, order: Order, sale: sql.SaleRow, kind: DocumentKind
+) -> Content:
+    """What was sold is invoiced; what is canceled by now is not packed."""
     lines = (await order_queries.list_lines(tx, order_ids=[order.id]))[order.id]
+    is_slip = kind is DocumentKind.PACKING_SLIP
+    canceled = await tx.all(sql.LIST_CANCELED, order.id, is_slip)
+    order, lines = rules.without(order, lines, canceled)
     settings = await shop.load(tx)
     return rules.content_of(order, lines, settings, provider=sale.provider, sold_at=sale.sold_at)
 
@@ -144,7 +151,7 @@ async def _credit(
     kind = DocumentKind.CREDIT_NOTE.value
     if refund.state is not RefundState.SUCCEEDED:
         raise DocumentNotDue("This refund has not reached the buyer.", document_kind=kind)
-    if refund.payment_id != sale_payment_id:
+    if refund.payment_id != sale_payment_id or refund.is_excess:
         raise DocumentNotDue(
             "This refund gave back money that came beside the sale.", document_kind=kind
         )

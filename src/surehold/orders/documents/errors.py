@@ -2,7 +2,6 @@
 
 DomainError
 ├── DocumentNotFound         404
-├── RefundNotFound           404
 └── DocumentNotDue           409
 """
 
@@ -17,14 +16,6 @@ class DocumentNotFound(DomainError):
     kind = Kind.NOT_FOUND
     code = "document_not_found"
     title = "No such document"
-
-
-class RefundNotFound(DomainError):
-    """No such refund of this order."""
-
-    kind = Kind.NOT_FOUND
-    code = "refund_not_found"
-    title = "No such refund"
 
 
 class DocumentNotDue(DomainError):

@@ -12,7 +12,7 @@ import msgspec
 from surehold.db.shop import ShopSettings
 from surehold.kernel.money import round_minor, split_minor
 from surehold.orders.documents.model import Content, DocumentKind, DocumentLine, Seller, TaxRow
-from surehold.orders.model import Order, OrderLine
+from surehold.orders.model import Order, OrderLine, Share
 
 _DIGITS: Final = 6
 
@@ -66,6 +66,46 @@ def content_of(
         subtotal_minor=order.subtotal_minor,
         discount_minor=order.discount_minor,
         shipping_minor=order.shipping_minor,
+    )
+
+
+def without(
+    order: Order, lines: Sequence[OrderLine], canceled: Sequence[Share]
+) -> tuple[Order, tuple[OrderLine, ...]]:
+    """An order and its lines as they are without these units, their sums brought along."""
+    if not canceled:
+        return order, tuple(lines)
+    gone = {share.line_id: share for share in canceled}
+    kept = tuple(
+        _without(line, gone.get(line.id), is_tax_included=order.is_tax_included)
+        for line in lines
+        if line.id not in gone or gone[line.id].quantity < line.quantity
+    )
+    less = msgspec.structs.replace(
+        order,
+        subtotal_minor=sum(line.total_minor for line in kept),
+        discount_minor=sum(line.discount_minor for line in kept),
+        tax_minor=order.tax_minor - sum(share.tax_minor for share in canceled),
+        total_minor=order.total_minor - sum(share.gross_minor for share in canceled),
+    )
+    return less, kept
+
+
+def _without(line: OrderLine, share: Share | None, *, is_tax_included: bool) -> OrderLine:
+    if share is None:
+        return line
+    quantity = line.quantity - share.quantity
+    net_minor, tax_minor = line.net_minor - share.net_minor, line.tax_minor - share.tax_minor
+    total_minor = quantity * line.unit_price_minor
+    priced_minor = net_minor + tax_minor if is_tax_included else net_minor
+    return msgspec.structs.replace(
+        line,
+        quantity=quantity,
+        total_minor=total_minor,
+        discount_minor=total_minor - priced_minor,
+        net_minor=net_minor,
+        tax_minor=tax_minor,
+        gross_minor=net_minor + tax_minor,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from surehold.db import command, query
 from surehold.kernel.ids import OrderId, PaymentId, RefundId
 from surehold.orders.documents.model import Document, DocumentKind, DocumentSummary
+from surehold.orders.model import Share
 from surehold.payments.model import RefundState
 
 _COLUMNS: Final = """id, order_id, kind, refund_id, series, seq, number, language, currency,
@@ -50,12 +51,27 @@ class RefundRow(msgspec.Struct, frozen=True):
     payment_id: PaymentId
     state: RefundState
     amount_minor: int
+    is_excess: bool
 
+
+LIST_CANCELED: Final = query(
+    """
+    /* orders.list_canceled_of_document */
+    SELECT part.order_line_id AS line_id, sum(part.quantity)::int AS quantity,
+           sum(part.net_minor)::bigint AS net_minor, sum(part.tax_minor)::bigint AS tax_minor
+      FROM cancellations
+      JOIN cancellation_lines AS part ON part.cancellation_id = cancellations.id
+     WHERE cancellations.order_id = $1
+       AND ($2::boolean OR NOT cancellations.is_sold)
+     GROUP BY part.order_line_id
+    """,
+    Share,
+)
 
 FIND_REFUND: Final = query(
     """
     /* orders.find_refund */
-    SELECT order_id, payment_id, state, amount_minor
+    SELECT order_id, payment_id, state, amount_minor, is_excess
       FROM refunds
      WHERE id = $1
     """,
@@ -161,7 +177,8 @@ LIST_DUE: Final = query(
                   JOIN ledger_journals AS sale
                     ON sale.kind = 'sale'
                    AND sale.reference = refunds.payment_id
-                 WHERE refunds.id = journal.reference)
+                 WHERE refunds.id = journal.reference
+                   AND NOT refunds.is_excess)
            ELSE false END
      ORDER BY journal.posted_at, journal.id
      LIMIT $1

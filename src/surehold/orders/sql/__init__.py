@@ -8,14 +8,14 @@ import msgspec
 
 from surehold.db import command, query
 from surehold.kernel.ids import CartId, OrderId
-from surehold.orders.model import Order, OrderEvent, OrderLine
+from surehold.orders.model import Order, OrderEvent, OrderLine, Return, ReturnLine
 
 _COLUMNS: Final = """id, number, cart_id, email, currency, subtotal_minor, discount_minor,
            shipping_minor, shipping_tax_minor, tax_minor, total_minor, is_tax_included,
            paid_minor, refunded_minor, shipping_method, shipping_address, billing_address,
            provider, status, payment_status, fulfillment_status, placed_at, canceled_at,
            cancel_reason, archived_at, extensions_used, version, changed_by, change_reason,
-           updated_at, coupon_code, adjustments, confirmed_at, processing_at"""
+           updated_at, coupon_code, adjustments, confirmed_at, processing_at, canceled_minor"""
 
 LOCK_ORDERS: Final = query(
     f"""
@@ -71,7 +71,9 @@ LIST_LINES: Final = query(
     /* orders.list_lines */
     SELECT id, order_id, position, product_id, variant_id, vendor_id, sku, name, options, image,
            quantity, unit_price_minor, discount_minor, total_minor, tax_rate::text AS tax_rate,
-           net_minor, tax_minor, gross_minor
+           net_minor, tax_minor, gross_minor, canceled_quantity, canceled_net_minor,
+           canceled_tax_minor, refunded_quantity, refunded_net_minor, refunded_tax_minor,
+           returned_quantity
       FROM order_lines
      WHERE order_id = ANY($1::uuid[])
      ORDER BY order_id, position
@@ -155,17 +157,38 @@ UPDATE_ORDERS: Final = command(
            version = changed.version,
            changed_by = changed.changed_by,
            change_reason = changed.change_reason,
+           canceled_minor = changed.canceled_minor,
            updated_at = $14
       FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
                   $7::timestamptz[], $8::text[], $9::int[], $10::text[], $11::int[], $12::text[],
                   $13::text[], $15::text[], $16::timestamptz[], $17::timestamptz[],
-                  $18::timestamptz[])
+                  $18::timestamptz[], $19::bigint[])
            AS changed (id, read_version, status, payment_status, paid_minor, refunded_minor,
                        canceled_at, cancel_reason, extensions_used, provider, version, changed_by,
                        change_reason, fulfillment_status, confirmed_at, processing_at,
-                       archived_at)
+                       archived_at, canceled_minor)
      WHERE orders.id = changed.id
        AND orders.version = changed.read_version
+    """
+)
+
+
+INSERT_CANCELLATIONS: Final = command(
+    """
+    /* orders.insert_cancellations */
+    INSERT INTO cancellations (id, order_id, reason, actor, is_sold, created_at)
+    SELECT id, order_id, reason, actor, is_sold, $6
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[])
+           AS new (id, order_id, reason, actor, is_sold)
+    """
+)
+
+# The database adds these to what their lines say was canceled, and refuses more than there is.
+INSERT_CANCELLATION_LINES: Final = command(
+    """
+    /* orders.insert_cancellation_lines */
+    INSERT INTO cancellation_lines (cancellation_id, order_line_id, quantity, net_minor, tax_minor)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[])
     """
 )
 
@@ -231,4 +254,79 @@ LIST_ORDERED_CARTS: Final = query(
      WHERE cart_id = ANY($1::uuid[])
     """,
     CartRow,
+)
+
+LIST_RETURNS: Final = query(
+    """
+    /* orders.list_returns */
+    SELECT id, order_id, state, note, answer, changed_by, change_reason, created_at, updated_at
+      FROM returns
+     WHERE order_id = ANY($1::uuid[])
+     ORDER BY id
+    """,
+    Return,
+)
+
+LIST_RETURN_LINES: Final = query(
+    """
+    /* orders.list_return_lines */
+    SELECT id, return_id, order_line_id, quantity, reason, note, received_quantity,
+           sellable_quantity, damaged_quantity, location_id
+      FROM return_lines
+     WHERE return_id = ANY($1::uuid[])
+     ORDER BY id
+    """,
+    ReturnLine,
+)
+
+
+INSERT_RETURNS: Final = command(
+    """
+    /* orders.insert_returns */
+    INSERT INTO returns
+           (id, order_id, state, note, changed_by, change_reason, created_at, updated_at)
+    SELECT id, order_id, 'requested', note, changed_by, change_reason, $6, $6
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
+           AS new (id, order_id, note, changed_by, change_reason)
+    """
+)
+
+# The database adds these to what their lines say is coming back, and refuses more than was sent.
+INSERT_RETURN_LINES: Final = command(
+    """
+    /* orders.insert_return_lines */
+    INSERT INTO return_lines (id, return_id, order_line_id, quantity, reason, note)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::text[])
+    """
+)
+
+# The state that is left is named: whoever was second changes no row.
+UPDATE_RETURNS: Final = command(
+    """
+    /* orders.update_returns */
+    UPDATE returns
+       SET state = changed.state,
+           answer = changed.answer,
+           changed_by = changed.changed_by,
+           change_reason = changed.change_reason,
+           updated_at = $7
+      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+           AS changed (id, read_state, state, answer, changed_by, change_reason)
+     WHERE returns.id = changed.id
+       AND returns.state = changed.read_state
+    """
+)
+
+UPDATE_RETURN_LINES: Final = command(
+    """
+    /* orders.update_return_lines */
+    UPDATE return_lines
+       SET received_quantity = changed.received_quantity,
+           sellable_quantity = changed.sellable_quantity,
+           damaged_quantity = changed.damaged_quantity,
+           location_id = changed.location_id
+      FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[])
+           AS changed (id, received_quantity, sellable_quantity, damaged_quantity, location_id)
+     WHERE return_lines.id = changed.id
+    """
 )

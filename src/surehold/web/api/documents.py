@@ -19,9 +19,10 @@ from surehold.kernel.ids import OrderId, RefundId
 from surehold.kernel.money import Money
 from surehold.orders import queries as orders
 from surehold.orders.documents import commands, queries
-from surehold.orders.documents.errors import DocumentNotDue, DocumentNotFound, RefundNotFound
+from surehold.orders.documents.errors import DocumentNotDue, DocumentNotFound
 from surehold.orders.documents.model import Document, DocumentKind, DocumentSummary
 from surehold.orders.errors import OrderNotFound
+from surehold.payments.errors import RefundNotFound
 from surehold.web.api.access import check_staff, open_order
 from surehold.web.api.orders import STAFF_ACTOR
 from surehold.web.api.parts import Parts

@@ -235,6 +235,13 @@ class LineBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quantity: Quantity
 
 
+class LineUnitsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many units of one order line."""
+
+    line_id: UUID
+    quantity: Quantity
+
+
 class PaymentMethodBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the buyer pays: one of the store's providers."""
 
@@ -242,6 +249,7 @@ class PaymentMethodBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 Lines = Annotated[tuple[LineBody, ...], Meta(min_length=1, max_length=MAX_LINES)]
+Units = Annotated[tuple[LineUnitsBody, ...], Meta(min_length=1, max_length=MAX_LINES)]
 
 
 def basket_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:

@@ -12,14 +12,27 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from surehold.checkout import queries
-from surehold.checkout.commands import EXTENSIONS, cancel_order, extend_reservation, retry_payment
-from surehold.checkout.errors import ExtensionRefused, HoldOver, OrderNotPayable
+from surehold.checkout.commands import (
+    EXTENSIONS,
+    PARTS,
+    cancel_order,
+    cancel_part,
+    extend_reservation,
+    retry_payment,
+)
+from surehold.checkout.errors import (
+    ExtensionRefused,
+    HoldOver,
+    NothingLeft,
+    OrderNotPayable,
+    UnitsNotCancelable,
+)
 from surehold.checkout.model import BUYER, Actor, PlacedOrder
 from surehold.checkout.settlements import Keep
-from surehold.db.idempotency import IdempotencyKeyReused
+from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy
-from surehold.kernel.ids import OrderId
+from surehold.kernel.ids import OrderId, OrderLineId
 from surehold.kernel.page import MAX_LIMIT
 from surehold.orders import queries as orders
 from surehold.orders.carriers import tracking_url
@@ -28,8 +41,8 @@ from surehold.orders.model import CancelReason, TimelineEntry
 from surehold.payments.errors import CurrencyNotSupported, PaymentInProgress, ProviderUnknown
 from surehold.web.api.access import open_order
 from surehold.web.api.catalog import Cursor, Limit
-from surehold.web.api.fields import PaymentMethodBody
-from surehold.web.api.once import Finished, find_key
+from surehold.web.api.fields import PaymentMethodBody, Units
+from surehold.web.api.once import Finished, find_key, get_key
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import (
     FulfillmentShape,
@@ -115,7 +128,16 @@ class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _EVENTS: Final = Reader(EventQuery)
+
+
+class CancelBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which units to give up; unset: the whole order."""
+
+    lines: Units | None = None
+
+
 _RETRY: Final = Reader(RetryBody)
+_CANCEL: Final = Reader(CancelBody)
 _NO_BODY: Final = Reader(NoBody)
 
 
@@ -210,14 +232,30 @@ async def list_events(
     status_code=200,
     opt=describe(
         tag="orders",
-        summary="Cancel an order that has not shipped",
+        summary="Cancel an order that has not shipped, or a part of it",
         about="Its stock is free again and its money goes back, once. Canceling twice answers the "
-        "canceled order.",
-        body=NoBody,
+        "canceled order. With `lines` only these units are given up, which needs an "
+        "`Idempotency-Key`: what was paid for them goes back, what was not is not due, and a "
+        "payment that was open is begun anew with what is. Shipping stays as promised. Buyers "
+        "cancel until work on the order begins, staff until something was sent.",
+        body=CancelBody,
         is_body_optional=True,
+        body_example={
+            "lines": [{"line_id": "0192f0c4-7a1e-7c3b-9d52-0b8a4f6e2d10", "quantity": 1}]
+        },
         answer=OrderDetail,
         headers=(OPTIONAL_KEY,),
-        errors=(OrderNotFound, Unauthenticated, OrderNotCancelable, Busy, *_REPEATED),
+        errors=(
+            OrderNotFound,
+            Unauthenticated,
+            OrderNotCancelable,
+            UnitsNotCancelable,
+            NothingLeft,
+            PaymentInProgress,
+            IdempotencyKeyMissing,
+            Busy,
+            *_REPEATED,
+        ),
         security=(ORDER, STAFF),
     ),
 )
@@ -227,15 +265,28 @@ async def cancel(
     """Cancel as the buyer or as staff, whoever asks."""
     found, is_staff = open_order(request, parts, order_id)
     key = find_key(headers_of(request))
-    _, raw = await read_json(request, _NO_BODY, is_optional=True)
+    body, raw = await read_json(request, _CANCEL, is_optional=True)
+    reason = CancelReason.STAFF if is_staff else CancelReason.BUYER
+    actor = STAFF_ACTOR if is_staff else BUYER
+    if body.lines is not None:
+        key = get_key(headers_of(request))
+        units = tuple((OrderLineId(row.line_id), row.quantity) for row in body.lines)
+        place = f"{found}:{key}"
+
+        async def give_up(request_hash: bytes) -> None:
+            keep = Keep(PARTS, place, request_hash, render)
+            await cancel_part(
+                parts.checkout, order_id=found, lines=units, reason=reason, actor=actor, keep=keep
+            )
+
+        def render(placed: PlacedOrder) -> bytes:
+            return encode(order_detail(parts, placed))
+
+        done = await parts.once.kept(scope=PARTS, key=place, body=raw, work=give_up)
+        return answer_bytes(done.body, status=done.status)
 
     async def work() -> Finished:
-        placed = await cancel_order(
-            parts.checkout,
-            order_id=found,
-            reason=CancelReason.STAFF if is_staff else CancelReason.BUYER,
-            actor=STAFF_ACTOR if is_staff else BUYER,
-        )
+        placed = await cancel_order(parts.checkout, order_id=found, reason=reason, actor=actor)
         return _finished(parts, placed)
 
     done = await parts.once(scope=f"cancel:{found}", key=key, body=raw, work=work)

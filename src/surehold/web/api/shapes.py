@@ -18,12 +18,14 @@ from surehold.kernel.ids import (
     PaymentId,
     ProductId,
     RefundId,
+    ReturnId,
+    ReturnLineId,
     VariantId,
     VendorId,
 )
 from surehold.kernel.money import Money
 from surehold.orders.carriers import CARRIERS, tracking_url
-from surehold.orders.model import Address, Fulfillment, Order, OrderLine
+from surehold.orders.model import Address, Fulfillment, Order, OrderLine, Return, ReturnLine
 from surehold.payments.model import NextAction, Payment, Refund
 from surehold.pricing.model import Adjustment
 
@@ -47,6 +49,9 @@ class LineShape(msgspec.Struct, frozen=True):
     gross: Money
     discount: Money
     tax_rate: str
+    #: Units that were given up, and units whose money went back or is on its way.
+    canceled_quantity: int
+    refunded_quantity: int
 
 
 class AdjustmentShape(msgspec.Struct, frozen=True):
@@ -74,6 +79,8 @@ class OrderShape(msgspec.Struct, frozen=True):
     shipping: Money
     tax: Money
     total: Money
+    #: Gross of what was given up in parts: what is to be paid is ``total`` less this.
+    canceled: Money
     is_tax_included: bool
     paid: Money
     refunded: Money
@@ -151,6 +158,32 @@ class CheckoutShape(msgspec.Struct, frozen=True):
     payment: PaymentShape | None
 
 
+class ReturnLineShape(msgspec.Struct, frozen=True):
+    """One line of a return. ``received_quantity`` is null until the parcel was opened."""
+
+    id: ReturnLineId
+    line_id: OrderLineId
+    quantity: int
+    reason: str
+    note: str | None
+    received_quantity: int | None
+    sellable_quantity: int
+    damaged_quantity: int
+
+
+class ReturnShape(msgspec.Struct, frozen=True):
+    """One return."""
+
+    id: ReturnId
+    order_id: OrderId
+    state: str
+    note: str | None
+    answer: str | None
+    lines: tuple[ReturnLineShape, ...]
+    created_at: datetime
+    updated_at: datetime
+
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -173,6 +206,8 @@ def line_shape(line: OrderLine, currency: str) -> LineShape:
         Money(line.gross_minor, currency),
         Money(line.discount_minor, currency),
         line.tax_rate,
+        line.canceled_quantity,
+        line.refunded_quantity,
     )
 
 
@@ -262,6 +297,7 @@ def order_shape(placed: PlacedOrder, *, token: str) -> OrderShape:
         shipping=Money(order.shipping_minor, currency),
         tax=Money(order.tax_minor, currency),
         total=Money(order.total_minor, currency),
+        canceled=Money(order.canceled_minor, currency),
         is_tax_included=order.is_tax_included,
         paid=Money(order.paid_minor, currency),
         refunded=Money(order.refunded_minor, currency),
@@ -275,6 +311,32 @@ def order_shape(placed: PlacedOrder, *, token: str) -> OrderShape:
         cancel_reason=order.cancel_reason.value if order.cancel_reason else None,
         coupon=order.coupon_code,
         adjustments=adjustment_shapes(order.adjustments, currency),
+    )
+
+
+def return_shape(row: Return, lines: tuple[ReturnLine, ...]) -> ReturnShape:
+    """One return for the wire."""
+    return ReturnShape(
+        row.id,
+        row.order_id,
+        row.state.value,
+        row.note,
+        row.answer,
+        tuple(
+            ReturnLineShape(
+                line.id,
+                line.order_line_id,
+                line.quantity,
+                line.reason.value,
+                line.note,
+                line.received_quantity,
+                line.sellable_quantity,
+                line.damaged_quantity,
+            )
+            for line in lines
+        ),
+        row.created_at,
+        row.updated_at,
     )
 
 

@@ -1,0 +1,115 @@
+"""Goods that come back: asked for, decided, received, looked at, paid back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from surehold.checkout.engine import Checkout
+from surehold.checkout.model import Actor
+from surehold.checkout.rules.taking_back import Judged, Wanted
+from surehold.checkout.settlements import (
+    CompleteReturn,
+    InspectReturn,
+    Keep,
+    MoveReturn,
+    ReceiveReturn,
+    RequestReturn,
+)
+from surehold.kernel.ids import OrderId, OrderLineId, ReturnId, new_id
+from surehold.orders.states import ReturnEvent
+
+#: Where the keys of requests to return are kept.
+RETURNS: Final = "returns"
+
+
+async def request_return(
+    checkout: Checkout,
+    *,
+    order_id: OrderId,
+    return_id: ReturnId,
+    lines: tuple[Wanted, ...],
+    actor: Actor,
+    note: str | None = None,
+    keep: Keep | None = None,
+) -> None:
+    """Ask to send units back that were sent. Each call counts, but for one key only once.
+
+    Raises:
+        OrderNotFound, InvalidInput, ReturnWindowOver, UnitsNotReturnable: As named.
+    """
+    if keep is None:
+        keep = Keep(RETURNS, f"{order_id}:{new_id()}", b"", checkout.context.render)
+    await checkout.settling.submit(RequestReturn(order_id, return_id, actor, lines, note, keep))
+
+
+async def move_return(
+    checkout: Checkout,
+    *,
+    order_id: OrderId,
+    return_id: ReturnId,
+    event: ReturnEvent,
+    actor: Actor,
+    answer: str | None = None,
+) -> str:
+    """Approve, reject, send or cancel a return. Twice changes nothing; returns what it is then.
+
+    Raises:
+        OrderNotFound, ReturnNotFound, ReturnNotPossible: As named.
+    """
+    outcome = await checkout.settling.submit(MoveReturn(order_id, return_id, actor, event, answer))
+    return outcome.effect
+
+
+async def receive_return(
+    checkout: Checkout,
+    *,
+    order_id: OrderId,
+    return_id: ReturnId,
+    actor: Actor,
+    units: tuple[tuple[OrderLineId, int], ...] | None = None,
+) -> str:
+    """Open the parcel; unless said, all units were in it. Twice changes nothing.
+
+    Raises:
+        OrderNotFound, ReturnNotFound, ReturnNotPossible, UnitsNotReceived: As named.
+    """
+    outcome = await checkout.settling.submit(ReceiveReturn(order_id, return_id, actor, units))
+    return outcome.effect
+
+
+async def inspect_return(
+    checkout: Checkout,
+    *,
+    order_id: OrderId,
+    return_id: ReturnId,
+    actor: Actor,
+    judged: tuple[Judged, ...],
+) -> str:
+    """Put what is as good as new on the shelf, once; the rest is written off. Twice is once.
+
+    Raises:
+        OrderNotFound, ReturnNotFound, ReturnNotPossible, UnitsNotReceived, InvalidInput: As named.
+    """
+    outcome = await checkout.settling.submit(InspectReturn(order_id, return_id, actor, judged))
+    return outcome.effect
+
+
+async def complete_return(
+    checkout: Checkout,
+    *,
+    order_id: OrderId,
+    return_id: ReturnId,
+    actor: Actor,
+    has_shipping: bool = False,
+    reason: str = "returned",
+) -> str:
+    """Give back the money of the units that came, unless it went back already. Twice is once.
+
+    Raises:
+        OrderNotFound, ReturnNotFound, ReturnNotPossible, NothingToRefund, RefundExceedsPaid: As
+            named.
+    """
+    outcome = await checkout.settling.submit(
+        CompleteReturn(order_id, return_id, actor, has_shipping, reason)
+    )
+    return outcome.effect

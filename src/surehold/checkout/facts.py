@@ -1,0 +1,207 @@
+"""What is known of one order while its fate is decided, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from surehold.checkout.batch import CouponUses, Stock, Writes
+from surehold.checkout.model import PlacedOrder, reserved_until
+from surehold.db.shop import ShopSettings
+from surehold.inventory import rules as inventory
+from surehold.inventory.model import (
+    Allocation,
+    Reservation,
+    ReservationState,
+)
+from surehold.kernel.ids import (
+    OrderLineId,
+    RefundId,
+    ReturnId,
+    VariantId,
+)
+from surehold.orders.model import (
+    Fulfillment,
+    Order,
+    OrderLine,
+    Return,
+    ReturnLine,
+)
+from surehold.orders.states import WAITING
+from surehold.payments.model import (
+    Payment,
+    PaymentState,
+    Refund,
+    RefundLine,
+)
+from surehold.payments.states import OPEN
+
+
+class CaseFacts:
+    """One order and everything that hangs on it, as read under lock and changed since."""
+
+    def __init__(
+        self,
+        order: Order,
+        *,
+        lines: tuple[OrderLine, ...],
+        payments: Iterable[Payment],
+        reservations: Iterable[Reservation],
+        allocations: Iterable[Allocation],
+        refunds: Iterable[Refund],
+        fulfillments: Iterable[Fulfillment],
+        refund_lines: Mapping[RefundId, tuple[RefundLine, ...]],
+        stock: Stock,
+        writes: Writes,
+        settings: ShopSettings,
+        now: datetime,
+        coupon_uses: CouponUses | None = None,
+    ) -> None:
+        self.order = order
+        self.lines = lines
+        self.payments = {payment.id: payment for payment in payments}
+        self.reservations = {row.id: row for row in reservations}
+        self.allocations = {row.id: row for row in allocations}
+        self.refunds = {row.id: row for row in refunds}
+        self.fulfillments = {row.id: row for row in fulfillments}
+        self.refund_lines = dict(refund_lines)
+        self.returns: dict[ReturnId, Return] = {}
+        self.return_lines: dict[ReturnId, tuple[ReturnLine, ...]] = {}
+        self.stock = stock
+        self.writes = writes
+        self.settings = settings
+        self.now = now
+        self.coupon_uses = coupon_uses or CouponUses()
+        #: The order after each decision that moved it, beginning with what was read.
+        self._order_steps = [order]
+        self._payments_before = dict(self.payments)
+        self._fulfillment_steps = {row.id: [row] for row in self.fulfillments.values()}
+        self._returns_before: dict[ReturnId, Return] = {}
+
+    def read_returns(
+        self,
+        returns: Iterable[Return],
+        lines: Mapping[ReturnId, tuple[ReturnLine, ...]],
+    ) -> None:
+        """Know what comes back of the order, which only a few requests ask for."""
+        self.returns = {row.id: row for row in returns}
+        self.return_lines = dict(lines)
+        self._returns_before = dict(self.returns)
+
+    # --- what the facts say -----------------------------------------------------------------
+
+    @property
+    def active(self) -> tuple[Reservation, ...]:
+        """The holds that still hold."""
+        return tuple(
+            row for row in self.reservations.values() if row.state is ReservationState.ACTIVE
+        )
+
+    @property
+    def is_whole_held(self) -> bool:
+        """Whether every line, but for what was canceled of it, is covered by active holds."""
+        held: dict[OrderLineId | None, int] = {}
+        for row in self.active:
+            held[row.order_line_id] = held.get(row.order_line_id, 0) + row.quantity
+        return all(held.get(line.id, 0) >= line.due_quantity for line in self.lines)
+
+    @property
+    def due_lines(self) -> tuple[OrderLine, ...]:
+        """The lines of which something is still to be had."""
+        return tuple(line for line in self.lines if line.due_quantity)
+
+    @property
+    def wanted(self) -> tuple[tuple[VariantId, int], ...]:
+        """What is still to be had, line by line of ``due_lines``."""
+        return tuple((line.variant_id, line.due_quantity) for line in self.due_lines)
+
+    @property
+    def is_hold_over(self) -> bool:
+        """Whether some hold is past its time and only waits to be swept."""
+        return any(row.expires_at <= self.now for row in self.active)
+
+    @property
+    def open_payments(self) -> tuple[Payment, ...]:
+        """Payments that are not decided, oldest first."""
+        return tuple(row for row in self.payments.values() if row.state in OPEN)
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether the order owns its stock."""
+        return any(row.open_quantity for row in self.allocations.values())
+
+    @property
+    def placed(self) -> PlacedOrder:
+        """The order as its buyer will see it once everything is written."""
+        return PlacedOrder(
+            order=self.order,
+            lines=self.lines,
+            payment=next(reversed(self.payments.values()), None),
+            reserved_until=reserved_until(tuple(self.reservations.values())),
+            payments=tuple(self.payments.values()),
+            refunds=tuple(self.refunds.values()),
+            refund_lines=tuple(line for lines in self.refund_lines.values() for line in lines),
+            returns=tuple(self.returns.values()),
+            return_lines=tuple(line for lines in self.return_lines.values() for line in lines),
+            fulfillments=tuple(self.fulfillments.values()),
+        )
+
+    @property
+    def has_shipped(self) -> bool:
+        """Whether anything of the order has left the shelf."""
+        return any(row.shipped_quantity for row in self.allocations.values())
+
+    @property
+    def waiting(self) -> tuple[Fulfillment, ...]:
+        """What is to be packed or sent, oldest first."""
+        return tuple(row for row in self.fulfillments.values() if row.state in WAITING)
+
+    @property
+    def unplanned(self) -> dict[UUID, int]:
+        """By allocation: units that the order owns and that are in no fulfillment."""
+        left = {row.id: row.open_quantity for row in self.allocations.values()}
+        for fulfillment in self.waiting:
+            for line in fulfillment.lines:
+                left[line.allocation_id] -= line.quantity
+        return left
+
+    @property
+    def kept_minor(self) -> int:
+        """What was collected and is neither refunded nor on its way back."""
+        return sum(
+            self.refundable_minor(row)
+            for row in self.payments.values()
+            if row.state is PaymentState.CAPTURED
+        )
+
+    @property
+    def delivered_at(self) -> datetime | None:
+        """When the last parcel reached the buyer."""
+        return max(
+            (row.delivered_at for row in self.fulfillments.values() if row.delivered_at),
+            default=None,
+        )
+
+    @property
+    def is_bought(self) -> bool:
+        """Whether the order is a sale: it owns its units, or they were sent."""
+        return any(row.quantity > row.released_quantity for row in self.allocations.values())
+
+    def refundable_minor(self, payment: Payment) -> int:
+        """What of a payment is neither refunded nor on its way back."""
+        on_the_way = sum(
+            row.amount_minor
+            for row in self.refunds.values()
+            if row.payment_id == payment.id and row.state.value != "failed"
+        )
+        return payment.captured_minor - on_the_way
+
+    def admit(self) -> inventory.Admitted | inventory.Refused:
+        """Whether ``wanted`` could be taken of what is left now, and from where."""
+        return inventory.admit(
+            self.stock.levels,
+            (self.wanted,),
+            destinations=(self.order.shipping_address,),
+            is_split_allowed=self.settings.is_split_allowed,
+        )[0]
