@@ -374,7 +374,7 @@ def _note_parcels(purchase: Purchase, parcels: tuple[Fulfillment, ...]) -> None:
 @exercises(commands.refund_order, commands.preview_refund)
 async def give_money_back(world: World, process: Process, dice: random.Random) -> None:
     """Refund units, shipping, an amount or all; again under the same key when nobody answered."""
-    purchase = world.a_purchase(dice)
+    purchase = _a_paid_one(world, dice)
     if purchase is None:
         return
     unknown = [back for back in purchase.backs if back.told is Told.UNKNOWN]
@@ -428,7 +428,7 @@ def _a_refund(purchase: Purchase, dice: random.Random) -> Back:
 @exercises(commands.cancel_part)
 async def give_up_a_part(world: World, process: Process, dice: random.Random) -> None:
     """Give up units of an order, paid or not; again under its key when nobody answered."""
-    purchase = world.a_purchase(dice)
+    purchase = _a_paid_one(world, dice)
     if purchase is None or not purchase.line_ids:
         return
     unknown = [part for part in purchase.parts if part.told is Told.UNKNOWN]
@@ -469,7 +469,7 @@ def _keep(scope: str, key: str) -> Keep:
 @exercises(commands.confirm_refund, commands.retry_refund)
 async def look_after_a_refund(world: World, process: Process, dice: random.Random) -> None:
     """Pay a refund out by hand; or try one again, which did not fail as a rule."""
-    purchase = world.a_purchase(dice)
+    purchase = _a_paid_one(world, dice)
     if purchase is None or not purchase.refund_ids:
         return
     act = commands.confirm_refund if dice.random() < 0.8 else commands.retry_refund
@@ -491,7 +491,7 @@ async def look_after_a_refund(world: World, process: Process, dice: random.Rando
 )
 async def send_back(world: World, process: Process, dice: random.Random) -> None:
     """Send a unit back, and see it through; of what was not sent there is nothing to."""
-    purchase = world.a_purchase(dice)
+    purchase = _a_paid_one(world, dice)
     if purchase is None or not purchase.line_ids:
         return
     line_id = dice.choice(purchase.line_ids)

@@ -41,6 +41,7 @@ from tests.builders.orders import (
     begin_payment,
     look_at,
     pay,
+    ship,
 )
 from tests.builders.providers import PretendProvider
 from tests.support.placing import count_rows, counters
@@ -209,6 +210,28 @@ async def test_a_refusal_changes_nothing(shop: Shop) -> None:
         )
 
     assert await count_rows(shop.db) == before
+
+
+async def test_a_second_payment_of_what_was_sent_and_refunded_goes_back(shop: Shop) -> None:
+    lamp = await a_product(shop.db, price=1000)
+    placed = await a_placed_order(shop.checkout, [(lamp.variant_id, 1)])
+    again = await commands.retry_payment(
+        shop.checkout, order_id=placed.order.id, provider="pretend"
+    )
+    assert again.payment is not None
+    shop.card.capture(f"pp_{again.payment.merchant_reference}")
+    await commands.check_payment(shop.checkout, again.payment.id)
+    await ship(shop.checkout, placed.order.id)
+    await shop.refund(placed)
+    await shop.work()
+    assert (await shop.look(placed)).order.status is OrderStatus.REFUNDED
+
+    assert await pay(shop.checkout, placed) == "refund_requested"
+
+    after = await shop.look(placed)
+    assert [row.reason for row in after.refunds] == ["we are sorry", "duplicate_payment"]
+    assert await counters(shop.db, lamp.variant_id) == (9, 0, 0)
+    await shop.sound()
 
 
 async def test_a_preview_is_what_the_refund_then_is(shop: Shop) -> None:

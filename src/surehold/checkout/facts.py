@@ -127,11 +127,6 @@ class CaseFacts:
         return tuple(row for row in self.payments.values() if row.state in OPEN)
 
     @property
-    def is_sold(self) -> bool:
-        """Whether the order owns its stock."""
-        return any(row.open_quantity for row in self.allocations.values())
-
-    @property
     def placed(self) -> PlacedOrder:
         """The order as its buyer will see it once everything is written."""
         return PlacedOrder(

@@ -152,7 +152,7 @@ def _capture(
             amount_minor=payment.captured_minor,
         )
     )
-    if is_covered or case.is_sold:
+    if is_covered or case.is_bought:
         return return_money(
             case, payment, cause=Cause("duplicate_payment", actor), providers=providers
         )
