@@ -28,7 +28,7 @@ from surehold.server import DRAIN_SECONDS
 from tests.support.server import SERVER_VARIABLE
 from tests.support.shop import a_body
 
-SAMPLE: Final = 14
+SAMPLE: Final = 8
 SIDES: Final = ("before", "after")
 SEED: Final = 20
 _BY_NAME: Final = {journey.name: journey for journey in JOURNEYS}

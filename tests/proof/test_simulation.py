@@ -165,6 +165,9 @@ def an_order(purchase: Purchase, **more: Any) -> judge.StoredOrder:
         "status": "paid",
         "is_canceled": False,
         "lines": {str(variant_id): count for variant_id, count in purchase.placement.lines},
+        "dropped": {str(variant_id): 0 for variant_id, _ in purchase.placement.lines},
+        "due_minor": 1_999,
+        "backs": {},
     }
     return judge.StoredOrder(**{**values, **more})
 

@@ -403,8 +403,10 @@ def test_the_list_of_routes_is_whole(api: Api) -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 async def test_L3_odd_numbers_are_refused_or_meant(asking: Asking, route: str) -> None:
-    for path, before in _places(ROUTES[route][2]):
-        for value in (*NUMBERS, *NO_NUMBERS):
+    for turn, (path, before) in enumerate(_places(ROUTES[route][2])):
+        # A whole number meets every value; other places share them out.
+        step = 1 if type(before) is int else 3
+        for value in (*NUMBERS, *NO_NUMBERS)[turn % step :: step]:
             answer = await asking(route, path, value)
             if type(before) is int and answer.status < 400:
                 # An amount may be anything that a bigint holds; a quantity may not.
@@ -414,8 +416,9 @@ async def test_L3_odd_numbers_are_refused_or_meant(asking: Asking, route: str) -
 
 @pytest.mark.parametrize("route", ROUTES)
 async def test_L4_odd_texts_are_refused_or_kept(asking: Asking, route: str) -> None:
-    for path, _ in _places(ROUTES[route][2]):
-        for value in ODD_TEXTS:
+    for turn, (path, before) in enumerate(_places(ROUTES[route][2])):
+        step = 1 if isinstance(before, str) else 3
+        for value in ODD_TEXTS[turn % step :: step]:
             await asking(route, path, value)
         answer = await asking(route, path, ENORMOUS)
 
