@@ -101,7 +101,7 @@ class VendorQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vendor: VendorSlug | None = None
 
 
-class UnitsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ParcelUnitsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """So many units of one order line."""
 
     line_id: UUID
@@ -111,9 +111,9 @@ class UnitsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OpenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is to be sent. Without ``lines``: everything that is left, at one place or at all."""
 
-    lines: Annotated[tuple[UnitsBody, ...], Meta(min_length=1, max_length=_MAX_LINES)] | None = (
-        None
-    )
+    lines: (
+        Annotated[tuple[ParcelUnitsBody, ...], Meta(min_length=1, max_length=_MAX_LINES)] | None
+    ) = None
     location_id: UUID | None = None
 
 

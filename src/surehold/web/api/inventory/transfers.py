@@ -64,7 +64,7 @@ _LINE_EXAMPLE: Final = {"variant_id": "0192f0c4-7a1e-7c3b-9d52-0b8a4f6e2d10", "q
 Units = Annotated[int, Meta(ge=1, le=1_000_000, description="Whole units.")]
 
 
-class UnitsBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TransferLineBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """So many units of one variant."""
 
     variant_id: UUID
@@ -76,7 +76,7 @@ class TransferBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     from_location: LocationCode
     to_location: LocationCode
-    lines: Annotated[tuple[UnitsBody, ...], Meta(min_length=1, max_length=_MAX_LINES)]
+    lines: Annotated[tuple[TransferLineBody, ...], Meta(min_length=1, max_length=_MAX_LINES)]
     note: Note200 = ""
 
     @staticmethod
@@ -91,7 +91,7 @@ class TransferBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ReceiveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What has arrived; without lines, everything that is in transit."""
 
-    lines: Annotated[tuple[UnitsBody, ...], Meta(max_length=_MAX_LINES)] = ()
+    lines: Annotated[tuple[TransferLineBody, ...], Meta(max_length=_MAX_LINES)] = ()
 
 
 class TransfersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
