@@ -212,6 +212,21 @@ async def test_a_refused_return_frees_its_units(store: Shop) -> None:
     await store.sound()
 
 
+async def test_units_that_are_given_up_and_asked_for_again_in_one_batch(store: Shop) -> None:
+    lamp = await a_product(store.db, price=1000)
+    order = await store.sent((lamp.variant_id, 1))
+    one = await store.ask(order, 1)
+
+    moved, _ = await asyncio.gather(
+        store.move(order, one, ReturnEvent.CANCEL), store.ask(order, 1)
+    )
+
+    assert moved == "canceled"
+    assert store.checkout.settling.figures.largest_batch == 2
+    assert store.checkout.settling.figures.reruns == 0
+    await store.sound()
+
+
 async def test_what_was_not_in_the_parcel_may_come_later(store: Shop) -> None:
     lamp = await a_product(store.db, price=1000)
     order = await store.sent((lamp.variant_id, 3))

@@ -167,11 +167,6 @@ async def _write(
     # A refund that failed makes room for the next.
     await payments.end_refunds(tx, refunds=writes.refunds_ended, now=now)
     await orders.insert_cancellations(tx, cancellations=writes.cancellations, now=now)
-    await _write_returns(tx, cases, writes, now)
-    await payments.insert_refunds(tx, refunds=writes.refunds, now=now)
-    await payments.insert_refund_lines(tx, lines=writes.refund_lines)
-    await payments.insert_operations(tx, operations=writes.operations, now=now)
-    await payments.end_operations(tx, operations=writes.operations_ended, now=now)
     await payments.post_journals(tx, journals=writes.journals, now=now)
     await inventory.insert_reservations(tx, reservations=writes.reservations)
     await inventory.prolong_reservations(
@@ -183,6 +178,12 @@ async def _write(
     for moves in _rounds(row for case in cases.values() for row in case.fulfillment_changes):
         await orders.update_fulfillments(tx, changes=moves, now=now)
     await inventory.ship_allocations(tx, departures=writes.departures, now=now)
+    # Only what was sent can come back, whoever sent it a moment before.
+    await _write_returns(tx, cases, writes, now)
+    await payments.insert_refunds(tx, refunds=writes.refunds, now=now)
+    await payments.insert_refund_lines(tx, lines=writes.refund_lines)
+    await payments.insert_operations(tx, operations=writes.operations, now=now)
+    await payments.end_operations(tx, operations=writes.operations_ended, now=now)
     await inventory.release_allocations(tx, allocations=list(writes.allocations_released.values()))
     await cart.take_ordered(tx, taken=writes.taken_from_carts)
     await outbox.record(tx, writes.events, now=now)
@@ -218,12 +219,13 @@ async def _write_returns(
     new = {
         line.id: line for line in writes.return_lines.values() if line.return_id in writes.returns
     }
-    await orders.insert_returns(
-        tx, returns=list(writes.returns.values()), lines=list(new.values()), now=now
-    )
+    # A return that was given up frees its units for the next.
     await orders.update_returns(
         tx,
         changes=[row for case in cases.values() for row in case.return_changes],
         lines=[line for line in writes.return_lines.values() if line.id not in new],
         now=now,
+    )
+    await orders.insert_returns(
+        tx, returns=list(writes.returns.values()), lines=list(new.values()), now=now
     )
