@@ -49,15 +49,15 @@ def simulation(wish: Wish) -> Iterable[Finding]:
 
 def explorer(wish: Wish) -> Iterable[Finding]:
     """Every pair of commands, statement by statement."""
-    from proof.explorer.__main__ import run
+    from proof.explorer.run import run
 
     yield run(schedules=wish.schedules, seed=wish.seed, jobs=wish.jobs)
 
 
 def triples(wish: Wish) -> Iterable[Finding]:
     """The core five commands in threes."""
-    from proof.explorer.__main__ import run
     from proof.explorer.explore import triples as threes
+    from proof.explorer.run import run
 
     found = run(schedules=wish.schedules, seed=wish.seed, jobs=wish.jobs, casts=threes())
     title = "Interleavings: triples of the core commands"
@@ -66,7 +66,7 @@ def triples(wish: Wish) -> Iterable[Finding]:
 
 def interrupted(wish: Wish) -> Iterable[Finding]:
     """Deadlocks and time-outs at every statement of every command."""
-    from proof.explorer.__main__ import run_interrupted
+    from proof.explorer.run import run_interrupted
 
     yield run_interrupted(seed=wish.seed)
 
