@@ -20,6 +20,7 @@ from surehold.orders.model import (
     OrderLine,
     OrderStatus,
     PaymentStatus,
+    Share,
 )
 from surehold.pricing.rules import TaxRule
 
@@ -197,6 +198,57 @@ def test_credit_notes_of_a_whole_refund_come_to_the_invoice(
         )
         for index in range(len(taxes))
     ] == taxes
+
+
+def test_a_note_of_known_parts_takes_back_these() -> None:
+    order, lines = an_order(
+        [(2, 11900, "0.19"), (1, 10700, "0.07")],
+        shipping=1190,
+        shipping_rate="0.19",
+        is_included=True,
+    )
+    invoice = written(order, lines)
+    parts = rules.parts_of(
+        order,
+        lines,
+        [Share(lines[0].id, 1, 10000, 1900), Share(lines[1].id, 0, 1000, 70)],
+        shipping_minor=595,
+        shipping_tax_minor=95,
+    )
+
+    note = rules.credit(invoice, [], number="INV-2026-000001", amount_minor=13565, of=parts)
+
+    assert note.taxes == (TaxRow("0.19", 10500, 1995), TaxRow("0.07", 1000, 70))
+    assert [(line.quantity, line.total_minor) for line in note.lines] == [(1, 11900), (0, 1070)]
+    assert (note.subtotal_minor, note.shipping_minor) == (12970, 595)
+
+
+def test_parts_that_earlier_notes_took_as_a_share_of_others_are_spread() -> None:
+    order, lines = an_order(
+        [(1, 11900, "0.19"), (1, 10700, "0.07")],
+        shipping=0,
+        shipping_rate="0",
+        is_included=True,
+    )
+    invoice = written(order, lines)
+    parts = rules.parts_of(
+        order,
+        lines,
+        [Share(lines[0].id, 1, 10000, 1900)],
+        shipping_minor=0,
+        shipping_tax_minor=0,
+    )
+
+    note = rules.credit(
+        invoice,
+        [(TaxRow("0.19", 5000, 950), TaxRow("0.07", 0, 0))],
+        number="INV-2026-000001",
+        amount_minor=11900,
+        of=parts,
+    )
+
+    assert note.taxes == (TaxRow("0.19", 3574, 679), TaxRow("0.07", 7147, 500))
+    assert note.lines == ()
 
 
 @pytest.mark.parametrize("amount", [0, -1, 120])

@@ -10,6 +10,7 @@ import pytest
 
 from surehold.checkout import commands
 from surehold.checkout.engine import Checkout
+from surehold.checkout.rules import Wish
 from surehold.db import Database, shop
 from surehold.db.invariants import check_invariants
 from surehold.kernel.ids import OrderId, RefundId
@@ -29,6 +30,7 @@ from tests.builders.orders import (
     a_paid_order,
     a_placed_order,
     begin_payment,
+    look_at,
 )
 from tests.builders.providers import PretendProvider
 from tests.support.shop import make_due
@@ -160,6 +162,44 @@ async def test_a_refunded_sale_has_its_invoice_and_a_credit_note(db: Database) -
     assert note.content.invoice_number == invoice.number
     assert (note.net_minor, note.tax_minor) == (invoice.net_minor, invoice.tax_minor)
     assert note.content.lines == invoice.content.lines
+    await _sound(db)
+
+
+async def test_a_note_names_the_units_that_went_back_and_their_own_tax(db: Database) -> None:
+    lamp = await a_product(db, price=1000)
+    pretend = PretendProvider()
+    async with a_checkout(db, providers=Providers([pretend, BankTransfer()])) as checkout:
+        order_id = await _bought_by_card(checkout, pretend, [(lamp.variant_id, 4)])
+        [line] = (await look_at(checkout, order_id)).lines
+        await commands.cancel_part(
+            checkout,
+            order_id=order_id,
+            lines=((line.id, 1),),
+            reason=CancelReason.STAFF,
+            actor=STAFF,
+        )
+        wish = Wish(lines=((line.id, 2),), has_shipping=True)
+        placed = await commands.refund_order(
+            checkout, order_id=order_id, wish=wish, reason="sorry", actor=STAFF
+        )
+        await make_due(db)
+        await commands.sweep(checkout)
+
+    given_up, refunded = (
+        row for row in await _documents(db, order_id) if row.kind is DocumentKind.CREDIT_NOTE
+    )
+    assert [(row.quantity, row.net_minor, row.tax_minor) for row in given_up.content.lines] == [
+        (1, 833, 167)
+    ]
+    [shares] = placed.refund_lines
+    [sent_back] = refunded.content.lines
+    assert (sent_back.quantity, sent_back.net_minor, sent_back.tax_minor) == (
+        2,
+        shares.net_minor,
+        shares.tax_minor,
+    )
+    assert refunded.content.shipping_minor == placed.order.shipping_minor
+    assert refunded.tax_minor == shares.tax_minor + placed.order.shipping_tax_minor
     await _sound(db)
 
 

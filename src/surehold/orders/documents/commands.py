@@ -119,7 +119,9 @@ async def _issue(
             invoice = await _write(
                 tx, order, DocumentKind.INVOICE, content, actor=actor, language=language
             )
-        content = await _credit(tx, invoice, known, sale.payment_id, refund_id)
+        content = await _credit(
+            tx, order, invoice, known, sale_payment_id=sale.payment_id, refund_id=refund_id
+        )
     document = await _write(
         tx, order, kind, content, actor=actor, language=language, refund_id=refund_id
     )
@@ -140,8 +142,10 @@ async def _content(
 
 async def _credit(
     tx: Transaction,
+    order: Order,
     invoice: Document,
     known: list[Document],
+    *,
     sale_payment_id: PaymentId,
     refund_id: RefundId,
 ) -> Content:
@@ -157,7 +161,28 @@ async def _credit(
         )
     credited = [row.content.taxes for row in known if row.kind is DocumentKind.CREDIT_NOTE]
     return rules.credit(
-        invoice.content, credited, number=invoice.number, amount_minor=refund.amount_minor
+        invoice.content,
+        credited,
+        number=invoice.number,
+        amount_minor=refund.amount_minor,
+        of=await _parts(tx, order, refund_id, refund),
+    )
+
+
+async def _parts(
+    tx: Transaction, order: Order, refund_id: RefundId, refund: sql.RefundRow
+) -> rules.Parts | None:
+    """What a refund is of, where that is known to the minor unit."""
+    shares = await tx.all(sql.LIST_SHARES, refund_id)
+    if sum(share.gross_minor for share in shares) + refund.shipping_minor != refund.amount_minor:
+        return None
+    lines = (await order_queries.list_lines(tx, order_ids=[order.id]))[order.id]
+    return rules.parts_of(
+        order,
+        lines,
+        shares,
+        shipping_minor=refund.shipping_minor,
+        shipping_tax_minor=refund.shipping_tax_minor,
     )
 
 

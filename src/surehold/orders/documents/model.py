@@ -61,7 +61,8 @@ class TaxRow(msgspec.Struct, frozen=True):
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a document shows, as it was when it was issued.
 
-    A credit note has ``lines`` only when it takes back the whole invoice at once.
+    The ``lines`` of a credit note are what goes back of them; it has none when money was given
+    back that is of no line alone.
     """
 
     seller: Seller

@@ -110,13 +110,19 @@ def _without(line: OrderLine, share: Share | None, *, is_tax_included: bool) -> 
 
 
 def credit(
-    invoice: Content, credited: Sequence[Sequence[TaxRow]], *, number: str, amount_minor: int
+    invoice: Content,
+    credited: Sequence[Sequence[TaxRow]],
+    *,
+    number: str,
+    amount_minor: int,
+    of: Parts | None = None,
 ) -> Content:
     """What a refund takes back of an invoice, as net and tax of each rate.
 
-    The refund is spread over what earlier credit notes have left of each amount, so that no part
-    is ever taken back twice, and the parts of all of them come to the invoice's when everything
-    went back. ``number`` is the invoice's.
+    A refund ``of`` known parts takes back these. Any other, and one whose parts were taken back
+    already as a share of something else, is spread over what earlier credit notes have left of
+    each amount. So no part is ever taken back twice, and the parts of all notes come to the
+    invoice's when everything went back. ``number`` is the invoice's.
 
     Raises:
         ValueError: More would go back than is left.
@@ -127,19 +133,92 @@ def credit(
         left = [part - taken for part, taken in zip(left, gone, strict=True)]
     if not 0 < amount_minor <= sum(left):
         raise ValueError(f"{amount_minor} of {sum(left)} cannot be credited")
-    parts = split_minor(amount_minor, tuple(left))
-    is_whole = not credited and amount_minor == sum(left)
+    if not credited and amount_minor == sum(left):
+        return msgspec.structs.replace(invoice, invoice_number=number)
+    parts = None if of is None else of.by_row(invoice)
+    is_known = parts is not None and all(
+        0 <= part <= rest for part, rest in zip(parts, left, strict=True)
+    )
+    if of is None or parts is None or not is_known:
+        of, parts = Parts(), split_minor(amount_minor, tuple(left))
     return msgspec.structs.replace(
         invoice,
-        lines=invoice.lines if is_whole else (),
+        lines=of.lines,
         taxes=tuple(
             TaxRow(row.rate, parts[2 * index], parts[2 * index + 1])
             for index, row in enumerate(invoice.taxes)
         ),
-        subtotal_minor=invoice.subtotal_minor if is_whole else 0,
-        discount_minor=invoice.discount_minor if is_whole else 0,
-        shipping_minor=invoice.shipping_minor if is_whole else 0,
+        subtotal_minor=sum(line.total_minor for line in of.lines),
+        discount_minor=0,
+        shipping_minor=of.shipping_minor if invoice.is_tax_included else of.shipping_net_minor,
         invoice_number=number,
+    )
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What a refund is of: units and money of lines, and shipping (gross, its tax within)."""
+
+    lines: tuple[DocumentLine, ...] = ()
+    shipping_minor: int = 0
+    shipping_tax_minor: int = 0
+    #: The rate of the row that shipping stands in; ``None`` where it has a row of its own.
+    shipping_rate: str | None = None
+
+    @property
+    def shipping_net_minor(self) -> int:
+        """Without its tax."""
+        return self.shipping_minor - self.shipping_tax_minor
+
+    def by_row(self, invoice: Content) -> tuple[int, ...] | None:
+        """Net and tax of each row of an invoice, one after the other, if it has these rates."""
+        taken: list[tuple[str | None, int, int]] = [
+            (_rate(line.tax_rate), line.net_minor, line.tax_minor) for line in self.lines
+        ]
+        if self.shipping_minor:
+            taken.append((self.shipping_rate, self.shipping_net_minor, self.shipping_tax_minor))
+        sums = {row.rate: (0, 0) for row in invoice.taxes}
+        for rate, net_minor, tax_minor in taken:
+            if rate not in sums:
+                return None
+            net, tax = sums[rate]
+            sums[rate] = (net + net_minor, tax + tax_minor)
+        return tuple(part for row in sums.values() for part in row)
+
+
+def parts_of(
+    order: Order,
+    lines: Sequence[OrderLine],
+    shares: Sequence[Share],
+    *,
+    shipping_minor: int,
+    shipping_tax_minor: int,
+) -> Parts:
+    """These shares of an order's lines, and so much of its shipping, as a document says it.
+
+    A line's amount is what goes back, after any discount; 0 units are money alone.
+    """
+    known = {line.id: line for line in lines}
+    priced = {
+        share.line_id: share.gross_minor if order.is_tax_included else share.net_minor
+        for share in shares
+    }
+    rate = _rate_of_shipping(order, _by_rate(lines))
+    return Parts(
+        tuple(
+            msgspec.structs.replace(
+                _line(known[share.line_id]),
+                quantity=share.quantity,
+                discount_minor=0,
+                total_minor=priced[share.line_id],
+                net_minor=share.net_minor,
+                tax_minor=share.tax_minor,
+                gross_minor=share.gross_minor,
+            )
+            for share in shares
+        ),
+        shipping_minor,
+        shipping_tax_minor,
+        None if rate is None else _rate(rate),
     )
 
 
@@ -169,24 +248,39 @@ def _line(line: OrderLine) -> DocumentLine:
 
 def _taxes(order: Order, lines: Sequence[OrderLine]) -> tuple[TaxRow, ...]:
     """Net and tax by rate, the highest first; shipping joins the rate that it was taxed at."""
+    sums = _by_rate(lines)
+    own: list[TaxRow] = []
+    if order.shipping_minor:
+        shipping_net, shipping_tax = _shipping_net(order), order.shipping_tax_minor
+        rate = _rate_of_shipping(order, sums)
+        if rate is None:
+            own = [TaxRow(None, shipping_net, shipping_tax)]
+        else:
+            net, tax = sums[rate]
+            sums[rate] = (net + shipping_net, tax + shipping_tax)
+    return (*(TaxRow(_rate(rate), *sums[rate]) for rate in sorted(sums)[::-1]), *own)
+
+
+def _by_rate(lines: Sequence[OrderLine]) -> dict[Decimal, tuple[int, int]]:
     sums: dict[Decimal, tuple[int, int]] = {}
     for line in lines:
         rate = Decimal(line.tax_rate)
         net, tax = sums.get(rate, (0, 0))
         sums[rate] = (net + line.net_minor, tax + line.tax_minor)
-    shipping_net = order.shipping_minor
-    if order.is_tax_included:
-        shipping_net -= order.shipping_tax_minor
-    own: list[TaxRow] = []
-    if order.shipping_minor:
-        rate_of_shipping = _shipping_rate(shipping_net, order.shipping_tax_minor, sums)
-        if rate_of_shipping is None:
-            own = [TaxRow(None, shipping_net, order.shipping_tax_minor)]
-        else:
-            net, tax = sums[rate_of_shipping]
-            sums[rate_of_shipping] = (net + shipping_net, tax + order.shipping_tax_minor)
-    rows = [TaxRow(format(rate.normalize(), "f"), *sums[rate]) for rate in sorted(sums)[::-1]]
-    return (*rows, *own)
+    return sums
+
+
+def _rate(rate: Decimal | str) -> str:
+    """A rate as a tax table writes it."""
+    return format(Decimal(rate).normalize(), "f")
+
+
+def _shipping_net(order: Order) -> int:
+    return order.shipping_minor - (order.shipping_tax_minor if order.is_tax_included else 0)
+
+
+def _rate_of_shipping(order: Order, sums: dict[Decimal, tuple[int, int]]) -> Decimal | None:
+    return _shipping_rate(_shipping_net(order), order.shipping_tax_minor, sums)
 
 
 def _shipping_rate(

@@ -52,6 +52,8 @@ class RefundRow(msgspec.Struct, frozen=True):
     state: RefundState
     amount_minor: int
     is_excess: bool
+    shipping_minor: int
+    shipping_tax_minor: int
 
 
 LIST_CANCELED: Final = query(
@@ -71,11 +73,28 @@ LIST_CANCELED: Final = query(
 FIND_REFUND: Final = query(
     """
     /* orders.find_refund */
-    SELECT order_id, payment_id, state, amount_minor, is_excess
+    SELECT order_id, payment_id, state, amount_minor, is_excess, shipping_minor,
+           shipping_tax_minor
       FROM refunds
      WHERE id = $1
     """,
     RefundRow,
+)
+
+# A refund of goods has lines of its own; one of a cancellation is for what was given up.
+LIST_SHARES: Final = query(
+    """
+    /* orders.list_shares_of_refund */
+    SELECT order_line_id AS line_id, quantity, net_minor, tax_minor
+      FROM refund_lines
+     WHERE refund_id = $1
+     UNION ALL
+    SELECT part.order_line_id, part.quantity, part.net_minor, part.tax_minor
+      FROM refunds
+      JOIN cancellation_lines AS part ON part.cancellation_id = refunds.cancellation_id
+     WHERE refunds.id = $1
+    """,
+    Share,
 )
 
 LIST_WHOLE: Final = query(

@@ -172,11 +172,15 @@ class _Writer:
         say, content = self._say, self._content
         if not content.lines:
             return self._refund()
+        # What goes back of a line may be its discounted part, or money without a unit.
+        has_price = all(
+            line.quantity * line.unit_price_minor == line.total_minor for line in content.lines
+        )
         has_discount = any(line.discount_minor for line in content.lines)
         columns = [
             Column(say("Item"), is_number=False),
             Column(say("Qty")),
-            Column(say("Unit price")),
+            *([Column(say("Unit price"))] if has_price else []),
             *([Column(say("Discount"))] if has_discount else []),
             Column(say("Tax")),
             Column(say("Amount")),
@@ -186,8 +190,8 @@ class _Writer:
                 line.name,
                 _details(line),
                 (
-                    self._count(line.quantity),
-                    self._money(line.unit_price_minor),
+                    self._count(line.quantity) if line.quantity else "–",
+                    *([self._money(line.unit_price_minor)] if has_price else []),
                     *([self._less(line.discount_minor)] if has_discount else []),
                     self._percent(line.tax_rate),
                     self._money(line.total_minor - line.discount_minor),
