@@ -412,6 +412,41 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION stock_queue(variant_ids uuid[])
+ RETURNS TABLE(variant_id uuid, location_id uuid, holder_id uuid, order_line_id uuid, units integer, waiting integer)
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT level.variant_id, level.location_id, place.holder_id, place.order_line_id,
+           place.units,
+           least(place.units, greatest(place.units_so_far - level.on_hand, 0))::int
+      FROM stock_levels AS level
+     CROSS JOIN LATERAL (
+           SELECT unit.holder_id, unit.order_line_id, unit.units,
+                  sum(unit.units) OVER (ORDER BY unit.queued_at,
+                                                 coalesce(unit.order_line_id, unit.id))
+                  AS units_so_far
+             FROM (SELECT held.id, held.holder_id, held.order_line_id,
+                          held.created_at AS queued_at, held.quantity AS units
+                     FROM reservations AS held
+                    WHERE held.variant_id = level.variant_id
+                      AND held.location_id = level.location_id
+                      AND held.state = 'active'
+                    UNION ALL
+                   -- Looked up one by one: a join would read every hold that ever was.
+                   SELECT owned.id, owned.order_id, owned.order_line_id,
+                          (SELECT created_at FROM reservations WHERE id = owned.reservation_id),
+                          owned.quantity - owned.released_quantity - owned.shipped_quantity
+                     FROM allocations AS owned
+                    WHERE owned.variant_id = level.variant_id
+                      AND owned.location_id = level.location_id
+                      AND owned.released_quantity + owned.shipped_quantity < owned.quantity)
+                  AS unit
+           ) AS place
+     WHERE level.variant_id = ANY (stock_queue.variant_ids)
+       AND level.on_hand < level.allocated + level.reserved
+$function$;
+
 CREATE OR REPLACE FUNCTION store_now()
  RETURNS timestamp with time zone
  LANGUAGE sql
@@ -452,7 +487,39 @@ CREATE TABLE allocations (
     CONSTRAINT allocations_shipped_quantity_check CHECK (shipped_quantity >= 0)
 );
 CREATE INDEX allocations_order ON allocations USING btree (order_id);
+CREATE INDEX allocations_queue ON allocations USING btree (variant_id, location_id) WHERE (released_quantity + shipped_quantity) < quantity;
 CREATE CONSTRAINT TRIGGER allocations_keep_parcels AFTER UPDATE ON allocations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.released_quantity > old.released_quantity) EXECUTE FUNCTION refuse_units_sent_twice();
+
+CREATE TABLE backorder_promises (
+    order_line_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    variant_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    kind text NOT NULL,
+    promised_on date,
+    created_at timestamp with time zone NOT NULL,
+    told_at timestamp with time zone,
+    dropped_at timestamp with time zone,
+    CONSTRAINT backorder_promises_pkey PRIMARY KEY (order_line_id),
+    CONSTRAINT backorder_promises_check CHECK (told_at IS NULL OR dropped_at IS NULL),
+    CONSTRAINT backorder_promises_kind_check CHECK (kind = ANY (ARRAY['backorder'::text, 'preorder'::text])),
+    CONSTRAINT backorder_promises_quantity_check CHECK (quantity > 0)
+);
+CREATE INDEX backorder_promises_open ON backorder_promises USING btree (created_at, order_line_id) WHERE told_at IS NULL AND dropped_at IS NULL;
+CREATE INDEX backorder_promises_open_variant ON backorder_promises USING btree (variant_id) WHERE told_at IS NULL AND dropped_at IS NULL;
+CREATE INDEX backorder_promises_order ON backorder_promises USING btree (order_id);
+
+CREATE TABLE backorder_terms (
+    variant_id uuid NOT NULL,
+    kind text NOT NULL,
+    promised_on date,
+    note text NOT NULL,
+    updated_by text NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT backorder_terms_pkey PRIMARY KEY (variant_id),
+    CONSTRAINT backorder_terms_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id),
+    CONSTRAINT backorder_terms_kind_check CHECK (kind = ANY (ARRAY['backorder'::text, 'preorder'::text]))
+);
 
 CREATE TABLE cancellation_lines (
     cancellation_id uuid NOT NULL,
@@ -1303,6 +1370,7 @@ CREATE TABLE reservations (
 );
 CREATE INDEX reservations_due ON reservations USING btree (expires_at) WHERE state = 'active'::text;
 CREATE INDEX reservations_holder ON reservations USING btree (holder_id);
+CREATE INDEX reservations_queue ON reservations USING btree (variant_id, location_id, created_at) WHERE state = 'active'::text;
 CREATE TRIGGER reservations_end_once BEFORE UPDATE ON reservations FOR EACH ROW WHEN (old.state <> 'active'::text) EXECUTE FUNCTION refuse_reservation_revival();
 
 CREATE TABLE return_events (

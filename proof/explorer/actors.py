@@ -95,7 +95,7 @@ SENT: Final = (S.SENT, *RETURNING)
 #: Paid orders, some with a refund in the middle of its life.
 BOUGHT: Final = (
     *(S.SOLD, S.TRANSFER_SOLD, S.PART_ASKED, S.PART_FAILED, S.PAYOUT_ASKED),
-    *(S.PLANNED, S.PACKED, *SENT),
+    *(S.PLANNED, S.PACKED, S.WAITING, *SENT),
 )
 #: Orders whose goods staff work on.
 GOODS: Final = BOUGHT
@@ -558,7 +558,7 @@ async def expire_held(at: Place) -> int:
     return await inventory.expire(at.seat.db, holder_id=at.subject.holder_id)
 
 
-@part(S.EMPTY, *UNPAID)
+@part(S.EMPTY, *UNPAID, S.WAITING)
 @exercises(inventory.receive_stock)
 async def receive_stock(at: Place) -> int:
     """A delivery is put on the shelf; whoever books the same one again adds nothing."""
@@ -577,7 +577,7 @@ async def receive_stock(at: Place) -> int:
 # --- what staff do to the shelves ------------------------------------------------------------
 
 
-@part(S.EMPTY, *UNPAID, S.MOVING, S.COUNTED, refusals=(UnitsPromised,))
+@part(S.EMPTY, *UNPAID, S.MOVING, S.COUNTED, S.WAITING, refusals=(UnitsPromised,))
 @exercises(inventory.adjust_stock)
 async def adjust(at: Place) -> int:
     """A unit is found, or one is broken; not one that somebody was promised."""

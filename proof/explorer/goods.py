@@ -15,12 +15,13 @@ from surehold.orders.errors import (
     FulfillmentNotMovable,
     OrderNotFulfillable,
     StatusOutOfReach,
+    UnitsNotOnHand,
     UnitsNotOpen,
 )
 from surehold.orders.model import OrderStatus
 from surehold.orders.states import FulfillmentEvent
 
-_PLANNING: Final = (OrderNotFulfillable, UnitsNotOpen)
+_PLANNING: Final = (OrderNotFulfillable, UnitsNotOnHand, UnitsNotOpen)
 
 
 @part(*GOODS, refusals=_PLANNING)

@@ -9,8 +9,10 @@ from proof.explorer.scene import Scene
 from proof.explorer.world import World
 from proof.oracle import reconcile
 from surehold.checkout import commands
+from surehold.checkout.engine import Checkout
 from surehold.db import Connection
 from surehold.db.invariants import check_invariants, list_invariants
+from surehold.inventory import commands as inventory
 from surehold.inventory.errors import InsufficientStock
 from surehold.jobs import outbox
 
@@ -100,6 +102,10 @@ KEEPING: Final = frozenset(
 )
 
 
+async def _tell_backorders(checkout: Checkout) -> int:
+    return await inventory.tell_backorders(checkout.db)
+
+
 #: Whatever the worker has to finish, in its order; it forgets nothing here.
 _SWEEPS: Final = (
     commands.process_due_webhooks,
@@ -108,6 +114,7 @@ _SWEEPS: Final = (
     commands.expire_reservations,
     commands.cancel_unpaid_orders,
     commands.issue_documents,
+    _tell_backorders,
 )
 
 

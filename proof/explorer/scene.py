@@ -24,6 +24,7 @@ from surehold.checkout.rules import Wish
 from surehold.checkout.rules.fulfilling import Parcel, Pick
 from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.inventory import commands as inventory
+from surehold.inventory.model import BackorderKind
 from surehold.kernel.ids import (
     CountId,
     LocationId,
@@ -94,6 +95,7 @@ class Stage(enum.Enum):
     PLANNED = "paid by card, one parcel is to be packed"
     PACKED = "paid by transfer, everything is packed"
     SENT = "paid by transfer, everything was sent"
+    WAITING = "paid by transfer, perhaps before it was there"
     HELD = "held by a caller of the API"
     DRAFTED = "units are to go to another location"
     MOVING = "units are on their way to another location"
@@ -212,7 +214,8 @@ async def set_scene(
     scene = Scene(await world.next_variants(), chance, world.book)
     scene.subjects = [Subject(stage, scene.lines_of(chance)) for stage in stages]
     await _fill_shelves(world, scene)
-    for subject in scene.subjects:
+    # What is sold before it is there takes its units last.
+    for subject in sorted(scene.subjects, key=lambda one: one.stage is Stage.WAITING):
         await bring(world, scene, subject)
         scene.notes.append(f"{subject.stage.value}, {len(subject.lines)} lines")
         async with world.hand.db.connection() as connection:
@@ -231,7 +234,7 @@ async def _fill_shelves(world: World, scene: Scene) -> None:
     taken = [
         variant_id
         for subject in scene.subjects
-        if subject.stage not in (Stage.EMPTY, Stage.CART, Stage.COUNTED)
+        if subject.stage not in (Stage.EMPTY, Stage.CART, Stage.COUNTED, Stage.WAITING)
         for variant_id, _ in subject.lines
     ]
     # What is put into a cart must be there at that moment.
@@ -328,6 +331,14 @@ async def _sweep_holds(world: World, _: Scene, subject: Subject) -> None:
         is_grace_used = True
         await connection.raw.execute(_END_HOLDS, subject.order_id, is_grace_used)
     await commands.expire_reservations(world.hand.checkout)
+
+
+async def _sell_ahead(world: World, scene: Scene, _: Subject) -> None:
+    for variant_id in scene.variants:
+        wish = inventory.BackorderWish(BackorderKind.BACKORDER, 2)
+        await inventory.set_backorders(
+            world.hand.db, variant_id=variant_id, wish=wish, actor=STAFF.name
+        )
 
 
 async def _confirm(world: World, _: Scene, subject: Subject) -> None:
@@ -531,6 +542,7 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.PLANNED: (*_OPENED, _pay, _check, _plan),
     Stage.PACKED: (_place_by_transfer, _confirm, _pack),
     Stage.SENT: (_place_by_transfer, _confirm, _send),
+    Stage.WAITING: (_sell_ahead, _place_by_transfer, _confirm),
     Stage.HELD: (_hold,),
     Stage.DRAFTED: (_draft,),
     Stage.MOVING: (_draft, _dispatch),

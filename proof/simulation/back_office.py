@@ -61,11 +61,14 @@ _JOBS: Final = {
     "archive_old_orders": 2,
     "publish_outbox": 12,
     "raise_low_stock_alerts": 6,
+    "tell_backorders": 8,
     "prune": 3,
 }
 
 #: Jobs that carry out a command for each thing that they find.
-_ONE_BY_ONE: Final = frozenset(_JOBS) - {*("publish_outbox", "prune", "raise_low_stock_alerts")}
+_ONE_BY_ONE: Final = frozenset(_JOBS) - {
+    *("publish_outbox", "prune", "raise_low_stock_alerts", "tell_backorders")
+}
 
 _EVENTS: Final = {
     FulfillmentEvent.PACK: 20,
@@ -119,6 +122,7 @@ _SETTINGS: Final = {
     idempotency.prune,
     inventory.expire,
     inventory.raise_low_stock_alerts,
+    inventory.tell_backorders,
     outbox.publish,
     outbox.prune,
     payments.claim_checks,

@@ -46,7 +46,8 @@ async def come_to_rest(world: World, clock: Clock, counts: Counter[str]) -> list
         await _deliver_half(world, process)
         swept = await process.begin(commands.sweep(process.checkout))
         published = await process.begin(back_office.run_job(process, "publish_outbox"))
-        left = sum(msgspec.structs.astuple(swept)) + published
+        told = await process.begin(back_office.run_job(process, "tell_backorders"))
+        left = sum(msgspec.structs.astuple(swept)) + published + told
         if number >= ROUNDS_MIN and not left:
             counts["rounds to rest"] += number
             return wrong

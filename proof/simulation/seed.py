@@ -23,7 +23,7 @@ import msgspec
 import structlog
 from pydantic import SecretStr
 
-from proof.simulation import back_office, buyers, judge, warehouse
+from proof.simulation import back_office, backorders, buyers, judge, warehouse
 from proof.simulation.clock import Clock
 from proof.simulation.judge import Wrong
 from proof.simulation.log import LogWatch
@@ -46,6 +46,8 @@ AT_ONCE: Final = 24
 PROCESSES: Final = 2
 VARIANTS: Final = 6
 OPENING_UNITS: Final = 40
+#: Of so many variants more are sold from the beginning than are there.
+SOLD_AHEAD: Final = 3
 #: How often the coupon may be used: fewer times than buyers try.
 COUPON_USES: Final = 12
 #: Share of the operations that something is planned to happen to.
@@ -112,6 +114,7 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (8, warehouse.take_in_a_file, True),
     (10, warehouse.send, True),
     (16, warehouse.arrive, True),
+    (14, backorders.sell_ahead, True),
     (30, back_office.hold_units, True),
     (30, back_office.let_go, True),
     (90, back_office.work, True),
@@ -205,6 +208,8 @@ class Seed:
                 for index in range(VARIANTS)
             ]
             await a_coupon(db, buyers.COUPON, limit_total=COUPON_USES)
+            for product in products[:SOLD_AHEAD]:
+                await backorders.open_terms(db, product.variant_id)
             async with db.transaction() as tx:
                 await a_location(tx, code="annex")
                 await shop.change(tx, key="unpaid_cancel_hours", value=2, actor="simulation")

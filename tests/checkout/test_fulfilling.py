@@ -374,18 +374,26 @@ async def test_what_is_not_on_the_shelf_does_not_leave_it(
     async with db.connection() as connection:
         await connection.raw.execute("UPDATE stock_levels SET backorder_limit = 5")
     placed = await a_paid_order(checkout, [(product.variant_id, 3)])
-    parcel = await a_parcel(checkout, placed)
 
     with pytest.raises(UnitsNotOnHand) as refused:
-        await move(checkout, parcel, E.SHIP)
+        await a_parcel(checkout, placed, 2)
     with pytest.raises(StatusOutOfReach) as out_of_reach:
         await reach(checkout, placed.order.id, S.SHIPPED)
 
     assert refused.value.facts == {
-        "variants": [{"variant_id": str(product.variant_id), "requested": 3, "on_hand": 1}]
+        "variants": [{"variant_id": str(product.variant_id), "requested": 2, "on_hand": 1}]
     }
-    assert out_of_reach.value.facts["reachable"] == ["canceled", "ready_for_shipment"]
-    assert await counters(db, product.variant_id) == (1, 3, 0)
+    assert out_of_reach.value.facts["reachable"] == ["canceled", "confirmed", "processing"]
+    # What is there may be sent: all that is left is one unit.
+    parcel = await a_parcel(checkout, placed)
+    await move(checkout, parcel, E.SHIP)
+    assert parcel.units == 1
+    assert await counters(db, product.variant_id) == (0, 2, 0)
+    with pytest.raises(UnitsNotOnHand) as nothing_there:
+        await a_parcel(checkout, placed)
+    assert nothing_there.value.facts["variants"][0]["on_hand"] == 0
+    assert await labels(checkout, placed) == ("shipped", "partially_shipped")
+    await check(db)
 
 
 async def test_a_lost_parcel_turns_up_or_comes_back(db: Database, checkout: Checkout) -> None:

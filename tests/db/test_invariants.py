@@ -23,19 +23,20 @@ from surehold.db import Connection, Database, invariants
 from surehold.db.database import Settings
 from surehold.db.invariants import Watch, check_invariants, list_invariants
 from surehold.inventory import commands as inventory
+from surehold.inventory.model import BackorderKind
 from surehold.jobs import outbox
 from surehold.kernel import clock
 from surehold.kernel.ids import OrderId, ReturnId, VariantId, new_id
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
-from surehold.orders.model import CancelReason, ReturnReason
+from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
 from surehold.orders.states import ReturnEvent
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import PAYMENT
 from tests.builders.catalog import a_product
-from tests.builders.fulfillments import a_shipped_order, open_parcels
+from tests.builders.fulfillments import a_shipped_order, open_parcels, reach
 from tests.builders.orders import (
     a_checkout,
     a_paid_order,
@@ -100,8 +101,20 @@ async def _live(url: str) -> None:
             await begin_payment(checkout, lost)
         await _finish_refunds(url, db, providers)
         await _move_and_count(db, mug.variant_id)
-        assert await documents.issue_due(db, limit=100) == 11
+        await _sell_ahead(db)
+        assert await documents.issue_due(db, limit=100) == 13
         await outbox.publish(db, subscribers=())
+
+
+async def _sell_ahead(db: Database) -> None:
+    """One buyer's lantern is packed, another waits for one that is not there."""
+    lantern = await a_product(db, price=500, on_hand=1)
+    wish = inventory.BackorderWish(BackorderKind.BACKORDER, 3)
+    await inventory.set_backorders(db, variant_id=lantern.variant_id, wish=wish, actor="test")
+    async with a_checkout(db) as checkout:
+        first = await a_paid_order(checkout, [(lantern.variant_id, 1)])
+        await reach(checkout, first.order.id, OrderStatus.READY_FOR_SHIPMENT)
+        await a_paid_order(checkout, [(lantern.variant_id, 1)])
 
 
 async def _move_and_count(db: Database, variant_id: VariantId) -> None:
@@ -261,6 +274,28 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "STK10": (
         {"STK7", "SHP1", "SHP2"},
         ("UPDATE allocations SET shipped_quantity = quantity + 1 WHERE released_quantity = 0",),
+    ),
+    "BKO1": (set(), ("UPDATE backorder_promises SET quantity = quantity + 1",)),
+    "BKO2": (
+        {"BKO3"},
+        (
+            (
+                "UPDATE reservations SET created_at = reservations.created_at - interval '1 day'"
+                " FROM backorder_promises AS promise"
+                " WHERE reservations.order_line_id = promise.order_line_id"
+            ),
+        ),
+    ),
+    "BKO3": (set(), ("UPDATE backorder_promises SET told_at = now()",)),
+    "BKO4": (
+        set(),
+        (
+            (
+                "INSERT INTO backorder_promises (order_line_id, order_id, variant_id, quantity,"
+                " kind, created_at) SELECT id, order_id, variant_id, 1, 'backorder', now()"
+                " FROM order_lines WHERE quantity = 12"
+            ),
+        ),
     ),
     "TRF1": (
         set(),

@@ -11,7 +11,7 @@ import asyncpg
 
 from surehold.cart.model import ContactState
 from surehold.catalog.model import ProductStatus
-from surehold.inventory.model import CountState, ReservationState, TransferState
+from surehold.inventory.model import BackorderKind, CountState, ReservationState, TransferState
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import (
     FulfillmentState,
@@ -36,6 +36,8 @@ ROOT: Final = Path(__file__).parents[2]
 
 #: The enum behind each column with a list of values. A new list is entered here, or below.
 ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
+    ("backorder_promises", "kind"): BackorderKind,
+    ("backorder_terms", "kind"): BackorderKind,
     ("fulfillments", "state"): FulfillmentState,
     ("orders", "status"): OrderStatus,
     ("orders", "payment_status"): PaymentStatus,

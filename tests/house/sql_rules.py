@@ -20,6 +20,8 @@ OWNERS: Final = {
     "cart_lines": "cart",
     "cart_saved_lines": "cart",
     "cart_tokens": "cart",
+    "backorder_promises": "inventory",
+    "backorder_terms": "inventory",
     "carts": "cart",
     "categories": "catalog",
     "coupon_redemptions": "pricing",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
 from surehold.catalog.model import Image
+from surehold.inventory.model import Backorder, BackorderKind
 from surehold.kernel.ids import CartId, CartLineId, ProductId, VariantId
 
 
@@ -57,6 +58,10 @@ class LineFacts(msgspec.Struct, frozen=True):
     price_minor: int | None
     available: int
     is_withdrawn: bool
+    #: How many are there now, and on which terms more may be sold.
+    there: int = 0
+    kind: BackorderKind | None = None
+    promised_on: date | None = None
 
 
 class SavedLine(msgspec.Struct, frozen=True):
@@ -103,6 +108,8 @@ class Line(msgspec.Struct, frozen=True):
     total_minor: int | None
     available: int
     problems: tuple[Problem, ...]
+    #: What would have to be waited for; as things stand, it is no promise.
+    backorder: Backorder | None = None
 
     @property
     def problem(self) -> Problem | None:

@@ -23,7 +23,7 @@ from surehold.cart.model import (
     ProblemKind,
 )
 from surehold.inventory.errors import InsufficientStock
-from surehold.inventory.model import Shortage
+from surehold.inventory.model import Backorder, BackorderKind, Shortage
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import CartLineId, VariantId
 from surehold.kernel.money import is_currency
@@ -68,7 +68,16 @@ def _appraise_line(facts: LineFacts) -> Line:
         total_minor=None if price_minor is None else price_minor * facts.quantity,
         available=facts.available,
         problems=tuple(_problems(facts)),
+        backorder=_find_backorder(facts),
     )
+
+
+def _find_backorder(line: LineFacts) -> Backorder | None:
+    """What of a line is not there, of what could be had."""
+    waiting = min(line.quantity, line.available) - line.there
+    if waiting <= 0 or line.is_withdrawn or line.price_minor is None:
+        return None
+    return Backorder(waiting, line.kind or BackorderKind.BACKORDER, line.promised_on)
 
 
 def _problems(line: LineFacts) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from surehold.db.idempotency import NewKey
 from surehold.inventory.commands import TakenBack
 from surehold.inventory.model import (
     Allocation,
+    BackorderPromise,
     Departure,
     Reservation,
     StockChange,
@@ -127,6 +128,8 @@ class Writes:
         self.reservations_ended: list[Reservation] = []
         self.reservations_prolonged: dict[UUID, Reservation] = {}
         self.allocations: list[Allocation] = []
+        #: What was taken before it was there.
+        self.promises: list[BackorderPromise] = []
         #: Fulfillments as they were opened.
         self.fulfillments: dict[FulfillmentId, Fulfillment] = {}
         self.departures: list[Departure] = []

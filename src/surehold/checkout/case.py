@@ -17,9 +17,11 @@ from surehold.checkout.facts import CaseFacts
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import (
     Allocation,
+    BackorderKind,
     Departure,
     Reservation,
     StockChange,
+    WaitingUnits,
 )
 from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import (
@@ -102,6 +104,22 @@ class Case(CaseFacts):
             self.writes.reservations.append(row)
             self.stock.apply(StockChange(row.variant_id, row.location_id, reserved=row.quantity))
 
+    def promise(self, takes: Iterable[inventory.Take]) -> None:
+        """Write down what of ``due_lines`` was taken before it was there: last in its queue."""
+        taken = [take for take in takes if take.waiting]
+        self.writes.promises += inventory.list_promises(self.due_lines, taken)
+        for take in taken:
+            line = self.due_lines[take.line]
+            # The terms are the database's to add, and nobody is shown them before they are.
+            self.waiting_units[line.id, take.location_id] = WaitingUnits(
+                self.order.id,
+                line.id,
+                take.location_id,
+                take.waiting,
+                BackorderKind.BACKORDER,
+                promised_on=None,
+            )
+
     def free_holds(self, event: ReservationEvent, *, reason: str) -> int:
         """Let go of every active hold; returns how many."""
         rows = self.active
@@ -130,23 +148,25 @@ class Case(CaseFacts):
         """Let go of so many units of one line, held or owned, where they are; the last had first.
 
         What is in a parcel stays in it. A hold ends and the rest of it is held anew until the same
-        instant: a hold never changes. Nothing is held any more of an unpaid order whose time was
-        over.
+        instant, in the same place of the queue: a hold never changes. Nothing is held any more of
+        an unpaid order whose time was over.
         """
         for row in reversed(self.active):
             freed = min(quantity, row.quantity) if row.order_line_id == line_id else 0
             if not freed:
                 continue
             quantity -= freed
+            self._wait_less(row, freed)
             self._end_hold(row, ReservationEvent.RELEASE, reason=reason)
             if row.quantity > freed:
                 rest = row.quantity - freed
-                again = {"id": ReservationId(new_id()), "quantity": rest, "created_at": self.now}
+                again = {"id": ReservationId(new_id()), "quantity": rest}
                 self.hold([msgspec.structs.replace(row, **again)])
         unplanned = self.unplanned
         for owned in reversed(tuple(self.allocations.values())):
             freed = min(quantity, unplanned[owned.id]) if owned.order_line_id == line_id else 0
             quantity -= freed
+            self._wait_less(owned, freed)
             self._release(owned, freed)
         assert not quantity or not self.is_bought, "more units were to be let go than there are"
 
@@ -322,6 +342,16 @@ class Case(CaseFacts):
         self.allocations[row.id] = after
         self.writes.allocations_released[row.id] = after
         self.stock.apply(StockChange(row.variant_id, row.location_id, allocated=-quantity))
+
+    def _wait_less(self, row: Reservation | Allocation, freed: int) -> None:
+        """The last units of a place in the queue are given up first, and these are what waits."""
+        if row.order_line_id is None:
+            return
+        key = (row.order_line_id, row.location_id)
+        waits = self.waiting_units.get(key)
+        if waits is not None:
+            left = max(waits.waiting - freed, 0)
+            self.waiting_units[key] = msgspec.structs.replace(waits, waiting=left)
 
     def _count_returned(self, lines: Iterable[ReturnLine], *, sign: int) -> None:
         counted = {row.order_line_id: sign * row.coming_quantity for row in lines}

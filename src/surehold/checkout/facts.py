@@ -14,8 +14,10 @@ from surehold.inventory.model import (
     Allocation,
     Reservation,
     ReservationState,
+    WaitingUnits,
 )
 from surehold.kernel.ids import (
+    LocationId,
     OrderLineId,
     RefundId,
     ReturnId,
@@ -66,6 +68,8 @@ class CaseFacts:
         self.refunds = {row.id: row for row in refunds}
         self.fulfillments = {row.id: row for row in fulfillments}
         self.refund_lines = dict(refund_lines)
+        #: What is owed and not there yet, by line and location.
+        self.waiting_units: dict[tuple[OrderLineId, LocationId], WaitingUnits] = {}
         self.returns: dict[ReturnId, Return] = {}
         self.return_lines: dict[ReturnId, tuple[ReturnLine, ...]] = {}
         self.stock = stock
@@ -88,6 +92,10 @@ class CaseFacts:
         self.returns = {row.id: row for row in returns}
         self.return_lines = dict(lines)
         self._returns_before = dict(self.returns)
+
+    def read_waiting(self, rows: Iterable[WaitingUnits]) -> None:
+        """Know what the order waits for, which only a few requests ask for."""
+        self.waiting_units = {(row.order_line_id, row.location_id): row for row in rows}
 
     # --- what the facts say -----------------------------------------------------------------
 
@@ -140,6 +148,7 @@ class CaseFacts:
             returns=tuple(self.returns.values()),
             return_lines=tuple(line for lines in self.return_lines.values() for line in lines),
             fulfillments=tuple(self.fulfillments.values()),
+            backorders=inventory.sum_waiting(self.waiting_units.values()),
         )
 
     @property
@@ -159,6 +168,16 @@ class CaseFacts:
         for fulfillment in self.waiting:
             for line in fulfillment.lines:
                 left[line.allocation_id] -= line.quantity
+        return left
+
+    @property
+    def sendable(self) -> dict[UUID, int]:
+        """By allocation: units in no fulfillment that are there for the order."""
+        left = self.unplanned
+        for row in self.allocations.values():
+            waits = self.waiting_units.get((row.order_line_id, row.location_id))
+            if waits is not None:
+                left[row.id] = max(left[row.id] - waits.waiting, 0)
         return left
 
     @property

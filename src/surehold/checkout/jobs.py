@@ -57,6 +57,11 @@ def list_schedules(checkout: Checkout, *, watch: Watch) -> tuple[Schedule, ...]:
                 lambda: inventory.raise_low_stock_alerts(checkout.db, limit=BATCH)
             ),
         ),
+        Schedule(
+            "tell_backorders",
+            EVERY_MINUTE,
+            lambda: _until_idle(lambda: inventory.tell_backorders(checkout.db, limit=BATCH)),
+        ),
         Schedule("archive_old_orders", HOURLY, swept(commands.archive_old_orders)),
         Schedule("publish_outbox", EVERY_5_SECONDS, publish),
         Schedule("prune", HOURLY, lambda: commands.prune(checkout)),

@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
-from surehold.inventory.model import Reservation, ReservationState
+from surehold.inventory.model import Backorder, Reservation, ReservationState
 from surehold.kernel.errors import DomainError
-from surehold.kernel.ids import CartId, OrderId, QuoteId, VariantId
+from surehold.kernel.ids import CartId, OrderId, OrderLineId, QuoteId, VariantId
 from surehold.orders.model import (
     Address,
     Fulfillment,
@@ -60,6 +60,8 @@ class PlacedOrder(msgspec.Struct, frozen=True):
     refund_lines: tuple[RefundLine, ...] = ()
     returns: tuple[Return, ...] = ()
     return_lines: tuple[ReturnLine, ...] = ()
+    #: What lines wait for, since it was sold before it was there.
+    backorders: dict[OrderLineId, Backorder] = {}
 
 
 class Placed(msgspec.Struct, frozen=True):

@@ -98,6 +98,7 @@ async def get_placed_order(
     holds = await inventory.list_reservations(connection, holder_ids=[order_id])
     refunds = await payments.list_refunds(connection, order_ids=[order_id])
     parcels = await orders.list_fulfillments(connection, order_id=order_id, scope=scope)
+    backorders = await inventory.find_backorders(connection, order_ids=[order_id])
     return PlacedOrder(
         order=order,
         lines=lines.get(order_id, ()),
@@ -107,4 +108,5 @@ async def get_placed_order(
         refunds=refunds,
         fulfillments=parcels,
         refund_lines=tuple(line for rows in refund_lines.values() for line in rows),
+        backorders=backorders,
     )

@@ -3,6 +3,7 @@
 DomainError
 ├── InsufficientStock        409
 ├── UnitsPromised            409
+├── BackordersOwed           409
 ├── LocationCodeTaken        409
 ├── LocationChanged          409
 ├── TransferNotPossible      409
@@ -18,7 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surehold.inventory.model import Promised, Shortage
+import msgspec
+
+from surehold.inventory.model import Owed, Promised, Shortage
 from surehold.kernel.errors import DomainError, Kind
 
 
@@ -89,6 +92,24 @@ class UnitsPromised(DomainError):
         super().__init__(
             "Units that buyers hold or own cannot leave; nothing was changed.",
             promised=listed,
+        )
+
+
+class BackordersOwed(DomainError):
+    """More units are owed to buyers than the limit would allow. Nothing was changed.
+
+    Facts: ``levels``, one entry per location with the limit that was asked for and how many units
+    buyers wait for there.
+    """
+
+    kind = Kind.CONFLICT
+    code = "backorders_owed"
+    title = "More units are owed than that"
+
+    def __init__(self, owed: Sequence[Owed]) -> None:
+        super().__init__(
+            "Buyers wait for more units than the limit would allow; nothing was changed.",
+            levels=[msgspec.structs.asdict(row) for row in owed],
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -243,3 +243,71 @@ class AdjustmentReason(enum.Enum):
     RETURNED = "returned"
     PROMOTION = "promotion"
     CORRECTION = "correction"
+
+
+class BackorderKind(enum.Enum):
+    """What selling a variant before it is there is called: more are coming, or it is not out."""
+
+    BACKORDER = "backorder"
+    PREORDER = "preorder"
+
+
+class BackorderTerms(msgspec.Struct, frozen=True):
+    """On which terms a variant is sold before it is there; ``promised_on`` is a day in UTC."""
+
+    variant_id: VariantId
+    kind: BackorderKind
+    promised_on: date | None
+    note: str
+    updated_by: str
+    updated_at: datetime
+
+
+class Backorder(msgspec.Struct, frozen=True):
+    """Units of one line that are not there now, and the day that its buyer was told."""
+
+    waiting_quantity: int
+    kind: BackorderKind
+    promised_on: date | None
+
+
+class BackorderPromise(msgspec.Struct, frozen=True):
+    """Units of an order line that were not there when they were taken."""
+
+    order_line_id: OrderLineId
+    order_id: OrderId
+    variant_id: VariantId
+    quantity: int
+
+
+class WaitingUnits(msgspec.Struct, frozen=True):
+    """Units of an order line that are not there now, at one location."""
+
+    order_id: OrderId
+    order_line_id: OrderLineId
+    location_id: LocationId
+    waiting: int
+    kind: BackorderKind
+    promised_on: date | None
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """A location that owes more units than the limit that was asked for."""
+
+    location: str
+    limit: int
+    waiting: int
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """A variant that may be sold before it is there: units that are there, and the terms."""
+
+    variant_id: VariantId
+    there: int
+    kind: BackorderKind
+    promised_on: date | None
+
+    def of(self, quantity: int) -> Backorder | None:
+        """What somebody who took so many now would wait for; ``None`` when all are there."""
+        waiting = quantity - self.there
+        return Backorder(waiting, self.kind, self.promised_on) if waiting > 0 else None

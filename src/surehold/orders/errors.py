@@ -54,7 +54,10 @@ class UnitsNotOpen(DomainError):
 
 
 class UnitsNotOnHand(DomainError):
-    """What was sold is not on the shelf yet, so it cannot leave. Facts: ``variants``."""
+    """What was sold is not on the shelf yet, so it can be neither packed nor sent.
+
+    Facts: ``variants``, with how many were asked for and how many of these are there.
+    """
 
     kind = Kind.CONFLICT
     code = "units_not_on_hand"

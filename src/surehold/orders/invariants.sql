@@ -248,6 +248,74 @@ SELECT line.id, line.quantity, sum(hold.units) AS units
  GROUP BY line.id
 HAVING sum(hold.units) > line.quantity - line.canceled_quantity;
 
+-- BKO1: What was promised before it was there is of its line's order and variant, and no more.
+SELECT promise.order_line_id, promise.order_id, promise.quantity, line.quantity AS ordered
+  FROM backorder_promises AS promise
+  LEFT JOIN order_lines AS line ON line.id = promise.order_line_id
+ WHERE (promise.order_id, promise.variant_id) IS DISTINCT FROM (line.order_id, line.variant_id)
+    OR promise.quantity > line.quantity;
+
+-- BKO2: Nobody is served before an earlier one: what lies in a parcel that was not sent, and all
+-- that was held or owned before it at the level, is on hand.
+SELECT owned.id, owned.order_id, level.on_hand, earlier.units AS earlier, planned.units AS planned
+  FROM stock_levels AS level
+  JOIN allocations AS owned
+    ON owned.variant_id = level.variant_id
+   AND owned.location_id = level.location_id
+   AND owned.released_quantity + owned.shipped_quantity < owned.quantity
+  JOIN reservations AS place ON place.id = owned.reservation_id
+ CROSS JOIN LATERAL (
+        SELECT coalesce(sum(line.quantity), 0) AS units
+          FROM fulfillment_lines AS line
+          JOIN fulfillments AS parcel ON parcel.id = line.fulfillment_id
+         WHERE line.allocation_id = owned.id
+           AND parcel.state IN ('open', 'packed')) AS planned
+ CROSS JOIN LATERAL (
+        SELECT coalesce(sum(other.quantity
+                            - coalesce(taken.released_quantity + taken.shipped_quantity, 0)), 0)
+               AS units
+          FROM reservations AS other
+          LEFT JOIN allocations AS taken ON taken.reservation_id = other.id
+         WHERE planned.units > 0
+           AND other.variant_id = level.variant_id
+           AND other.location_id = level.location_id
+           AND (other.state = 'active' OR taken.id IS NOT NULL)
+           AND (other.created_at, coalesce(other.order_line_id, other.id))
+               < (place.created_at, place.order_line_id)) AS earlier
+ WHERE level.on_hand < level.allocated + level.reserved
+   AND planned.units > 0
+   AND earlier.units + planned.units > level.on_hand;
+
+-- BKO3: Whoever waits was told so and was not told the contrary: each has an open promise.
+SELECT place.holder_id, place.order_line_id, place.waiting, promise.told_at, promise.dropped_at
+  FROM stock_queue(ARRAY(SELECT DISTINCT variant_id
+                           FROM stock_levels
+                          WHERE on_hand < allocated + reserved)) AS place
+  LEFT JOIN backorder_promises AS promise ON promise.order_line_id = place.order_line_id
+ WHERE place.waiting > 0
+   AND place.order_line_id IS NOT NULL
+   AND (promise.order_line_id IS NULL
+        OR promise.told_at IS NOT NULL
+        OR promise.dropped_at IS NOT NULL);
+
+-- BKO4 (Q): A promise is open only while its units wait, or are held and not paid.
+SELECT promise.order_line_id, promise.order_id, promise.created_at
+  FROM backorder_promises AS promise
+ WHERE promise.told_at IS NULL
+   AND promise.dropped_at IS NULL
+   AND promise.order_line_id NOT IN (
+        SELECT place.order_line_id
+          FROM stock_queue(ARRAY(SELECT DISTINCT variant_id
+                                   FROM stock_levels
+                                  WHERE on_hand < allocated + reserved)) AS place
+         WHERE place.waiting > 0
+           AND place.order_line_id IS NOT NULL)
+   AND NOT EXISTS (SELECT
+                     FROM reservations
+                    WHERE reservations.order_line_id = promise.order_line_id
+                      AND reservations.holder_id = promise.order_id
+                      AND state = 'active');
+
 -- LED6: An order that ever owned its goods is booked as one sale, any other as none.
 SELECT orders.id, orders.number, orders.status, coalesce(booked.sales, 0) AS sales
   FROM orders

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
+from surehold.inventory.model import BackorderKind
 from surehold.kernel.ids import (
     CancellationId,
     CartId,
@@ -467,3 +468,24 @@ class Return(msgspec.Struct, frozen=True):
     change_reason: str
     created_at: datetime
     updated_at: datetime
+
+
+class WaitingLine(msgspec.Struct, frozen=True):
+    """An order line that waits for units that were sold before they were there.
+
+    ``quantity`` were not there when they were taken, ``waiting`` are not there now.
+    """
+
+    order_id: OrderId
+    number: str
+    email: str
+    is_paid: bool
+    order_line_id: OrderLineId
+    variant_id: VariantId
+    sku: str
+    name: str
+    quantity: int
+    waiting: int
+    kind: BackorderKind
+    promised_on: date | None
+    since: datetime

@@ -11,7 +11,7 @@ from surehold.catalog import queries as catalog
 from surehold.catalog.errors import VendorNotFound
 from surehold.db import Connection
 from surehold.kernel.errors import Fault, InvalidInput
-from surehold.kernel.ids import CartId, FulfillmentId, OrderId, ReturnId, VendorId
+from surehold.kernel.ids import CartId, FulfillmentId, OrderId, ReturnId, VariantId, VendorId
 from surehold.kernel.page import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor
 from surehold.orders import sql
 from surehold.orders.errors import FulfillmentNotFound, OrderNotFound
@@ -28,8 +28,9 @@ from surehold.orders.model import (
     Scope,
     TimelineEntry,
     TimelineKind,
+    WaitingLine,
 )
-from surehold.orders.sql import fulfilling, listing, timeline
+from surehold.orders.sql import fulfilling, listing, timeline, waiting
 
 #: No subject has more lines; what PostgreSQL's int can hold.
 _SEQ_MAX: Final = (1 << 31) - 1
@@ -261,3 +262,26 @@ async def list_returns(
     for line in await connection.all(sql.LIST_RETURN_LINES, list(found)) if found else ():
         found[line.return_id] = (*found[line.return_id], line)
     return returns, found
+
+
+async def list_waiting(
+    connection: Connection,
+    *,
+    variant_id: VariantId | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[WaitingLine]:
+    """Lines that wait for units, in the order in which these were taken; of one variant or all.
+
+    Raises:
+        InvalidInput: The cursor is not one.
+    """
+    seen_at, seen_id = _read_cursor(cursor)
+    rows = await connection.all(
+        waiting.LIST_WAITING_LINES, variant_id, seen_at, seen_id, limit + 1
+    )
+    if len(rows) <= limit:
+        return Page(tuple(rows))
+    last = rows[limit - 1]
+    cursor = encode_cursor(last.since.isoformat(), str(last.order_line_id))
+    return Page(tuple(rows[:limit]), cursor)

@@ -64,6 +64,7 @@ MEANT = {
     "delta": ("-1", *_NONE),
     "counted": _NONE,
     "low_stock_threshold": _NONE,
+    "limit": _NONE,
 }
 
 #: What staff enter into the price book.
@@ -172,6 +173,16 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
             "reason": "correction",
             "note": "found",
             "low_stock_threshold": 3,
+        },
+    ),
+    "backorders": (
+        "PUT",
+        "/inventory/VARIANT/backorders",
+        {
+            "policy": "backorder",
+            "limits": [{"location": "main", "limit": 3}],
+            "promised_on": "2100-12-12",
+            "note": "from Osaka",
         },
     ),
     "transfer": (

@@ -51,7 +51,10 @@ _CART: Final = """
                                'price_minor', prices.amount_minor,
                                'available', stock.available,
                                'is_withdrawn',
-                               NOT variants.is_active OR products.status <> 'active')
+                               NOT variants.is_active OR products.status <> 'active',
+                               'there', stock.there,
+                               'kind', terms.kind,
+                               'promised_on', terms.promised_on)
                            ORDER BY lines.id),
                        '[]')
               FROM cart_lines AS lines
@@ -60,6 +63,7 @@ _CART: Final = """
               LEFT JOIN variant_prices AS prices
                 ON prices.variant_id = variants.id
                AND prices.currency = carts.currency
+              LEFT JOIN backorder_terms AS terms ON terms.variant_id = variants.id
               LEFT JOIN LATERAL (
                    SELECT jsonb_build_object('file', file, 'alt', alt, 'width', width,
                                              'height', height) AS content
@@ -69,7 +73,8 @@ _CART: Final = """
                     LIMIT 1) AS image ON true
              CROSS JOIN LATERAL (
                    SELECT coalesce(sum(on_hand - allocated - reserved + backorder_limit), 0)
-                          AS available
+                          AS available,
+                          coalesce(sum(greatest(on_hand - allocated - reserved, 0)), 0) AS there
                      FROM stock_levels
                     WHERE stock_levels.variant_id = lines.variant_id
                       AND location_id <> ALL (

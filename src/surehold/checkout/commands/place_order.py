@@ -4,12 +4,14 @@ One batch is one transaction. Read what needs no lock (idempotency keys, carts, 
 counters), price every basket, decide in arrival order, and write everything with one statement per
 table. The stock is taken late, by one update that knows when it is no longer there, so that a hot
 row is locked for two statements and not for ten; then the batch is decided again under the locks.
+Who has to wait for units is decided under them at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import asyncpg
@@ -29,7 +31,13 @@ from surehold.db.shop import ShopSettings
 from surehold.inventory import commands as inventory
 from surehold.inventory import rules as stock_rules
 from surehold.inventory.errors import InsufficientStock
-from surehold.inventory.model import Reservation, ReservationState, StockChange
+from surehold.inventory.model import (
+    BackorderPromise,
+    BackorderTerms,
+    Reservation,
+    ReservationState,
+    StockChange,
+)
 from surehold.jobs import outbox
 from surehold.jobs.outbox import Event
 from surehold.kernel.errors import DomainError
@@ -84,7 +92,8 @@ class _Priced(msgspec.Struct, frozen=True):
 class _Rows:
     """What one batch writes, table by table."""
 
-    def __init__(self) -> None:
+    def __init__(self, terms: Mapping[VariantId, BackorderTerms]) -> None:
+        self.terms = terms
         self.orders: list[Order] = []
         self.lines: list[OrderLine] = []
         self.reservations: list[Reservation] = []
@@ -93,6 +102,8 @@ class _Rows:
         self.events: list[Event] = []
         self.keys: list[NewKey] = []
         self.redemptions: list[Redemption] = []
+        #: What is taken before it is there.
+        self.promises: list[BackorderPromise] = []
 
     @property
     def taken(self) -> list[StockChange]:
@@ -190,22 +201,21 @@ class PlacementWork:
         rows = self._decide(priced, levels, limits, now, answers, settings=settings)
         if not rows.orders:
             return
-        try:
-            async with transaction_on(raw) as tx:
+        # Who waits is decided under the locks: a place in a queue is not had by guessing.
+        if not rows.promises and await _take_at_once(raw, rows, let_next):
+            return
+        async with transaction_on(raw) as tx:
+            levels, now = await inventory.lock_stock(tx, variant_ids=wanted)
+            limits = await coupons.lock_coupons(tx, uses=uses)
+            terms = await inventory.read_terms(tx, inventory.list_backorderable(levels.values()))
+            rows = self._decide(
+                priced, levels, limits, now, answers, settings=settings, terms=terms
+            )
+            if rows.orders:
                 await _write(tx, rows, let_next)
-                await inventory.take_stock(tx, changes=rows.taken)
-                await coupons.use_coupons(tx, redemptions=rows.redemptions)
                 await _write_keys(tx, rows)
-        except (inventory.TakenMeanwhile, coupons.UsedMeanwhile):
-            async with transaction_on(raw) as tx:
-                levels, now = await inventory.lock_stock(tx, variant_ids=wanted)
-                limits = await coupons.lock_coupons(tx, uses=uses)
-                rows = self._decide(priced, levels, limits, now, answers, settings=settings)
-                if rows.orders:
-                    await _write(tx, rows, let_next)
-                    await _write_keys(tx, rows)
-                    await inventory.change_stock(tx, changes=rows.taken)
-                    await coupons.redeem_coupons(tx, redemptions=rows.redemptions)
+                await inventory.change_stock(tx, changes=rows.taken)
+                await coupons.redeem_coupons(tx, redemptions=rows.redemptions)
 
     def _decide(
         self,
@@ -216,15 +226,19 @@ class PlacementWork:
         answers: list[Placed | DomainError | None],
         *,
         settings: ShopSettings,
+        terms: Mapping[VariantId, BackorderTerms] = MappingProxyType({}),
     ) -> _Rows:
-        """Answer everybody as the counters are, and say what is to be written."""
+        """Answer everybody as the counters are, and say what is to be written.
+
+        ``terms`` are those on which some of it is sold before it is there.
+        """
         decisions = rules.admit(
             levels,
             limits,
             [rules.Request(row.demand, row.placement.shipping_address, row.use) for row in priced],
             is_split_allowed=settings.is_split_allowed,
         )
-        rows = _Rows()
+        rows = _Rows(terms)
         for row, decision in zip(priced, decisions, strict=True):
             if isinstance(decision, stock_rules.Refused):
                 answers[row.index] = InsufficientStock(decision.shortages)
@@ -276,6 +290,8 @@ class PlacementWork:
             )
             for take in admitted.takes
         ]
+        promises = stock_rules.list_promises(lines, admitted.takes)
+        rows.promises += promises
         rows.redemptions += _redemptions(order, priced)
         rows.payments.append(payment)
         rows.events.append(order_placed(order))
@@ -283,9 +299,29 @@ class PlacementWork:
             rows.operations.append(operation)
             rows.keys.append(NewKey(placement.key, placement.request_hash, order.id, None))
             return Placed(order.id)
-        body = context.render(PlacedOrder(order, lines, payment, expires_at))
+        placed = PlacedOrder(
+            order,
+            lines,
+            payment,
+            expires_at,
+            backorders=stock_rules.list_backorders(promises, rows.terms),
+        )
+        body = context.render(placed)
         rows.keys.append(NewKey(placement.key, placement.request_hash, order.id, body))
         return Placed(order.id, CREATED, body)
+
+
+async def _take_at_once(raw: asyncpg.Connection[Any], rows: _Rows, let_next: LetNext) -> bool:
+    """Write, and take what is wanted if it is still there; whether it was. Else nothing is."""
+    try:
+        async with transaction_on(raw) as tx:
+            await _write(tx, rows, let_next)
+            await inventory.take_stock(tx, changes=rows.taken)
+            await coupons.use_coupons(tx, redemptions=rows.redemptions)
+            await _write_keys(tx, rows)
+    except (inventory.TakenMeanwhile, coupons.UsedMeanwhile):
+        return False
+    return True
 
 
 async def _look_again(
@@ -315,6 +351,7 @@ async def _write(tx: Transaction, rows: _Rows, let_next: LetNext) -> None:
     await orders.insert_orders(tx, orders=rows.orders, now=now)
     await orders.insert_lines(tx, lines=rows.lines)
     await inventory.insert_holds(tx, holds=rows.reservations, now=now)
+    await inventory.save_promises(tx, promises=rows.promises, now=now)
     await payments.insert_payments(tx, payments=rows.payments, now=now)
     await payments.insert_operations(tx, operations=rows.operations, now=now)
     # What is left is mostly the server's work: time for this process to read the next batch.

@@ -59,6 +59,8 @@ class SettlementWork:
             returning = {row.order_id for row in requests if row.reads_returns}
             cases, writes, stock, now = await self._load(tx, ids, settings)
             await _load_returns(tx, [cases[one] for one in sorted(returning & cases.keys())])
+            asking = {row.order_id for row in requests if row.reads_waiting}
+            await _load_waiting(tx, [cases[one] for one in sorted(asking & cases.keys())])
             kept = await _find_kept(tx, requests)
             outcomes: list[Outcome | DomainError] = []
             for request in requests:
@@ -174,6 +176,7 @@ async def _write(
     )
     await inventory.end_reservations(tx, reservations=writes.reservations_ended, now=now)
     await inventory.insert_allocations(tx, allocations=writes.allocations, now=now)
+    await inventory.save_promises(tx, promises=writes.promises, now=now)
     await orders.insert_fulfillments(tx, fulfillments=list(writes.fulfillments.values()))
     for moves in _rounds(row for case in cases.values() for row in case.fulfillment_changes):
         await orders.update_fulfillments(tx, changes=moves, now=now)
@@ -211,6 +214,27 @@ async def _load_returns(tx: Transaction, cases: Sequence[Case]) -> None:
     for case in cases:
         own = [row for row in returns if row.order_id == case.order.id]
         case.read_returns(own, {row.id: lines[row.id] for row in own})
+
+
+async def _load_waiting(tx: Transaction, cases: Sequence[Case]) -> None:
+    """Read what of these orders is not there yet, where a level owes more than it has.
+
+    What others of the batch give up counts from the next batch on: until then it waits.
+    """
+    short = [
+        case
+        for case in cases
+        if any(
+            level.available < 0
+            for line in case.lines
+            for level in case.stock.levels.get(line.variant_id, ())
+        )
+    ]
+    if not short:
+        return
+    rows = await inventory.list_waiting(tx, order_ids=[case.order.id for case in short])
+    for case in short:
+        case.read_waiting(row for row in rows if row.order_id == case.order.id)
 
 
 async def _write_returns(

@@ -6,8 +6,9 @@ is shipped, and with nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -97,6 +98,7 @@ def open_fulfillments(case: Case, pick: Pick, *, actor: Actor) -> tuple[Fulfillm
         OrderNotFulfillable: The order does not own its goods.
         InvalidInput: A line is not the order's, or comes twice.
         UnitsNotOpen: More is wanted of a line than is left, or nothing is left at all.
+        UnitsNotOnHand: More is wanted of a line than is there, or nothing that is left is.
     """
     check_fulfillable(case)
     made = _plan(case, pick, actor=actor)
@@ -217,9 +219,16 @@ def move_all(case: Case, event: FulfillmentEvent, *, actor: Actor, reason: str) 
     case.relabel()
 
 
+def is_all_there(case: Case) -> bool:
+    """Whether nothing that the order owns waits to be delivered to the store."""
+    return case.sendable == case.unplanned
+
+
 def is_all_on_hand(case: Case) -> bool:
-    """Whether everything that is left to send is on the shelf."""
-    return not _missing(case, ((row, row.open_quantity) for row in case.allocations.values()))
+    """Whether everything that is left to send is on the shelf, and there for this order."""
+    return is_all_there(case) and not _missing(
+        case, ((row, row.open_quantity) for row in case.allocations.values())
+    )
 
 
 # --- parts ---------------------------------------------------------------------------------------
@@ -258,10 +267,12 @@ def _plan_all(case: Case, *, actor: Actor) -> None:
 def _take(case: Case, pick: Pick) -> list[tuple[Allocation, int]]:
     """Units for a pick, from allocations in the order of their making.
 
+    Without lines it is everything that is left and there.
+
     Raises:
-        InvalidInput, UnitsNotOpen: As named above.
+        InvalidInput, UnitsNotOpen, UnitsNotOnHand: As named above.
     """
-    left = case.unplanned
+    left, there = case.unplanned, case.sendable
     vendor_of = {line.id: line.vendor_id for line in case.lines}
     rows = [
         row
@@ -270,31 +281,61 @@ def _take(case: Case, pick: Pick) -> list[tuple[Allocation, int]]:
         and pick.vendor_id in (None, vendor_of[row.order_line_id])
     ]
     if not pick.lines:
-        whole = [(row, left[row.id]) for row in rows if left[row.id]]
-        if not whole:
+        owned = [row for row in rows if left[row.id]]
+        if not owned:
             raise UnitsNotOpen("Nothing is left to send.", lines=[])
+        whole = [(row, there[row.id]) for row in owned if there[row.id]]
+        if not whole:
+            raise _not_there((row.variant_id, left[row.id], 0) for row in owned)
         return whole
     _check_lines(pick.lines, vendor_of)
+    return _take_lines(pick.lines, rows, left, there)
+
+
+def _take_lines(
+    lines: Sequence[WantedUnits],
+    rows: Sequence[Allocation],
+    left: Mapping[UUID, int],
+    there: Mapping[UUID, int],
+) -> list[tuple[Allocation, int]]:
     taken, short = [], []
-    for wanted in pick.lines:
+    late: list[tuple[VariantId, int, int]] = []
+    for wanted in lines:
         own = [row for row in rows if row.order_line_id == wanted.line_id]
-        missing = wanted.quantity
-        for row in own:
-            units = min(left[row.id], missing)
-            if units:
-                missing -= units
-                taken.append((row, units))
-        if missing:
+        open_units = sum(left[row.id] for row in own)
+        if open_units < wanted.quantity:
             short.append(
                 {
                     "line_id": str(wanted.line_id),
                     "requested": wanted.quantity,
-                    "open": wanted.quantity - missing,
+                    "open": open_units,
                 }
             )
+            continue
+        missing = wanted.quantity
+        for row in own:
+            units = min(there[row.id], missing)
+            if units:
+                missing -= units
+                taken.append((row, units))
+        if missing:
+            late.append((own[0].variant_id, wanted.quantity, wanted.quantity - missing))
     if short:
         raise UnitsNotOpen("Fewer units are left to send than were asked for.", lines=short)
+    if late:
+        raise _not_there(late)
     return taken
+
+
+def _not_there(late: Iterable[tuple[VariantId, int, int]]) -> UnitsNotOnHand:
+    """Units wait: variant, how many were asked for, how many of these may be sent now."""
+    return UnitsNotOnHand(
+        "Some of it has not arrived yet.",
+        variants=[
+            {"variant_id": str(variant_id), "requested": requested, "on_hand": there}
+            for variant_id, requested, there in late
+        ],
+    )
 
 
 def _check_lines(lines: Sequence[WantedUnits], known: dict[OrderLineId, VendorId]) -> None:

@@ -78,6 +78,7 @@ def hold_again(case: Case, *, ttl: timedelta) -> None:
         )
         for take in outcome.takes
     )
+    case.promise(outcome.takes)
 
 
 def extend(case: Case, *, ttl: timedelta) -> None:

@@ -166,18 +166,24 @@ def _capture(
         return _sell(case, payment, actor=actor, providers=providers, reason="payment captured")
     taken = _take_again(case)
     if taken is not None and case.take_coupon_again():
-        case.own_afresh(taken)
+        case.own_afresh(_owned(case, taken))
+        case.promise(taken.takes)
         reason = "paid after the hold had ended"
         return _sell(case, payment, actor=actor, providers=providers, reason=reason)
     return _shortfall(case, payment, actor=actor, providers=providers)
 
 
-def _take_again(case: Case) -> tuple[Reservation, ...] | None:
-    """All lines from what is left now, owned at once; or nothing."""
+def _take_again(case: Case) -> inventory.Admitted | None:
+    """All lines from what is left now, back-orders included; or nothing."""
     case.free_holds(ReservationEvent.RELEASE, reason="taken afresh")
     outcome = case.admit()
     if isinstance(outcome, inventory.Refused):
         return None
+    return outcome
+
+
+def _owned(case: Case, taken: inventory.Admitted) -> tuple[Reservation, ...]:
+    """What was taken, owned at once."""
     return tuple(
         Reservation(
             id=ReservationId(new_id()),
@@ -193,7 +199,7 @@ def _take_again(case: Case) -> tuple[Reservation, ...] | None:
             ended_at=case.now,
             end_reason="paid late",
         )
-        for take in outcome.takes
+        for take in taken.takes
     )
 
 

@@ -49,6 +49,8 @@ def list_reachable(case: Case) -> frozenset[OrderStatus]:
         found.update(_ONWARD[order.status])
         if not fulfilling.is_all_on_hand(case):
             found.discard(S.SHIPPED)
+        if not fulfilling.is_all_there(case):
+            found.discard(S.READY_FOR_SHIPMENT)
     if order.status is S.SHIPPED and order.fulfillment_status is FulfillmentStatus.SHIPPED:
         found.update((S.IN_TRANSIT, S.DELIVERED))
     elif order.status is S.IN_TRANSIT and (

@@ -89,6 +89,11 @@ class ReachStatus(Settlement, frozen=True):
     reason: str
     parcel: Parcel | None = None
 
+    @property
+    def reads_waiting(self) -> bool:
+        """What waits can neither be packed nor sent."""
+        return True
+
     def decide(self, case: Case, context: Context) -> Outcome:
         """Bring the order there.
 

@@ -56,6 +56,11 @@ class Settlement(msgspec.Struct, frozen=True):
         """Whether it is about goods that come back, which others need not be read for."""
         return False
 
+    @property
+    def reads_waiting(self) -> bool:
+        """Whether it asks what of the order is not there yet, or its answer says so."""
+        return self.kept is not None
+
     def decide(self, case: Case, context: Context) -> Outcome:
         """Change the case in memory, and say what came of it. Asked twice, it changes nothing.
 

@@ -46,6 +46,8 @@ async def read_stock(
 async def take_stock(tx: Transaction, *, changes: Sequence[StockChange]) -> None:
     """Hold units that were there when they were read; the rows are locked from here, in key order.
 
+    Units that are not there yet are not taken so: who waits for what is decided under the locks.
+
     Raises:
         TakenMeanwhile: They are no longer all there. Roll back: some are taken by now.
     """

@@ -34,6 +34,12 @@ from surehold.inventory.queries.stock import (
     list_reservations,
     soonest_hold_end,
 )
+from surehold.inventory.queries.waiting import (
+    BackordersView,
+    find_backorders,
+    find_outlook,
+    read_backorders,
+)
 
 __all__ = [
     "MAX_SEARCH",
@@ -41,6 +47,7 @@ __all__ = [
     "NEWEST",
     "RELEVANCE",
     "SORTS",
+    "BackordersView",
     "InTransit",
     "Level",
     "Location",
@@ -48,6 +55,8 @@ __all__ = [
     "available",
     "count_shelf",
     "count_shelf_categories",
+    "find_backorders",
+    "find_outlook",
     "list_counts",
     "list_holders_due",
     "list_in_transit",
@@ -60,6 +69,7 @@ __all__ = [
     "list_shelf",
     "list_transfers",
     "preview_import",
+    "read_backorders",
     "read_count",
     "read_transfer",
     "soonest_hold_end",

@@ -16,6 +16,7 @@ from surehold.inventory.rules.changing import (
     receive_lines,
 )
 from surehold.inventory.rules.ending import ended, prolonged
+from surehold.inventory.rules.waiting import list_backorders, list_promises, sum_waiting
 
 __all__ = [
     "ARRIVING_MAX",
@@ -29,6 +30,9 @@ __all__ = [
     "check_arriving",
     "ended",
     "find_promised",
+    "list_backorders",
+    "list_promises",
     "prolonged",
     "receive_lines",
+    "sum_waiting",
 ]

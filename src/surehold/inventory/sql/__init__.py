@@ -65,6 +65,7 @@ READ_STOCK: Final = query(
 
 # Row by row in the order of the arrays, which is that of their keys: both ways that the lane's
 # settings leave to the planner, a loop over the arrays or over the primary key, go in key order.
+# Only units that are there are taken so; whoever has to wait is decided under the locks.
 TAKE_STOCK: Final = command(
     """
     /* inventory.take_stock */
@@ -75,8 +76,7 @@ TAKE_STOCK: Final = command(
            AS change (variant_id, location_id, reserved)
      WHERE level.variant_id = change.variant_id
        AND level.location_id = change.location_id
-       AND level.on_hand + level.backorder_limit - level.allocated - level.reserved
-           >= change.reserved
+       AND level.on_hand - level.allocated - level.reserved >= change.reserved
     """
 )
 

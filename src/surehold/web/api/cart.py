@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -68,6 +68,9 @@ class CartLineShape(msgspec.Struct, frozen=True):
     line_total: Money | None
     available: int
     problems: tuple[ProblemShape, ...]
+    #: Units that would have to be waited for now, and until when.
+    waiting_quantity: int
+    promised_on: date | None
 
 
 class SavedLineShape(msgspec.Struct, frozen=True):
@@ -168,6 +171,8 @@ def _line(line: Line, currency: str) -> CartLineShape:
         line_total=None if total is None else Money(total, currency),
         available=line.available,
         problems=tuple(_problem(problem, currency) for problem in line.problems),
+        waiting_quantity=0 if line.backorder is None else line.backorder.waiting_quantity,
+        promised_on=None if line.backorder is None else line.backorder.promised_on,
     )
 
 

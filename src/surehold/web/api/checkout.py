@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +18,9 @@ from surehold.checkout.commands import save_quote
 from surehold.checkout.errors import NothingToOrder
 from surehold.checkout.rules import destination_of
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.inventory import queries as inventory
 from surehold.inventory.errors import InsufficientStock
+from surehold.inventory.model import Backorder, Outlook
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import CartId, ProductId, QuoteId, VariantId, VendorId
 from surehold.kernel.money import Money
@@ -90,6 +92,9 @@ class QuoteLineShape(msgspec.Struct, frozen=True):
     gross: Money
     discount: Money
     tax_rate: str
+    #: Units that would have to be waited for now, and until when. No promise before the order.
+    waiting_quantity: int
+    promised_on: date | None
 
 
 class ExplanationShape(msgspec.Struct, frozen=True):
@@ -144,7 +149,7 @@ _ADDRESS: Final = {
 }
 
 
-def _line(line: QuoteLine, currency: str) -> QuoteLineShape:
+def _line(line: QuoteLine, currency: str, waits: Backorder | None) -> QuoteLineShape:
     return QuoteLineShape(
         line.variant_id,
         line.product_id,
@@ -162,6 +167,8 @@ def _line(line: QuoteLine, currency: str) -> QuoteLineShape:
         Money(line.gross_minor, currency),
         Money(line.discount_minor, currency),
         line.tax_rate or "",
+        0 if waits is None else waits.waiting_quantity,
+        None if waits is None else waits.promised_on,
     )
 
 
@@ -180,14 +187,25 @@ def explanation_shapes(quote: Quote) -> tuple[ExplanationShape, ...]:
     )
 
 
-def quote_shape(saved: SavedQuote, options: Iterable[ShippingOption]) -> QuoteShape:
-    """A promised quote for the wire."""
+def quote_shape(
+    saved: SavedQuote,
+    options: Iterable[ShippingOption],
+    outlook: Mapping[VariantId, Outlook],
+) -> QuoteShape:
+    """A promised quote for the wire; ``outlook`` of what may be sold before it is there."""
     quote = saved.quote
     currency = quote.currency
     return QuoteShape(
         id=saved.id,
         currency=currency,
-        lines=tuple(_line(line, currency) for line in quote.lines),
+        lines=tuple(
+            _line(
+                line,
+                currency,
+                seen.of(line.quantity) if (seen := outlook.get(line.variant_id)) else None,
+            )
+            for line in quote.lines
+        ),
         subtotal=Money(quote.subtotal_minor, currency),
         discount=Money(quote.discount_minor, currency),
         shipping=Money(quote.shipping_minor, currency),
@@ -279,7 +297,11 @@ async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
     priced = await _price(parts, body, headers_of(request))
     pricing.check_payable(priced.quote)
     saved = await save_quote(parts.checkout, quote=priced.quote)
-    return answer(quote_shape(saved, priced.shipping_options), status=201)
+    async with parts.db.connection() as connection:
+        outlook = await inventory.find_outlook(
+            connection, variant_ids={line.variant_id for line in priced.quote.lines}
+        )
+    return answer(quote_shape(saved, priced.shipping_options, outlook), status=201)
 
 
 @post(

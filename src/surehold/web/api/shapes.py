@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from surehold.checkout.engine import Render
 from surehold.checkout.model import PlacedOrder
 from surehold.identity.tokens import OrderAccess
+from surehold.inventory.model import Backorder
 from surehold.kernel.ids import (
     FulfillmentId,
     LocationId,
@@ -52,6 +53,9 @@ class LineShape(msgspec.Struct, frozen=True):
     #: Units that were given up, and units whose money went back or is on its way.
     canceled_quantity: int
     refunded_quantity: int
+    #: Units that are not there yet, and the day for which they were promised, if any was.
+    waiting_quantity: int
+    promised_on: date | None
 
 
 class AdjustmentShape(msgspec.Struct, frozen=True):
@@ -187,8 +191,8 @@ class ReturnShape(msgspec.Struct, frozen=True):
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def line_shape(line: OrderLine, currency: str) -> LineShape:
-    """One order line for the wire."""
+def line_shape(line: OrderLine, currency: str, waits: Backorder | None = None) -> LineShape:
+    """One order line for the wire, and what of it is not there yet."""
     return LineShape(
         line.id,
         line.variant_id,
@@ -208,6 +212,8 @@ def line_shape(line: OrderLine, currency: str) -> LineShape:
         line.tax_rate,
         line.canceled_quantity,
         line.refunded_quantity,
+        0 if waits is None else waits.waiting_quantity,
+        None if waits is None else waits.promised_on,
     )
 
 
@@ -304,7 +310,9 @@ def order_shape(placed: PlacedOrder, *, token: str) -> OrderShape:
         shipping_method=order.shipping_method,
         shipping_address=order.shipping_address,
         billing_address=order.billing_address,
-        lines=tuple(line_shape(line, currency) for line in placed.lines),
+        lines=tuple(
+            line_shape(line, currency, placed.backorders.get(line.id)) for line in placed.lines
+        ),
         reserved_until=placed.reserved_until,
         placed_at=order.placed_at,
         canceled_at=order.canceled_at,

@@ -290,7 +290,9 @@ async def cart_view(store: Store, connection: Connection, visit: Visit) -> CartV
             or (problem.kind is ProblemKind.TOO_FEW and bool(problem.available))
             for problem in cart.problems
         ),
-        arrival=destinations.arrival(country, clock.now().date(), visit.locale),
+        arrival=None
+        if any(line.backorder for line in cart.lines)
+        else destinations.arrival(country, clock.now().date(), visit.locale),
     )
 
 

@@ -47,6 +47,7 @@ from surehold.web.storefront.shown import (
     payment_choices,
     quote_cart,
     quote_totals,
+    wait_view,
 )
 from surehold.web.storefront.views import (
     AddressFormat,
@@ -317,7 +318,7 @@ async def _view(
                     quote.shipping_minor if row.code == quote.shipping_method else row.price_minor,
                     row.currency,
                 ),
-                arrival=arrival,
+                arrival=None if any(line.backorder for line in cart.lines) else arrival,
             )
             for row in options
         )
@@ -357,6 +358,7 @@ def _lines(store: Store, cart: Cart, quote: Quote) -> tuple[LineView, ...]:
             quantity=priced.quantity,
             unit_price=MoneyView(priced.unit_price_minor, quote.currency),
             line_total=MoneyView(priced.total_minor, quote.currency),
+            waits=wait_view(line.backorder),
         )
         for line, priced in zip(cart.lines, quote.lines, strict=True)
     )

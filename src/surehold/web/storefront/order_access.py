@@ -14,8 +14,8 @@ from surehold.db import Connection, shop
 from surehold.db import clock as db_clock
 from surehold.db.shop import ShopSettings
 from surehold.inventory import queries as inventory
-from surehold.inventory.model import Reservation
-from surehold.kernel.ids import VariantId
+from surehold.inventory.model import Backorder, Reservation
+from surehold.kernel.ids import OrderLineId, VariantId
 from surehold.orders import queries as orders
 from surehold.orders.errors import OrderNotFound
 from surehold.orders.model import Order, OrderLine
@@ -36,6 +36,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     payments: tuple[Payment, ...]
     refunds: tuple[Refund, ...]
     reservations: tuple[Reservation, ...]
+    backorders: Mapping[OrderLineId, Backorder]
     settings: ShopSettings
     now: datetime
 
@@ -88,6 +89,7 @@ async def read(connection: Connection, order: Order) -> Opened:
         payments=await payments.list_payments(connection, order_ids=ids),
         refunds=await payments.list_refunds(connection, order_ids=ids),
         reservations=await inventory.list_reservations(connection, holder_ids=ids),
+        backorders=await inventory.find_backorders(connection, order_ids=ids),
         settings=await shop.load(connection),
         now=await db_clock.now(connection),
     )

@@ -95,7 +95,7 @@ async def order_page(
     order = opened.order
     is_unpaid = order.status in UNPAID and order.canceled_at is None
     way = _paid_with(store, opened)
-    summary = order_summary(store, order, opened.lines, slugs=slugs)
+    summary = order_summary(store, order, opened.lines, slugs=slugs, backorders=opened.backorders)
     view = OrderView(
         number=order.number,
         status=order.status.value,
@@ -141,6 +141,8 @@ def _headline(order: Order, opened: Opened, locale: str) -> str | None:
     """One sentence with a date, once one can be given."""
     if order.canceled_at is not None:
         return "This order is canceled"
+    if opened.backorders:
+        return None
     if order.status.value in {"paid", "confirmed", "processing", "ready_for_shipment"} | _GONE_OUT:
         country = order.shipping_address.country
         arrival = destinations.arrival(country, order.placed_at.date(), locale)

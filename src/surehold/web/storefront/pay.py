@@ -268,7 +268,7 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
         buyer_name=order.shipping_address.name,
         email=order.email,
         amount=MoneyView(order.total_minor, order.currency),
-        summary=order_summary(store, order, opened.lines),
+        summary=order_summary(store, order, opened.lines, backorders=opened.backorders),
         pay_url=f"{url}/pay",
         status_url=f"{url}/pay/status",
         order_url=url,

@@ -17,6 +17,7 @@ from surehold.catalog.model import ProductDetail, Variant
 from surehold.db import Connection
 from surehold.db import clock as db_clock
 from surehold.inventory import queries as inventory
+from surehold.inventory.model import BackorderKind, Outlook
 from surehold.inventory.queries import Level
 from surehold.kernel import clock
 from surehold.kernel.ids import VariantId
@@ -40,8 +41,6 @@ from surehold.web.storefront.visit import StoreRequest, Visit
 RELATED: Final = 4
 #: A hold that ends later than this is no reason to wait for it.
 WORTH_WAITING: Final = timedelta(hours=2)
-#: What a back-order takes until lines carry promised dates.
-BACKORDER_WORKING_DAYS: Final = 10
 RETURNS: Final = "Send it back within 30 days if it is not right"
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -51,8 +50,9 @@ class Stock(msgspec.Struct, frozen=True):
 
     available: int = 0
     reserved: int = 0
-    #: What could still be promised, back-orders included.
+    #: What could still be promised, back-orders included, and on which terms.
     room: int = 0
+    outlook: Outlook | None = None
 
 
 @get("/p/{slug:str}")
@@ -111,7 +111,10 @@ async def product_view(
         max_quantity=max(0, min(of_chosen.room, MOST)),
         lead=lead,
         options=_options(found, variants, stock, chosen),
-        arrival=destinations.arrival(country, today, visit.locale),
+        # What is not there yet ships on its own day.
+        arrival=None
+        if of_chosen.available <= 0
+        else destinations.arrival(country, today, visit.locale),
         returns_sentence=RETURNS,
         sections=sections,
         vendor=LinkView(found.vendor_name, f"/v/{found.vendor_slug}"),
@@ -133,13 +136,18 @@ async def read_stock(
     empty = [variant_id for variant_id, row in stock.items() if row.available <= 0]
     if empty:
         rooms = await inventory.available(connection, empty)
+        coming = [variant_id for variant_id in empty if rooms[variant_id] > 0]
+        outlook = await inventory.find_outlook(connection, variant_ids=coming)
         for variant_id in empty:
-            stock[variant_id] = msgspec.structs.replace(stock[variant_id], room=rooms[variant_id])
+            stock[variant_id] = msgspec.structs.replace(
+                stock[variant_id], room=rooms[variant_id], outlook=outlook.get(variant_id)
+            )
     return stock
 
 
 def _sum(levels: Sequence[Level]) -> Stock:
-    available = sum(level.available for level in levels)
+    # What one location owes, another does not lack.
+    available = sum(max(level.available, 0) for level in levels)
     return Stock(available, sum(level.reserved for level in levels), available)
 
 
@@ -149,8 +157,7 @@ def describe_stock(
     """The one sentence about stock. Pure."""
     kind = AvailabilityKind
     if stock.room > 0 and stock.available <= 0:
-        ships_on = destinations.add_working_days(today, BACKORDER_WORKING_DAYS)
-        return AvailabilityView(kind.BACKORDER, ships_on=ships_on)
+        return _describe_outlook(stock.outlook, today=today)
     if stock.room > 0:
         if stock.available <= FEW:
             return AvailabilityView(kind.FEW_LEFT, left=stock.available)
@@ -159,6 +166,16 @@ def describe_stock(
         minutes = max(1, -((now - ends_at) // _MINUTE))
         return AvailabilityView(kind.BEING_BOUGHT, free_in_minutes=minutes)
     return AvailabilityView(kind.SOLD_OUT)
+
+
+def _describe_outlook(outlook: Outlook | None, *, today: date) -> AvailabilityView:
+    """What is sold before it is there. A day that has passed is promised to nobody any more."""
+    day = None if outlook is None else outlook.promised_on
+    is_preorder = outlook is not None and outlook.kind is BackorderKind.PREORDER
+    return AvailabilityView(
+        AvailabilityKind.PREORDER if is_preorder else AvailabilityKind.BACKORDER,
+        ships_on=day if day is not None and day >= today else None,
+    )
 
 
 def _choose(

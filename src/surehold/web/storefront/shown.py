@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from surehold.cart.model import Cart, Line, Problem, ProblemKind
 from surehold.catalog.model import Image, ProductSummary, Sellable
 from surehold.db.shop import ShopSettings
+from surehold.inventory.model import Backorder, BackorderKind
 from surehold.inventory.model import Shortage as StockShortage
-from surehold.kernel.ids import VariantId
+from surehold.kernel.ids import OrderLineId, VariantId
 from surehold.orders.model import Address, Order, OrderLine
 from surehold.payments.providers.port import HoldKind, Provider
 from surehold.pricing import rules as pricing
@@ -29,6 +32,7 @@ from surehold.web.storefront.views import (
     StockWord,
     SummaryView,
     TotalsView,
+    WaitView,
 )
 
 #: From here on down a page says how many are left.
@@ -73,7 +77,16 @@ def cart_line(store: Store, line: Line, currency: str) -> LineView:
         line_total=MoneyView(unit * line.quantity, currency),
         max_quantity=max(min(line.available, MOST), 1),
         problem=None if problem is None else _line_problem(problem, currency),
+        waits=wait_view(line.backorder),
     )
+
+
+def wait_view(waits: Backorder | None) -> WaitView | None:
+    """What of a line is not there yet."""
+    if waits is None:
+        return None
+    is_preorder = waits.kind is BackorderKind.PREORDER
+    return WaitView(waits.waiting_quantity, is_preorder, waits.promised_on)
 
 
 def _line_problem(problem: Problem, currency: str) -> LineProblem:
@@ -140,9 +153,16 @@ def order_summary(
     lines: Iterable[OrderLine],
     *,
     slugs: Mapping[VariantId, str] | None = None,
+    backorders: Mapping[OrderLineId, Backorder] | None = None,
 ) -> SummaryView:
     """Lines and sums of an order, as they were promised; ``slugs`` of what is still sold."""
-    shown = tuple(order_line(store, line, order.currency, slugs=slugs or {}) for line in lines)
+    shown = tuple(
+        msgspec.structs.replace(
+            order_line(store, line, order.currency, slugs=slugs or {}),
+            waits=wait_view((backorders or {}).get(line.id)),
+        )
+        for line in lines
+    )
     place = destinations.DESTINATIONS.get(order.shipping_address.country)
     totals = TotalsView(
         item_count=sum(line.quantity for line in shown),

@@ -201,7 +201,7 @@ class AvailabilityView(msgspec.Struct, frozen=True):
     """Availability and the one fact its sentence needs.
 
     ``left`` for few_left, ``free_in_minutes`` for being_bought, ``ships_on`` for backorder and
-    preorder.
+    preorder, where a day is promised.
     """
 
     kind: AvailabilityKind
@@ -288,6 +288,14 @@ class LineProblem(msgspec.Struct, frozen=True):
     left: int = 0
 
 
+class WaitView(msgspec.Struct, frozen=True):
+    """Units of a line that are not there yet, and the day for which they are promised, if any."""
+
+    quantity: int
+    is_preorder: bool = False
+    ships_on: date | None = None
+
+
 class LineView(msgspec.Struct, frozen=True, kw_only=True):
     """One variant and quantity, in a cart, a summary or an order."""
 
@@ -301,6 +309,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     line_total: MoneyView
     max_quantity: int = 99
     problem: LineProblem | None = None
+    waits: WaitView | None = None
 
 
 class TotalsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -408,12 +417,15 @@ class CountryChoice(msgspec.Struct, frozen=True):
 
 
 class ShippingChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """A way of delivery for this address. A zero price reads as Free."""
+    """A way of delivery for this address. A zero price reads as Free.
+
+    ``arrival`` is unknown while something is not there yet.
+    """
 
     code: str
     name: str
     price: MoneyView
-    arrival: ArrivalView
+    arrival: ArrivalView | None
 
 
 class PaymentChoice(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,15 @@
 
 from typing import Final
 
-from surehold.web.api.inventory import changes, counts, files, levels, places, transfers
+from surehold.web.api.inventory import (
+    backorders,
+    changes,
+    counts,
+    files,
+    levels,
+    places,
+    transfers,
+)
 
 HANDLERS: Final = (
     *levels.HANDLERS,
@@ -11,6 +19,7 @@ HANDLERS: Final = (
     *transfers.HANDLERS,
     *counts.HANDLERS,
     *files.HANDLERS,
+    *backorders.HANDLERS,
 )
 
 __all__ = ["HANDLERS"]
