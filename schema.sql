@@ -3,6 +3,16 @@
 
 CREATE TYPE pgqueuer_status AS ENUM ('queued', 'picked', 'successful', 'exception', 'canceled', 'deleted', 'failed');
 
+CREATE OR REPLACE FUNCTION buyer_of(email text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+    SELECT coalesce(nullif(split_part(local, '+', 1), ''), local) || '@' || domain
+      FROM (SELECT lower(substring(email FROM '^(.*)@')) AS local,
+                   lower(substring(email FROM '[^@]*$')) AS domain) AS part
+$function$;
+
 CREATE OR REPLACE FUNCTION check_journals_balance()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -192,6 +202,30 @@ BEGIN
      WHERE given_up.return_id = NEW.id
        AND line.id = given_up.order_line_id;
     RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION record_draft_order()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    before text := CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END;
+BEGIN
+    IF before IS NULL AND NEW.state <> 'open'
+       OR before IN ('placed', 'canceled')
+       OR before = 'sent' AND NEW.state = 'open' THEN
+        RAISE EXCEPTION 'draft order %: % does not lead to %', NEW.id, before, NEW.state
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF before IS NOT NULL THEN
+        NEW.version := OLD.version + 1;
+    END IF;
+    INSERT INTO draft_order_events
+           (draft_id, seq, from_state, to_state, content, actor, reason, happened_at)
+    VALUES (NEW.id, NEW.version, before, NEW.state, NEW.content, NEW.changed_by,
+            NEW.change_reason, NEW.updated_at);
+    RETURN NEW;
 END
 $function$;
 
@@ -725,6 +759,46 @@ CREATE UNIQUE INDEX documents_one_packing_slip ON documents USING btree (order_i
 CREATE INDEX documents_order ON documents USING btree (order_id, id);
 CREATE TRIGGER documents_append_only BEFORE DELETE OR UPDATE ON documents FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE draft_order_events (
+    draft_id uuid NOT NULL,
+    seq integer NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    content jsonb NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    CONSTRAINT draft_order_events_pkey PRIMARY KEY (draft_id, seq)
+);
+CREATE TRIGGER draft_order_events_append_only BEFORE DELETE OR UPDATE ON draft_order_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE draft_orders (
+    id uuid NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL DEFAULT 1,
+    content jsonb NOT NULL,
+    token_hash bytea,
+    link_expires_at timestamp with time zone,
+    order_id uuid,
+    changed_by text NOT NULL,
+    change_reason text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT draft_orders_pkey PRIMARY KEY (id),
+    CONSTRAINT draft_orders_one_per_order UNIQUE (order_id),
+    CONSTRAINT draft_orders_token_hash_key UNIQUE (token_hash),
+    CONSTRAINT draft_orders_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT draft_orders_check CHECK ((token_hash IS NULL) = (link_expires_at IS NULL)),
+    CONSTRAINT draft_orders_check1 CHECK (state <> 'sent'::text OR token_hash IS NOT NULL),
+    CONSTRAINT draft_orders_content_check CHECK (jsonb_typeof(content -> 'lines'::text) = 'array'::text AND jsonb_array_length(content -> 'lines'::text) >= 1 AND jsonb_array_length(content -> 'lines'::text) <= 100 AND (content ->> 'currency'::text) ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT draft_orders_placed_as_an_order CHECK ((state = 'placed'::text) = (order_id IS NOT NULL)),
+    CONSTRAINT draft_orders_state_check CHECK (state = ANY (ARRAY['open'::text, 'sent'::text, 'placed'::text, 'canceled'::text])),
+    CONSTRAINT draft_orders_token_hash_check CHECK (octet_length(token_hash) = 32),
+    CONSTRAINT draft_orders_version_check CHECK (version >= 1)
+);
+CREATE INDEX draft_orders_state ON draft_orders USING btree (state, id);
+CREATE TRIGGER draft_orders_record BEFORE INSERT OR UPDATE ON draft_orders FOR EACH ROW EXECUTE FUNCTION record_draft_order();
+
 CREATE TABLE fulfillment_events (
     fulfillment_id uuid NOT NULL,
     seq integer NOT NULL,
@@ -1016,6 +1090,7 @@ CREATE INDEX orders_by_status ON orders USING btree (status, placed_at, id);
 CREATE INDEX orders_cart ON orders USING btree (cart_id) WHERE cart_id IS NOT NULL;
 CREATE INDEX orders_email ON orders USING btree (lower(email), placed_at, id);
 CREATE INDEX orders_newest ON orders USING btree (placed_at, id);
+CREATE INDEX orders_paid_by_buyer ON orders USING btree (buyer_of(email)) WHERE paid_minor > 0;
 CREATE INDEX orders_to_archive ON orders USING btree (updated_at) WHERE status = ANY (ARRAY['delivered'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text]);
 CREATE INDEX orders_unpaid ON orders USING btree (placed_at) WHERE status = ANY (ARRAY['pending_payment'::text, 'payment_failed'::text]);
 CREATE TRIGGER orders_record_move BEFORE UPDATE OF status ON orders FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status) EXECUTE FUNCTION record_order_move();
@@ -1258,6 +1333,7 @@ CREATE TABLE promotions (
     starts_at timestamp with time zone,
     ends_at timestamp with time zone,
     is_active boolean NOT NULL,
+    is_first_order boolean NOT NULL DEFAULT false,
     CONSTRAINT promotions_pkey PRIMARY KEY (id),
     CONSTRAINT promotions_buy_quantity_check CHECK (buy_quantity >= 1),
     CONSTRAINT promotions_check CHECK (starts_at < ends_at),
@@ -1411,6 +1487,28 @@ CREATE TABLE return_lines (
 CREATE INDEX return_lines_line ON return_lines USING btree (order_line_id);
 CREATE TRIGGER return_lines_count AFTER INSERT ON return_lines FOR EACH ROW EXECUTE FUNCTION count_returned();
 CREATE TRIGGER return_lines_count_received AFTER UPDATE OF received_quantity ON return_lines FOR EACH ROW WHEN (old.received_quantity IS NULL AND new.received_quantity IS NOT NULL) EXECUTE FUNCTION count_returned();
+
+CREATE TABLE return_photos (
+    id uuid NOT NULL,
+    return_line_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    width integer NOT NULL,
+    height integer NOT NULL,
+    content bytea NOT NULL,
+    source_hash bytea NOT NULL,
+    actor text NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT return_photos_pkey PRIMARY KEY (id),
+    CONSTRAINT return_photos_five_per_line UNIQUE (return_line_id, "position"),
+    CONSTRAINT return_photos_once UNIQUE (return_line_id, source_hash),
+    CONSTRAINT return_photos_return_line_id_fkey FOREIGN KEY (return_line_id) REFERENCES return_lines(id),
+    CONSTRAINT return_photos_content_check CHECK (octet_length(content) >= 1 AND octet_length(content) <= 4194304),
+    CONSTRAINT return_photos_height_check CHECK (height >= 1 AND height <= 2000),
+    CONSTRAINT return_photos_position_check CHECK ("position" >= 1 AND "position" <= 5),
+    CONSTRAINT return_photos_source_hash_check CHECK (octet_length(source_hash) = 32),
+    CONSTRAINT return_photos_width_check CHECK (width >= 1 AND width <= 2000)
+);
+CREATE INDEX return_photos_age ON return_photos USING btree (added_at);
 
 CREATE TABLE return_state_moves (
     from_state text NOT NULL,

@@ -13,7 +13,11 @@ import asyncpg
 import msgspec
 from structlog.testing import capture_logs
 
-from proof.explorer import backorders, goods  # noqa: F401 - their actors enter themselves among the parts
+from proof.explorer import (  # their actors enter themselves among the parts
+    backorders,  # noqa: F401
+    goods,  # noqa: F401
+    offers,  # noqa: F401
+)
 from proof.explorer.actors import PARTS, Part, Place
 from proof.explorer.card import a_webhook
 from proof.explorer.judge import NotAtRest, come_to_rest, find_broken, judge, make_due

@@ -36,13 +36,16 @@ from surehold.kernel.ids import (
     VariantId,
     new_id,
 )
+from surehold.orders.drafts import commands as drafts
+from surehold.orders.drafts.commands import Sent
+from surehold.orders.drafts.model import DraftContent, DraftLine
 from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
 from surehold.orders.states import ReturnEvent
 from surehold.payments import queries as payments
 from surehold.payments.model import Operation, OperationKind, Payment
 from surehold.payments.providers.port import InvalidRequest
 from tests.builders.cart import BuiltCart, a_cart
-from tests.builders.orders import a_placement
+from tests.builders.orders import ADDRESS, a_placement
 
 STAFF: Final = Actor("staff:proof")
 PARCEL: Final = Parcel("dhl", "JD0146")
@@ -100,6 +103,7 @@ class Stage(enum.Enum):
     DRAFTED = "units are to go to another location"
     MOVING = "units are on their way to another location"
     COUNTED = "units were counted, one more than were there"
+    OFFERED = "staff wrote an order for a buyer and sent the link"
 
 
 #: Where an order stands whose holds are there to end.
@@ -123,6 +127,12 @@ class Subject:
         self.order: OrderId | None = None
         self.payment: Payment | None = None
         self.returning: ReturnId | None = None
+        self.offer: Sent | None = None
+
+    @property
+    def sent(self) -> Sent:
+        assert self.offer is not None
+        return self.offer
 
     @property
     def transfer_id(self) -> TransferId:
@@ -234,7 +244,8 @@ async def _fill_shelves(world: World, scene: Scene) -> None:
     taken = [
         variant_id
         for subject in scene.subjects
-        if subject.stage not in (Stage.EMPTY, Stage.CART, Stage.COUNTED, Stage.WAITING)
+        if subject.stage
+        not in (Stage.EMPTY, Stage.CART, Stage.COUNTED, Stage.WAITING, Stage.OFFERED)
         for variant_id, _ in subject.lines
     ]
     # What is put into a cart must be there at that moment.
@@ -430,6 +441,17 @@ async def _dispatch(world: World, _: Scene, subject: Subject) -> None:
     )
 
 
+async def _offer(world: World, _: Scene, subject: Subject) -> None:
+    content = DraftContent(
+        currency=CURRENCY,
+        lines=tuple(DraftLine(*line) for line in subject.lines),
+        email="ada@example.com",
+        shipping_address=ADDRESS,
+    )
+    draft = await drafts.create_draft(world.hand.db, content=content, actor=STAFF.name)
+    subject.offer = await drafts.send_draft(world.hand.db, draft_id=draft.id, actor=STAFF.name)
+
+
 async def _count(world: World, scene: Scene, subject: Subject) -> None:
     variant_id = scene.variants[0]
     begun = await inventory.start_count(
@@ -547,4 +569,5 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.DRAFTED: (_draft,),
     Stage.MOVING: (_draft, _dispatch),
     Stage.COUNTED: (_count,),
+    Stage.OFFERED: (_offer,),
 }

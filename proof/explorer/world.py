@@ -40,14 +40,16 @@ FRESH_EVERY: Final = 50
 #: What schedules write; what is sold stays.
 _EMPTY: Final = """
     /* proof.empty */
-    TRUNCATE documents, document_series, document_progress, stock_levels, stock_movements,
+    TRUNCATE backorder_promises, backorder_terms,
+             documents, document_series, document_progress, stock_levels, stock_movements,
              reservations, allocations, orders, order_lines, returns, return_lines,
              return_events, cancellations, cancellation_lines, refund_lines,
              order_events, payments, payment_operations, payment_events, refunds, ledger_journals,
              ledger_entries, webhook_events, idempotency_keys, outbox, carts, cart_lines,
              cart_tokens, cart_saved_lines, cart_contacts,
              stock_transfers, stock_transfer_lines, stock_counts, stock_count_lines,
-             low_stock_alerts, fulfillments, fulfillment_lines, fulfillment_events, order_notes
+             low_stock_alerts, fulfillments, fulfillment_lines, fulfillment_events, order_notes,
+             draft_orders, draft_order_events, return_photos
 """
 _PIDS: Final = """
     /* proof.pids */

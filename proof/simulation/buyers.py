@@ -35,7 +35,7 @@ _BASKETS_KEPT: Final = 30
 @exercises(commands.place_order)
 async def place_directly(world: World, process: Process, dice: random.Random) -> None:
     """Order some variants, as most buyers do."""
-    await send(process, _new_purchase(world, dice, lines=_some_lines(world, dice)))
+    await send(process, _new_purchase(world, dice, lines=some_lines(world, dice)))
 
 
 @exercises(commands.place_order, carts.create_cart, carts.add_line)
@@ -59,7 +59,7 @@ async def place_from_a_cart(world: World, process: Process, dice: random.Random)
 @exercises(commands.place_order, commands.save_quote)
 async def place_as_quoted(world: World, process: Process, dice: random.Random) -> None:
     """Have a price promised, then order at it."""
-    lines, currency = _some_lines(world, dice), dice.choice(CURRENCIES)
+    lines, currency = some_lines(world, dice), dice.choice(CURRENCIES)
     basket = queries.Basket(
         lines=lines,
         currency=currency,
@@ -88,7 +88,7 @@ async def place_as_quoted(world: World, process: Process, dice: random.Random) -
 async def place_at_a_wrong_total(world: World, process: Process, dice: random.Random) -> None:
     """Be shown another total than the store's: the order must be refused."""
     purchase = _new_purchase(
-        world, dice, lines=_some_lines(world, dice), expected_total_minor=dice.randrange(1, 50)
+        world, dice, lines=some_lines(world, dice), expected_total_minor=dice.randrange(1, 50)
     )
     try:
         await send(process, purchase)
@@ -104,7 +104,7 @@ async def place_at_a_wrong_total(world: World, process: Process, dice: random.Ra
 @exercises(commands.place_order)
 async def place_twice_at_once(world: World, process: Process, dice: random.Random) -> None:
     """Press the button twice: the same key reaches two processes at the same time."""
-    purchase = _new_purchase(world, dice, lines=_some_lines(world, dice))
+    purchase = _new_purchase(world, dice, lines=some_lines(world, dice))
     other = world.a_process(dice)
     world.did()
     second: Answer | BaseException | None = None
@@ -119,7 +119,7 @@ async def place_twice_at_once(world: World, process: Process, dice: random.Rando
         if purchase.told is not Told.ACCEPTED and not is_refused:
             purchase.told = Told.UNKNOWN
     if isinstance(second, Answer):
-        _accept(purchase, second)
+        accept(purchase, second)
     failures = [one for one in (first, second) if isinstance(one, BaseException)]
     if failures:
         # A refusal beside an acceptance may be true of another moment: units came in between.
@@ -300,7 +300,7 @@ async def send(process: Process, purchase: Purchase) -> Answer:
         if purchase.tries == 1:  # Otherwise an earlier attempt may be under way still.
             purchase.told = Told.REFUSED
         raise
-    _accept(purchase, answer)
+    accept(purchase, answer)
     return answer
 
 
@@ -308,7 +308,12 @@ async def _ask_again(process: Process, placement: Placement) -> Answer:
     return await commands.place_order(process.checkout, placement)
 
 
-def _accept(purchase: Purchase, answer: Answer) -> None:
+def accept(purchase: Purchase, answer: Answer) -> None:
+    """Write down an answer.
+
+    Raises:
+        Violated: It is another one than before.
+    """
     if purchase.body and purchase.body != answer.body:
         purchase.told = Told.ACCEPTED
         raise Violated("the answer of a key has changed", *purchase.ids)
@@ -358,7 +363,8 @@ def _some_coupon(dice: random.Random) -> str | None:
     return COUPON if dice.random() < COUPON_RATE else None
 
 
-def _some_lines(world: World, dice: random.Random) -> tuple[tuple[VariantId, int], ...]:
+def some_lines(world: World, dice: random.Random) -> tuple[tuple[VariantId, int], ...]:
+    """Up to three variants, mostly those that everybody wants."""
     count = dice.choices((1, 2, 3), weights=(70, 20, 10))[0]
     # The first variants are the ones that everybody wants.
     weights = [len(world.variant_ids) - index for index, _ in enumerate(world.variant_ids)]

@@ -23,7 +23,7 @@ import msgspec
 import structlog
 from pydantic import SecretStr
 
-from proof.simulation import back_office, backorders, buyers, judge, warehouse
+from proof.simulation import back_office, backorders, buyers, judge, offers, warehouse
 from proof.simulation.clock import Clock
 from proof.simulation.judge import Wrong
 from proof.simulation.log import LogWatch
@@ -88,6 +88,10 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (14, buyers.place_twice_at_once, True),
     (50, buyers.ask_again, True),
     (10, buyers.reuse_a_key, True),
+    (12, offers.write_an_offer, True),
+    (24, offers.place_an_offer, True),
+    (8, offers.change_an_offer, True),
+    (5, offers.take_an_offer_back, True),
     (10, buyers.open_cart, True),
     (30, buyers.change_cart, True),
     (200, buyers.pay_at_the_provider, False),

@@ -20,6 +20,7 @@ from surehold.checkout.model import PlacedOrder, Placement
 from surehold.checkout.rules import Wish
 from surehold.kernel.ids import (
     CartId,
+    DraftOrderId,
     FulfillmentId,
     LocationId,
     OrderId,
@@ -144,6 +145,15 @@ class Receipt(msgspec.Struct):
         return self.quantity if is_sure else max(self.quantity, 0) * (self.told is Told.UNKNOWN)
 
 
+class Offer(msgspec.Struct):
+    """An order that staff wrote for a buyer, and what came of it as its clients were told."""
+
+    draft_id: DraftOrderId
+    token: str
+    purchase: Purchase | None = None
+    is_told_canceled: bool = False
+
+
 class Basket(msgspec.Struct):
     """A cart that a buyer can open, and the money in which it is priced."""
 
@@ -195,6 +205,7 @@ class World:
         self.processes: list[Process] = []
         self.purchases: list[Purchase] = []
         self.baskets: list[Basket] = []
+        self.offers: list[Offer] = []
         self.holds: list[Hold] = []
         self.receipts: list[Receipt] = []
         #: Differences that staff made by hand, by a count or by a file; never sent twice.

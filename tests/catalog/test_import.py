@@ -112,6 +112,24 @@ async def test_a_file_changes_what_it_names_and_leaves_the_rest(shelf: Database)
     assert product.fact == "Solid brass"
 
 
+async def test_a_file_changes_how_variants_are_taxed(shelf: Database) -> None:
+    await _import(shelf, a_file("lmp,LMP,Lamp,northline,1"))
+    header = "product,sku,tax_class"
+
+    done = await _import(shelf, a_file("lmp,LMP,books", header=header))
+    kept = await _import(shelf, a_file("lmp,LMP,", header=header))
+    wrong = await _import(shelf, a_file("lmp,LMP,Books!", header=header), is_dry_run=True)
+
+    assert [(one.sku, one.column, one.before, one.after) for one in done.changes] == [
+        ("LMP", "tax_class", "standard", "books")
+    ]
+    assert kept.change_count == 0
+    assert [(one.row, one.column, one.code) for one in wrong.problems] == [
+        (2, "tax_class", "invalid_tax_class")
+    ]
+    assert (await _stored(shelf, "lmp"))["lmp"].variants[0].tax_class == "books"
+
+
 PROBLEMS = [
     ("Lamp!,A,Lamp,northline,1", [(2, "product", "invalid_slug")]),
     ("lamp,A,,northline,1", [(2, "name", "required")]),

@@ -16,6 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from surehold.checkout import commands
+from surehold.checkout.commands import DraftForm
 from surehold.checkout.model import BUYER
 from surehold.checkout.rules import Wish
 from surehold.checkout.rules.taking_back import Judged, Wanted
@@ -36,6 +37,7 @@ from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import PAYMENT
 from tests.builders.catalog import a_product
+from tests.builders.drafts import a_draft
 from tests.builders.fulfillments import a_shipped_order, open_parcels, reach
 from tests.builders.orders import (
     a_checkout,
@@ -96,6 +98,9 @@ async def _live(url: str) -> None:
             )
             sold = await checkout.placing.submit(reduced)
             assert await pay(checkout, await look_at(checkout, sold.order_id)) == "paid"
+            draft = await a_draft(db, (mug.variant_id, 1))
+            form = DraftForm(key="draft", request_hash=b"", provider="bank_transfer", actor="x")
+            await commands.place_draft(checkout, draft=draft, form=form)
             lost = await a_placed_order(checkout, [(mug.variant_id, 1)], provider="pretend")
             pretend.fail_next = OutcomeUnknown("lost")
             await begin_payment(checkout, lost)
@@ -385,6 +390,17 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "CPN1": (set(), ("UPDATE coupons SET used = used + 1",)),
     "CPN2": (set(), ("UPDATE orders SET coupon_code = NULL WHERE coupon_code IS NOT NULL",)),
     "CPN3": (set(), ("UPDATE orders SET adjustments = '[]' WHERE coupon_code IS NOT NULL",)),
+    "DRF1": (
+        set(),
+        (
+            (
+                "UPDATE order_events SET reason = 'placed from a draft order'"
+                " WHERE reason = 'placed' AND order_id IN (SELECT id FROM orders"
+                " WHERE status = 'pending_payment')"
+            ),
+        ),
+    ),
+    "DRF2": (set(), ("UPDATE draft_orders SET version = version + 1",)),
     "RFD1": (
         set(),
         ("UPDATE refunds SET amount_minor = amount_minor + 1 WHERE state = 'requested'",),

@@ -21,6 +21,8 @@ PACKAGES: Final[dict[str, ModuleType]] = {EXPLORER: proof.explorer, SIMULATION: 
 ELSEWHERE: Final = {
     "surehold.inventory.commands.receiving.open_stock": "puts a variant's first stock on the"
     " shelf: before that nobody can want it, and every scene begins with it",
+    "surehold.orders.photos.commands.add_photo": "keeps a picture; neither units nor money follow",
+    "surehold.orders.photos.commands.remove_photo": "the same",
 }
 PROGRAM: Final = Program(sources())
 

@@ -2,6 +2,7 @@
 
 DomainError
 ├── ProductNotFound     404
+├── VariantNotFound     404
 ├── CategoryNotFound    404
 ├── VendorNotFound      404
 ├── SlugTaken           409
@@ -21,6 +22,14 @@ class ProductNotFound(DomainError):
     kind = Kind.NOT_FOUND
     code = "product_not_found"
     title = "No such product"
+
+
+class VariantNotFound(DomainError):
+    """No such variant, sold or not."""
+
+    kind = Kind.NOT_FOUND
+    code = "variant_not_found"
+    title = "No such variant"
 
 
 class CategoryNotFound(DomainError):

@@ -186,6 +186,7 @@ class StoredVariant(msgspec.Struct, frozen=True):
     weight_grams: int
     is_active: bool
     prices: dict[str, int]
+    tax_class: str = "standard"
 
 
 class StoredProduct(msgspec.Struct, frozen=True):
@@ -211,6 +212,7 @@ class ChangedVariant(msgspec.Struct, frozen=True):
     weight_grams: int
     is_active: bool
     prices: dict[str, int]
+    tax_class: str = "standard"
 
 
 class ChangedProduct(msgspec.Struct, frozen=True, kw_only=True):

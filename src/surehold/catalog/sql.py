@@ -344,6 +344,7 @@ _STORED: Final = """products.id, products.slug, products.name, vendors.slug AS v
                                'position', variants.position, 'options', variants.options,
                                'weight_grams', variants.weight_grams,
                                'is_active', variants.is_active,
+                               'tax_class', variants.tax_class,
                                'prices', (
                                     SELECT coalesce(
                                                jsonb_object_agg(currency, amount_minor), '{}')
@@ -458,10 +459,32 @@ UPDATE_VARIANTS: Final = command(
     UPDATE variants
        SET options = ARRAY(SELECT jsonb_array_elements_text(changed.options)),
            weight_grams = changed.weight_grams,
-           is_active = changed.is_active
-      FROM unnest($1::uuid[], $2::jsonb[], $3::int[], $4::boolean[])
-           AS changed (id, options, weight_grams, is_active)
+           is_active = changed.is_active,
+           tax_class = changed.tax_class
+      FROM unnest($1::uuid[], $2::jsonb[], $3::int[], $4::boolean[], $5::text[])
+           AS changed (id, options, weight_grams, is_active, tax_class)
      WHERE variants.id = changed.id
+    """
+)
+
+LOCK_PRODUCT_OF: Final = query(
+    """
+    /* catalog.lock_product_of */
+    SELECT products.id
+      FROM products
+      JOIN variants ON variants.product_id = products.id
+     WHERE variants.id = $1
+       FOR NO KEY UPDATE OF products
+    """,
+    ProductIdRow,
+)
+
+CHANGE_TAX_CLASS: Final = command(
+    """
+    /* catalog.change_tax_class */
+    UPDATE variants
+       SET tax_class = $2
+     WHERE id = $1
     """
 )
 

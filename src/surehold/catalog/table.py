@@ -36,12 +36,14 @@ OF_PRODUCT: Final = (
     *("name", "vendor", "status", "fact", "description", "categories"),
     *OPTION_NAMES,
 )
-OF_VARIANT: Final = (*OPTIONS, "weight_grams", "is_active")
+OF_VARIANT: Final = (*OPTIONS, "weight_grams", "is_active", "tax_class")
 PRICE: Final = "price_"
 _PRICE: Final = re.compile(r"price_([A-Z]{3})")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _YES_NO: Final = {"yes": True, "no": False}
+#: Of a new variant that says nothing.
+STANDARD_CLASS: Final = "standard"
 
 
 class KnownColumns:
@@ -242,6 +244,7 @@ class _Reading:
             options=tuple(options[:option_count]),
             weight_grams=self._weight(row, stored),
             is_active=self._is_active(row, stored),
+            tax_class=self._tax_class(row, stored),
         )
 
     def _prices(self, row: TableRow, stored: StoredVariant | None) -> dict[str, int]:
@@ -278,6 +281,11 @@ class _Reading:
         if answer is None:
             self._fault(row.row, "is_active", "invalid_answer", "Say yes or no.")
         return bool(answer)
+
+    @staticmethod
+    def _tax_class(row: TableRow, stored: StoredVariant | None) -> str:
+        text = row.cells.get("tax_class", "").strip()
+        return text or (stored.tax_class if stored else STANDARD_CLASS)
 
     def _check(self, planned: Planned) -> None:
         for fault in rules.product_faults(planned.after):
@@ -332,6 +340,7 @@ def _as_new(variant: StoredVariant) -> NewVariant:
         variant.options,
         variant.weight_grams,
         variant.is_active,
+        variant.tax_class,
     )
 
 
@@ -357,6 +366,7 @@ def _variant_cells(
         **{name: options.get(name, "") for name in OPTIONS},
         "weight_grams": str(variant.weight_grams),
         "is_active": "yes" if variant.is_active else "no",
+        "tax_class": variant.tax_class,
         **{
             PRICE + one: str(to_major(Money(prices[one], one))) if one in prices else ""
             for one in currencies

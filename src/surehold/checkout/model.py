@@ -10,6 +10,7 @@ import msgspec
 from surehold.inventory.model import Backorder, Reservation, ReservationState
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import CartId, OrderId, OrderLineId, QuoteId, VariantId
+from surehold.orders.drafts.model import DraftRef
 from surehold.orders.model import (
     Address,
     Fulfillment,
@@ -24,7 +25,8 @@ from surehold.payments.model import Payment, Refund, RefundLine
 class Placement(msgspec.Struct, frozen=True):
     """One checkout, already validated in form. Either a cart or lines.
 
-    ``expected_total_minor`` is what the buyer was shown; ``None`` asks for no comparison.
+    ``expected_total_minor`` is what the buyer was shown; ``None`` asks for no comparison. Without
+    a shipping method it is sent by the first on offer.
     """
 
     key: str
@@ -32,7 +34,7 @@ class Placement(msgspec.Struct, frozen=True):
     email: str
     shipping_address: Address
     billing_address: Address | None
-    shipping_method: str
+    shipping_method: str | None
     provider: str
     cart_id: CartId | None = None
     cart_token_hash: bytes | None = None
@@ -44,6 +46,8 @@ class Placement(msgspec.Struct, frozen=True):
     #: A code as it is kept; a cart's own counts where none is named.
     coupon: str | None = None
     vat_id: str | None = None
+    #: The draft that it carries out; then the lines and the terms are the draft's.
+    draft: DraftRef | None = None
 
 
 class PlacedOrder(msgspec.Struct, frozen=True):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from surehold.catalog import queries as catalog
 from surehold.checkout.errors import NothingToOrder
 from surehold.checkout.model import PlacedOrder, reserved_until
+from surehold.checkout.rules import destination_of
 from surehold.db import Connection
 from surehold.inventory import queries as inventory
 from surehold.kernel.ids import OrderId, VariantId
 from surehold.orders import queries as orders
+from surehold.orders.drafts.model import DraftContent
 from surehold.orders.model import STAFF_SCOPE, Scope
 from surehold.payments import queries as payments
 from surehold.pricing import queries as coupons
 from surehold.pricing import rules as pricing
-from surehold.pricing.model import Destination, Quote, ShippingOption
+from surehold.pricing.errors import NotForSale, ShippingMethodUnknown
+from surehold.pricing.model import Destination, OwnTerms, Quote, ShippingOption
 from surehold.pricing.queries import Books
 
 
@@ -28,6 +33,10 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True):
     destination: Destination | None = None
     coupon: str | None = None
     vat_id: str | None = None
+    #: What staff set for it themselves.
+    own_terms: OwnTerms | None = None
+    #: Whose it is, for promotions that ask whether an order is the first.
+    email: str | None = None
 
 
 class PricedBasket(msgspec.Struct, frozen=True):
@@ -64,6 +73,8 @@ async def price_basket(connection: Connection, *, books: Books, basket: Basket) 
         destination=basket.destination,
         asked=asked,
         vat_id=basket.vat_id,
+        own=basket.own_terms,
+        is_first=await find_first(connection, terms=terms, email=basket.email),
     )
     options = pricing.list_options(
         terms,
@@ -72,6 +83,76 @@ async def price_basket(connection: Connection, *, books: Books, basket: Basket) 
         parcel=pricing.parcel_of(quote, sellable),
     )
     return PricedBasket(quote, options)
+
+
+def basket_of(
+    content: DraftContent,
+    *,
+    destination: Destination | None = None,
+    shipping_method: str | None = None,
+    email: str | None = None,
+) -> Basket:
+    """What a draft asks for; what it leaves open is as given here."""
+    address = content.shipping_address
+    return Basket(
+        lines=content.demand,
+        currency=content.currency,
+        shipping_method=content.shipping_method or shipping_method,
+        destination=destination if address is None else destination_of(address),
+        coupon=content.coupon,
+        vat_id=content.vat_id,
+        own_terms=content.own_terms,
+        email=content.email or email,
+    )
+
+
+async def total_drafts(
+    connection: Connection, *, books: Books, contents: Sequence[DraftContent]
+) -> tuple[int | None, ...]:
+    """What each of these drafts comes to now; ``None`` for one that cannot be priced."""
+    terms, now = await books.load(connection)
+    wanted = {variant_id for row in contents for variant_id, _ in row.demand}
+    sellable = await catalog.list_sellable(connection, variant_ids=wanted)
+    codes = {row.coupon for row in contents if row.coupon is not None}
+    found = await coupons.find_coupons(connection, codes=codes) if codes else {}
+    emails = {row.email for row in contents if row.email is not None}
+    returning: frozenset[str] = frozenset()
+    if terms.asks_for_first:
+        returning = await orders.find_returning(connection, emails=emails)
+    totals: list[int | None] = []
+    for row in contents:
+        basket = basket_of(row)
+        code = row.coupon
+        try:
+            quote = pricing.quote(
+                basket.lines,
+                sellable=sellable,
+                currency=basket.currency,
+                terms=terms,
+                now=now,
+                shipping_method=basket.shipping_method,
+                destination=basket.destination,
+                asked=None if code is None else pricing.Asked(code, found.get(code)),
+                vat_id=basket.vat_id,
+                own=basket.own_terms,
+                is_first=None if row.email is None else row.email not in returning,
+            )
+        except (NotForSale, ShippingMethodUnknown):
+            totals.append(None)
+        else:
+            totals.append(quote.total_minor)
+    return tuple(totals)
+
+
+async def find_first(
+    connection: Connection, *, terms: pricing.Terms, email: str | None
+) -> bool | None:
+    """Whether an order of this address would be its buyer's first; asks only where it matters."""
+    if email is None:
+        return None
+    if not terms.asks_for_first:
+        return True
+    return not await orders.find_returning(connection, emails=[email])
 
 
 async def find_asked(connection: Connection, *, code: str | None) -> pricing.Asked | None:

@@ -36,6 +36,8 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unpaid_cancel_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 60)] = 24
     archive_after_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 90
     quote_minutes: Minutes = 30
+    #: How long the payment link of a draft order opens it.
+    draft_link_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 14
     #: How far a price may move, as a fraction of what was seen, before a cart is told of it.
     price_tolerance: Rate = "0"
     #: A cart with an address that was silent for so long is an abandoned one.
@@ -43,6 +45,8 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: Whether one order line may come from several locations.
     is_split_allowed: bool = True
     return_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 30
+    #: How long photos of returned goods are kept.
+    return_photo_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 365
     tax_rate: Rate = "0.20"
     is_tax_included: bool = True
     tax_rounding: Literal["line", "total"] = "line"

@@ -37,9 +37,11 @@ OperationId = NewType("OperationId", UUID)
 RefundId = NewType("RefundId", UUID)
 FulfillmentId = NewType("FulfillmentId", UUID)
 NoteId = NewType("NoteId", UUID)
+DraftOrderId = NewType("DraftOrderId", UUID)
 CancellationId = NewType("CancellationId", UUID)
 ReturnId = NewType("ReturnId", UUID)
 ReturnLineId = NewType("ReturnLineId", UUID)
+ReturnPhotoId = NewType("ReturnPhotoId", UUID)
 WebhookEventId = NewType("WebhookEventId", UUID)
 
 #: Crockford's alphabet: no letter that is mistaken for a digit when read over the telephone.

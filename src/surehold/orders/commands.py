@@ -33,7 +33,7 @@ async def lock_orders(tx: Transaction, *, ids: Sequence[OrderId]) -> dict[OrderI
 
 
 async def insert_orders(tx: Transaction, *, orders: Sequence[Order], now: datetime) -> None:
-    """Write orders just placed by a buyer; the database writes the first line of each history."""
+    """Write orders just placed; the database writes the first line of each history."""
     await tx.run(
         sql.INSERT_ORDERS,
         [row.id for row in orders],
@@ -56,6 +56,8 @@ async def insert_orders(tx: Transaction, *, orders: Sequence[Order], now: dateti
         [row.coupon_code for row in orders],
         # As text: a list of lists would be taken for an array of two dimensions.
         [msgspec.json.encode(row.adjustments).decode() for row in orders],
+        [row.changed_by for row in orders],
+        [row.change_reason for row in orders],
     )
 
 
@@ -216,6 +218,20 @@ async def add_note(
         return note
 
     return await db.retrying(work)
+
+
+async def insert_notes(tx: Transaction, *, notes: Sequence[OrderNote]) -> None:
+    """Write notes about orders of this transaction."""
+    for note in notes:
+        await tx.run(
+            timeline.INSERT_NOTE,
+            note.id,
+            note.order_id,
+            note.text,
+            note.is_visible,
+            note.actor,
+            note.written_at,
+        )
 
 
 async def insert_cancellations(

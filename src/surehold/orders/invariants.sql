@@ -681,3 +681,38 @@ SELECT line.id, orders.number, line.position, line.discount_minor, coalesce(take
          WHERE (row ->> 'line')::int = line.position) AS taken
     ON orders.adjustments <> '[]'
  WHERE line.discount_minor <> coalesce(taken.minor, 0);
+
+-- DRF1: Each order that began as a draft is of one draft, which is placed, asked for its currency, and
+-- for just its units of its variants; and every placed draft has such an order.
+SELECT coalesce(draft.order_id, begun.order_id) AS order_id, draft.id AS draft_id, draft.state
+  FROM (SELECT order_id
+          FROM order_events
+         WHERE seq = 1
+           AND reason = 'placed from a draft order') AS begun
+  FULL JOIN (SELECT id, state, order_id, content
+               FROM draft_orders
+              WHERE order_id IS NOT NULL
+                 OR state = 'placed') AS draft
+    ON draft.order_id = begun.order_id
+  LEFT JOIN orders ON orders.id = begun.order_id
+ WHERE begun.order_id IS NULL
+    OR draft.id IS NULL
+    OR draft.state <> 'placed'
+    OR draft.content ->> 'currency' <> orders.currency
+    OR (SELECT jsonb_object_agg(line ->> 'variant_id', line -> 'quantity')
+          FROM jsonb_array_elements(draft.content -> 'lines') AS line)
+       <> (SELECT jsonb_object_agg(variant_id, quantity)
+             FROM order_lines
+            WHERE order_lines.order_id = orders.id);
+
+-- DRF2: A draft's history has every version of it, and ends in what it is and says now.
+SELECT draft.id, draft.version, draft.state, last.seq, last.to_state
+  FROM draft_orders AS draft
+  LEFT JOIN draft_order_events AS last
+    ON last.draft_id = draft.id
+   AND last.seq = draft.version
+ WHERE last.seq IS NULL
+    OR (last.to_state, last.content) IS DISTINCT FROM (draft.state, draft.content)
+    OR draft.version <> (SELECT count(*)
+                           FROM draft_order_events AS event
+                          WHERE event.draft_id = draft.id);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -243,6 +243,16 @@ async def list_unpaid(
     """Orders that nobody paid for in this time, oldest first."""
     rows = await connection.all(sql.LIST_UNPAID, older_than, limit)
     return tuple(row.id for row in rows)
+
+
+async def find_returning(connection: Connection, *, emails: Iterable[str]) -> frozenset[str]:
+    """Those of these addresses, as they are written, whose buyers have paid for an order before.
+
+    A mailbox is one buyer, guest or not, as for coupons; an order that was paid counts whatever
+    became of it, one that was not does not.
+    """
+    rows = await connection.all(sql.FIND_RETURNING, list(emails))
+    return frozenset(row.email for row in rows)
 
 
 async def list_ordered_carts(

@@ -120,7 +120,8 @@ class Promotion(msgspec.Struct, frozen=True):
 
     ``rate`` is the part taken off (of every unit, or of each unit that is got for those bought).
     Without products, categories or variants it is for everything. One that is not automatic needs
-    a coupon. The highest priority goes first; one that is not stackable stands alone.
+    a coupon, one for a first order a buyer who has paid for none yet. The highest priority goes
+    first; one that is not stackable stands alone.
     """
 
     id: PromotionId
@@ -137,6 +138,7 @@ class Promotion(msgspec.Struct, frozen=True):
     priority: int = 0
     is_stackable: bool = True
     is_automatic: bool = True
+    is_first_order: bool = False
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     is_active: bool = True
@@ -212,10 +214,35 @@ class QuoteLine(msgspec.Struct, frozen=True):
     tax_rate: str | None = None
 
 
-class Adjustment(msgspec.Struct, frozen=True):
-    """What one promotion took off one line; without a line, off shipping."""
+class OwnPrice(msgspec.Struct, frozen=True):
+    """What staff ask for a unit of a variant, and why."""
 
-    promotion_id: PromotionId
+    variant_id: VariantId
+    unit_price_minor: int
+    reason: str
+
+
+class OwnTerms(msgspec.Struct, frozen=True):
+    """What staff set for one basket in the place of the store's terms.
+
+    A price of its own is meant as shown to buyers, like any other, and takes no part in
+    promotions. The discount goes off what all of these have left, at most all of it.
+    """
+
+    prices: tuple[OwnPrice, ...] = ()
+    discount_minor: int = 0
+    discount_reason: str = ""
+    #: ``None``: as the shipping method says.
+    shipping_minor: int | None = None
+
+
+class Adjustment(msgspec.Struct, frozen=True):
+    """What one promotion took off one line; without a line, off shipping.
+
+    Without a promotion it is what staff took off, and the name says why.
+    """
+
+    promotion_id: PromotionId | None
     name: str
     coupon_code: str | None
     line: int | None

@@ -17,6 +17,9 @@ from surehold.web.problems import BadRequest, BodyTooLarge, BodyTooSlow, Unsuppo
 JSON_LIMIT_BYTES: Final = 1024 * 1024
 CHECKOUT_LIMIT_BYTES: Final = 64 * 1024
 WEBHOOK_LIMIT_BYTES: Final = 256 * 1024
+#: A picture as a telephone takes it, and the time that it takes to send over a poor line.
+PHOTO_LIMIT_BYTES: Final = 8 * 1024 * 1024
+PHOTO_SECONDS: Final = 60
 BODY_SECONDS: Final = 10
 QUERY_LIMIT_BYTES: Final = 4 * 1024
 
@@ -32,7 +35,12 @@ _IDENTITY: Final = frozenset({b"", b"identity"})
 
 
 async def read_body(
-    receive: Receive, headers: Mapping[bytes, bytes], *, limit: int, is_there: bool = False
+    receive: Receive,
+    headers: Mapping[bytes, bytes],
+    *,
+    limit: int,
+    is_there: bool = False,
+    seconds: int = BODY_SECONDS,
 ) -> bytes:
     """The whole body. One that ``is_there`` already needs no clock.
 
@@ -47,11 +55,11 @@ async def read_body(
     if is_there:
         return await _read(receive, limit)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             return await _read(receive, limit)
     except TimeoutError:
         raise BodyTooSlow(
-            f"The whole body must arrive within {BODY_SECONDS} seconds.",
+            f"The whole body must arrive within {seconds} seconds.",
             headers={"connection": "close"},
         ) from None
 

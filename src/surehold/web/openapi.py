@@ -35,6 +35,7 @@ OPT: Final = "described"
 JSON: Final = "application/json"
 CART, ORDER, STAFF, CRON = "cart_token", "order_token", "staff", "cron"
 WISHLIST: Final = "wishlist_token"
+DRAFT: Final = "draft_token"
 
 _REF: Final = "#/components/schemas/{name}"
 _PATH_PARAMETER: Final = re.compile(r"\{([a-z_]+):[a-z]+\}")
@@ -134,6 +135,12 @@ _SECURITY: Final = {
         "in": "header",
         "name": "X-Order-Token",
         "description": "The `access_token` of the order; `?token=` does the same.",
+    },
+    DRAFT: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Draft-Token",
+        "description": "The `token` of a draft order's payment link; `?token=` does the same.",
     },
     STAFF: {"type": "http", "scheme": "bearer", "description": "The staff secret."},
     CRON: {"type": "http", "scheme": "bearer", "description": "The secret of scheduled calls."},

@@ -61,6 +61,7 @@ MEANT = {
     **dict.fromkeys(
         ("amount", "amount_minor", "from_value", "max_value", "position", "priority"), NUMBERS
     ),
+    "expected_total": NUMBERS,
     "delta": ("-1", *_NONE),
     "counted": _NONE,
     "low_stock_threshold": _NONE,
@@ -96,6 +97,33 @@ ENTRIES: dict[str, dict[str, Any]] = {
         "priority": 1,
     },
     "coupons": {"promotion_id": NOBODY, "code": "TEN", "limit_total": 1},
+}
+#: What staff write for a buyer, and what either sends to place it.
+DRAFT: dict[str, Any] = {
+    "currency": "EUR",
+    "lines": [
+        {
+            "variant_id": "VARIANT",
+            "quantity": 1,
+            "unit_price": {"amount": 1500, "currency": "EUR"},
+            "reason": "as agreed",
+        }
+    ],
+    "email": "mara@example.com",
+    "shipping_address": ADDRESS,
+    "shipping_method": "standard",
+    "shipping_price": {"amount": 100, "currency": "EUR"},
+    "discount": {"amount": 100, "currency": "EUR"},
+    "discount_reason": "sorry",
+    "note": "called twice",
+}
+PLACED: dict[str, Any] = {
+    "payment_method": {"provider": "bank_transfer"},
+    "email": "mara@example.com",
+    "shipping_address": ADDRESS,
+    "shipping_method": "standard",
+    "version": 2,
+    "expected_total": 1500,
 }
 #: Method, address and body of everything that writes; words in capitals stand for real ids.
 ROUTES: dict[str, tuple[str, str, Any]] = {
@@ -319,6 +347,13 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
         "/orders/ORDER/returns/ORDER/complete",
         {"shipping": True, "reason": "Your return"},
     ),
+    "variant": ("PATCH", "/variants/VARIANT", {"tax_class": "books"}),
+    "draft": ("POST", "/draft-orders", DRAFT),
+    "changed draft": ("PUT", "/draft-orders/DRAFT", {**DRAFT, "version": 1}),
+    "sent draft": ("POST", "/draft-orders/DRAFT/send", {}),
+    "canceled draft": ("POST", "/draft-orders/DRAFT/cancel", {}),
+    "placed draft": ("POST", "/draft-orders/DRAFT/place", PLACED),
+    "draft by link": ("POST", "/draft-orders/by-token/place", PLACED),
     "retried refund": ("POST", "/orders/ORDER/refunds/ORDER/retry", {}),
     "confirmed refund": ("POST", "/orders/ORDER/refunds/ORDER/confirm", {}),
 }
@@ -385,7 +420,11 @@ async def asking(api: Api, db: Database) -> Asking:
     moving_id = moving.body["transfer"]["id"]
     await api.post(f"/inventory/transfers/{moving_id}/dispatch", headers=STAFF)
     count = await api.post("/inventory/counts", {"location": "main"}, headers=staff)
+    drafted = {"currency": "EUR", "lines": [{**units[0], "quantity": 1}]}
+    draft = await api.post("/draft-orders", drafted, headers={**STAFF, **a_key()})
+    sent = await api.post(f"/draft-orders/{draft.body['id']}/send", headers=STAFF)
     names = {
+        "DRAFT": draft.body["id"],
         "VARIANT": str(lamp.variant_id),
         "LOCATION": north.body["id"],
         "MOVING": moving_id,
@@ -395,7 +434,11 @@ async def asking(api: Api, db: Database) -> Asking:
         "PAYMENT": placed["payment"]["id"],
         "ITEM": placed["order"]["lines"][0]["id"],
     }
-    tokens = {"X-Cart-Token": cart.body["token"], **order_token(placed)}
+    tokens = {
+        "X-Cart-Token": cart.body["token"],
+        "X-Draft-Token": sent.body["token"],
+        **order_token(placed),
+    }
     return Asking(api, names, {**STAFF, **tokens})
 
 

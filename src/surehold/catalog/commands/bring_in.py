@@ -140,6 +140,7 @@ def _changed(planned: Planned) -> ChangedProduct:
                 variant.weight_grams,
                 variant.is_active,
                 variant.prices,
+                variant.tax_class,
             )
             for variant in after.variants
             if variant.sku in stored

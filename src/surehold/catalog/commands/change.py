@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from surehold.catalog import sql
 from surehold.catalog.commands.add import insert_variants
+from surehold.catalog.errors import VariantNotFound
 from surehold.catalog.model import ChangedProduct
-from surehold.db import Transaction
+from surehold.db import Database, Transaction
 from surehold.kernel.ids import VariantId, new_id
 
 
@@ -51,6 +52,24 @@ async def change_products(tx: Transaction, *, changes: Sequence[ChangedProduct])
     )
 
 
+async def change_tax_class(db: Database, *, variant_id: VariantId, tax_class: str) -> None:
+    """Let a variant be taxed by another class from now on. The same again changes nothing.
+
+    Quotes that were promised and orders that were placed keep the tax that they were promised.
+
+    Raises:
+        VariantNotFound: There is none with this id.
+    """
+
+    async def work(tx: Transaction) -> None:
+        # As an import does, which would otherwise write back the class that it has read.
+        if await tx.find(sql.LOCK_PRODUCT_OF, variant_id) is None:
+            raise VariantNotFound("There is no variant with this id.")
+        await tx.run(sql.CHANGE_TAX_CLASS, variant_id, tax_class)
+
+    await db.retrying(work)
+
+
 async def _change_variants(tx: Transaction, changes: Sequence[ChangedProduct]) -> None:
     variants = [variant for row in changes for variant in row.variants]
     if not variants:
@@ -68,6 +87,7 @@ async def _change_variants(tx: Transaction, changes: Sequence[ChangedProduct]) -
         [variant.options for variant in variants],
         [variant.weight_grams for variant in variants],
         [variant.is_active for variant in variants],
+        [variant.tax_class for variant in variants],
     )
     await tx.run(sql.DELETE_PRICES, ids)
     await tx.run(

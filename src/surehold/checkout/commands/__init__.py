@@ -25,6 +25,7 @@ from surehold.checkout.commands.fulfill import (
     write_note,
 )
 from surehold.checkout.commands.inbox import Inbox, process_webhook
+from surehold.checkout.commands.place_draft import DraftForm, place_draft, placement_of_draft
 from surehold.checkout.commands.place_order import PlacementWork, place_order
 from surehold.checkout.commands.refund import (
     REFUNDS,
@@ -63,6 +64,7 @@ __all__ = [
     "PARTS",
     "REFUNDS",
     "RETURNS",
+    "DraftForm",
     "Inbox",
     "PlacementWork",
     "SettlementWork",
@@ -87,7 +89,9 @@ __all__ = [
     "move_return",
     "note_many",
     "open_fulfillments",
+    "place_draft",
     "place_order",
+    "placement_of_draft",
     "preview_refund",
     "process_due_webhooks",
     "process_webhook",

@@ -19,7 +19,7 @@ import msgspec
 
 from surehold.cart import commands as cart
 from surehold.catalog import queries as catalog
-from surehold.checkout import queries, rules
+from surehold.checkout import drafting, queries, rules
 from surehold.checkout.commands.ask import UNANSWERED, ask
 from surehold.checkout.engine import Checkout, Context
 from surehold.checkout.lane import LetNext
@@ -51,6 +51,9 @@ from surehold.kernel.ids import (
     new_order_number,
 )
 from surehold.orders import commands as orders
+from surehold.orders import queries as order_queries
+from surehold.orders.drafts import commands as drafts
+from surehold.orders.drafts.model import DraftPlaced
 from surehold.orders.events import order_placed
 from surehold.orders.model import (
     FulfillmentStatus,
@@ -69,6 +72,8 @@ from surehold.pricing.rules import CouponGone, Terms, Use, buyer_of
 
 SCOPE: Final = "checkout"
 CREATED: Final = 201
+#: How the history of an order begins that staff composed.
+FROM_DRAFT: Final = "placed from a draft order"
 
 
 class _Priced(msgspec.Struct, frozen=True):
@@ -81,6 +86,13 @@ class _Priced(msgspec.Struct, frozen=True):
     @property
     def demand(self) -> tuple[tuple[VariantId, int], ...]:
         return tuple((line.variant_id, line.quantity) for line in self.quote.lines)
+
+    @property
+    def request(self) -> rules.Request:
+        """What it wants, as it is decided."""
+        placement = self.placement
+        draft_id = None if placement.draft is None else placement.draft.id
+        return rules.Request(self.demand, placement.shipping_address, self.use, draft_id)
 
     @property
     def use(self) -> Use | None:
@@ -104,6 +116,7 @@ class _Rows:
         self.redemptions: list[Redemption] = []
         #: What is taken before it is there.
         self.promises: list[BackorderPromise] = []
+        self.drafts: list[DraftPlaced] = []
 
     @property
     def taken(self) -> list[StockChange]:
@@ -171,7 +184,11 @@ class PlacementWork:
         codes = {row.coupon for row in chosen if row.coupon is not None}
         codes.update(row.coupon_code for row in contents.values() if row.coupon_code is not None)
         found = await pricing.find_coupons(connection, codes=codes) if codes else {}
-        facts = rules.Facts(*terms, contents, quotes, found, sellable)
+        returning: frozenset[str] = frozenset()
+        if terms[0].asks_for_first:
+            emails = {row.email for row in chosen}
+            returning = await order_queries.find_returning(connection, emails=emails)
+        facts = rules.Facts(*terms, contents, quotes, found, sellable, returning)
         priced: list[_Priced] = []
         for index in fresh:
             placement = placements[index]
@@ -205,6 +222,7 @@ class PlacementWork:
         if not rows.promises and await _take_at_once(raw, rows, let_next):
             return
         async with transaction_on(raw) as tx:
+            priced = await _without_changed(tx, priced, answers)
             levels, now = await inventory.lock_stock(tx, variant_ids=wanted)
             limits = await coupons.lock_coupons(tx, uses=uses)
             terms = await inventory.read_terms(tx, inventory.list_backorderable(levels.values()))
@@ -213,6 +231,7 @@ class PlacementWork:
             )
             if rows.orders:
                 await _write(tx, rows, let_next)
+                await drafting.write(tx, rows.drafts, now=rows.orders[0].placed_at)
                 await _write_keys(tx, rows)
                 await inventory.change_stock(tx, changes=rows.taken)
                 await coupons.redeem_coupons(tx, redemptions=rows.redemptions)
@@ -235,7 +254,7 @@ class PlacementWork:
         decisions = rules.admit(
             levels,
             limits,
-            [rules.Request(row.demand, row.placement.shipping_address, row.use) for row in priced],
+            [row.request for row in priced],
             is_split_allowed=settings.is_split_allowed,
         )
         rows = _Rows(terms)
@@ -244,6 +263,8 @@ class PlacementWork:
                 answers[row.index] = InsufficientStock(decision.shortages)
             elif isinstance(decision, CouponGone):
                 answers[row.index] = decision.refusal()
+            elif isinstance(decision, rules.DraftGone):
+                answers[row.index] = drafting.placed_before(decision, rows.drafts, rows.orders)
             else:
                 assert now is not None  # something is there, so a stock row was read
                 answers[row.index] = self._build(rows, row, decision, settings, now)
@@ -293,6 +314,8 @@ class PlacementWork:
         promises = stock_rules.list_promises(lines, admitted.takes)
         rows.promises += promises
         rows.redemptions += _redemptions(order, priced)
+        if placement.draft is not None:
+            rows.drafts.append(DraftPlaced(placement.draft, order.id))
         rows.payments.append(payment)
         rows.events.append(order_placed(order))
         if operation is not None:
@@ -316,10 +339,11 @@ async def _take_at_once(raw: asyncpg.Connection[Any], rows: _Rows, let_next: Let
     try:
         async with transaction_on(raw) as tx:
             await _write(tx, rows, let_next)
+            await drafting.write(tx, rows.drafts, now=rows.orders[0].placed_at)
             await inventory.take_stock(tx, changes=rows.taken)
             await coupons.use_coupons(tx, redemptions=rows.redemptions)
             await _write_keys(tx, rows)
-    except (inventory.TakenMeanwhile, coupons.UsedMeanwhile):
+    except (inventory.TakenMeanwhile, coupons.UsedMeanwhile, drafts.ChangedMeanwhile):
         return False
     return True
 
@@ -366,6 +390,16 @@ async def _write_keys(tx: Transaction, rows: _Rows) -> None:
     )
 
 
+async def _without_changed(
+    tx: Transaction, priced: Sequence[_Priced], answers: list[Placed | DomainError | None]
+) -> Sequence[_Priced]:
+    """Lock the batch's drafts, and refuse whoever read another version of one."""
+    refusals = await drafting.find_refusals(tx, [(row.index, row.placement) for row in priced])
+    for index, refusal in refusals.items():
+        answers[index] = refusal
+    return [row for row in priced if row.index not in refusals]
+
+
 def _redemptions(order: Order, priced: _Priced) -> list[Redemption]:
     use = priced.use
     if use is None:
@@ -404,8 +438,8 @@ def _order(priced: _Priced, now: datetime) -> Order:
         archived_at=None,
         extensions_used=0,
         version=1,
-        changed_by="buyer",
-        change_reason="placed",
+        changed_by="buyer" if placement.draft is None else placement.draft.actor,
+        change_reason="placed" if placement.draft is None else FROM_DRAFT,
         updated_at=now,
         coupon_code=None if quote.coupon is None else quote.coupon.code,
         adjustments=quote.adjustments,
@@ -474,6 +508,8 @@ async def place_order(checkout: Checkout, placement: Placement) -> Answer:
         PriceChanged: The total is not what the buyer was shown.
         CouponNotApplicable, CouponExhausted, NothingToPay: Of a coupon and what it leaves to pay.
         InsufficientStock: Lists every variant that is short.
+        DraftOrderNotFound, DraftOrderPlaced, DraftOrderCanceled, DraftOrderChanged,
+        DraftLinkExpired: Of a draft that it carries out.
     """
     placed = await checkout.placing.submit(placement)
     if placed.status is not None and placed.response is not None:

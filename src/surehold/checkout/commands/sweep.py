@@ -30,6 +30,7 @@ from surehold.orders import queries as orders
 from surehold.orders.documents import commands as documents
 from surehold.orders.errors import OrderNotCancelable, OrderNotFound, StatusOutOfReach
 from surehold.orders.model import CancelReason, OrderStatus
+from surehold.orders.photos import commands as photos
 from surehold.payments import commands as payments
 from surehold.payments.providers.port import ProviderFailure
 from surehold.pricing import commands as pricing
@@ -153,6 +154,7 @@ async def prune(checkout: Checkout) -> int:
             + await outbox.prune(tx)
             + await cart.prune_carts(tx)
             + await cart.prune_wishlists(tx)
+            + await photos.prune_photos(tx)
         )
 
 

@@ -5,7 +5,7 @@ is part of its rule, because every one of them is asked twice sooner or later.
 """
 
 from surehold.checkout.rules import taking_back
-from surehold.checkout.rules.admitting import Request, admit
+from surehold.checkout.rules.admitting import DraftGone, Request, admit
 from surehold.checkout.rules.canceling import (
     CANCELABLE,
     cancel,
@@ -40,6 +40,7 @@ from surehold.checkout.rules.returning import (
 __all__ = [
     "CANCELABLE",
     "Cause",
+    "DraftGone",
     "Facts",
     "PlannedRefund",
     "Request",

@@ -34,6 +34,8 @@ class Facts(msgspec.Struct, frozen=True):
     quotes: Mapping[QuoteId, Quote]
     coupons: Mapping[str, Coupon]
     sellable: Mapping[tuple[VariantId, str], Sellable]
+    #: Addresses, as they were written, whose buyers have paid for an order before.
+    returning: frozenset[str] = frozenset()
 
 
 def price(placement: Placement, facts: Facts) -> Quote:
@@ -72,6 +74,8 @@ def price(placement: Placement, facts: Facts) -> Quote:
             destination=destination_of(placement.shipping_address),
             asked=asked,
             vat_id=placement.vat_id,
+            own=None if placement.draft is None else placement.draft.own_terms,
+            is_first=placement.email not in facts.returning,
         )
         if code is not None and quote.coupon is None:
             raise refusal_of(quote, code)
@@ -87,7 +91,7 @@ def price(placement: Placement, facts: Facts) -> Quote:
 def _find_promised(
     placement: Placement, facts: Facts, lines: tuple[tuple[VariantId, int], ...]
 ) -> Quote:
-    """The quote that the buyer names, if it is for this basket, address, coupon and VAT id."""
+    """The quote that the buyer names, if it is for this basket, address, coupon, and buyer."""
     assert placement.quote_id is not None
     quote = facts.quotes.get(placement.quote_id)
     if (
@@ -101,6 +105,7 @@ def _find_promised(
             destination=destination_of(placement.shipping_address),
             vat_id=placement.vat_id,
         )
+        or (placement.email in facts.returning and pricing.is_for_first(quote, facts.terms))
     ):
         raise QuoteExpired("The quote has expired or is not for this basket and address.")
     return quote

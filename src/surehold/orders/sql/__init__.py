@@ -92,7 +92,7 @@ LIST_EVENTS: Final = query(
     OrderEvent,
 )
 
-# Every order begins in the same state, by the same hand: what is always so is not sent.
+# Every order begins in the same state: what is always so is not sent.
 INSERT_ORDERS: Final = command(
     """
     /* orders.insert_orders */
@@ -104,15 +104,15 @@ INSERT_ORDERS: Final = command(
     SELECT id, number, cart_id, email, currency, subtotal_minor, discount_minor, shipping_minor,
            shipping_tax_minor, tax_minor, total_minor, is_tax_included, shipping_method,
            shipping_address, billing_address, provider, 'pending_payment', 'pending', $17,
-           'buyer', 'placed', $17, coupon_code, adjustments::jsonb
+           changed_by, change_reason, $17, coupon_code, adjustments::jsonb
       FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[],
                   $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
                   $12::boolean[], $13::text[], $14::jsonb[], $15::jsonb[], $16::text[],
-                  $18::text[], $19::text[])
+                  $18::text[], $19::text[], $20::text[], $21::text[])
            AS new (id, number, cart_id, email, currency, subtotal_minor, discount_minor,
                    shipping_minor, shipping_tax_minor, tax_minor, total_minor, is_tax_included,
                    shipping_method, shipping_address, billing_address, provider, coupon_code,
-                   adjustments)
+                   adjustments, changed_by, change_reason)
     """
 )
 
@@ -237,6 +237,27 @@ LIST_UNPAID: Final = query(
      LIMIT $2
     """,
     OrderIdRow,
+)
+
+
+class EmailRow(msgspec.Struct, frozen=True):
+    """An address as it was written."""
+
+    email: str
+
+
+# Whoever has paid for an order under one of their addresses, whatever became of it.
+FIND_RETURNING: Final = query(
+    """
+    /* orders.find_returning */
+    SELECT email
+      FROM unnest($1::text[]) AS wanted (email)
+     WHERE EXISTS (SELECT
+                     FROM orders
+                    WHERE buyer_of(orders.email) = buyer_of(wanted.email)
+                      AND orders.paid_minor > 0)
+    """,
+    EmailRow,
 )
 
 

@@ -6,6 +6,7 @@ from surehold.pricing.rules.promotions import Asked
 from surehold.pricing.rules.quote import (
     check_payable,
     find_area,
+    is_for_first,
     is_promise_kept,
     parcel_of,
     quote,
@@ -29,6 +30,7 @@ __all__ = [
     "check_payable",
     "find_area",
     "is_code",
+    "is_for_first",
     "is_promise_kept",
     "list_options",
     "normalize_code",

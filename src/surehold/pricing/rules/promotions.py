@@ -24,6 +24,8 @@ class Item(msgspec.Struct, frozen=True):
     product_id: ProductId
     quantity: int
     unit_price_minor: int
+    #: Whether staff set its price, which is then no promotion's business.
+    is_own: bool = False
 
     @property
     def total_minor(self) -> int:
@@ -56,11 +58,16 @@ _COUPON_OVER: Final = ("coupon_over", "The coupon has ended.")
 _COUPON_USED_UP: Final = ("coupon_exhausted", "The coupon was used as often as it may be.")
 _EARLY: Final = ("not_started", "It has not begun.")
 _OVER: Final = ("over", "It has ended.")
+_FIRST_UNKNOWN: Final = (
+    "first_order_unknown",
+    "It is for a first order: an e-mail address says whether this is one.",
+)
+_NOT_FIRST: Final = ("not_first_order", "It is for a first order, and there was one.")
 _OTHER_CURRENCY: Final = ("wrong_currency", "It is not given in this currency.")
 _NO_ITEMS: Final = ("no_matching_items", "Nothing in the basket is part of it.")
 _TOO_FEW: Final = ("too_few_items", "There are too few of the items that it is for.")
 _ALONE: Final = ("not_combinable", "It cannot be combined with what was taken off already.")
-_NOTHING_LEFT: Final = ("nothing_left", "Nothing is left that it could reduce.")
+NOTHING_LEFT: Final = ("nothing_left", "Nothing is left that it could reduce.")
 
 
 def apply(
@@ -71,14 +78,16 @@ def apply(
     currency: str,
     asked: Asked | None,
     now: datetime,
+    is_first: bool | None = None,
 ) -> Applied:
     """Take every promotion that applies, in the order given, each off what is left.
 
     Stackable ones add up. One that stands alone is taken when nothing was taken before it, and
     then nothing more is. No line ever costs less than nothing. ``members`` are the products and
-    variants of each promotion that is not for everything.
+    variants of each promotion that is not for everything; ``is_first``: whether the buyer has paid
+    for no order yet, ``None`` while nobody knows who it is.
     """
-    basket = _Basket(items, currency, members)
+    basket = _Basket(items, currency, members, is_first=is_first)
     explanations = [
         basket.take(promotion, asked, now)
         for promotion in promotions
@@ -120,8 +129,11 @@ class _Basket:
         items: Sequence[Item],
         currency: str,
         members: Mapping[PromotionId, frozenset[UUID]],
+        *,
+        is_first: bool | None,
     ) -> None:
         self.items = items
+        self._is_first = is_first
         self._members = members
         self.currency = currency
         self.left = [item.total_minor for item in items]
@@ -158,8 +170,14 @@ class _Basket:
         return (
             (coupon and _find_coupon_reason(coupon, now))
             or _find_window_reason(promotion, now)
+            or self._find_buyer_reason(promotion)
             or self._find_basket_reason(promotion)
         )
+
+    def _find_buyer_reason(self, promotion: Promotion) -> Reason | None:
+        if not promotion.is_first_order or self._is_first:
+            return None
+        return _FIRST_UNKNOWN if self._is_first is None else _NOT_FIRST
 
     def _find_basket_reason(self, promotion: Promotion) -> Reason | None:
         if promotion.minimums:
@@ -179,8 +197,8 @@ class _Basket:
         if self._last is not None and not (promotion.is_stackable and self._last.is_stackable):
             return _ALONE
         if promotion.effect is Effect.FREE_SHIPPING:
-            return None if self.free_shipping is None else _NOTHING_LEFT
-        return None if any(self._shares(promotion)) else _NOTHING_LEFT
+            return None if self.free_shipping is None else NOTHING_LEFT
+        return None if any(self._shares(promotion)) else NOTHING_LEFT
 
     def _targets(self, promotion: Promotion) -> list[int]:
         """The lines that it is for."""
@@ -188,7 +206,8 @@ class _Basket:
         return [
             index
             for index, item in enumerate(self.items)
-            if members is None or item.product_id in members or item.variant_id in members
+            if not item.is_own
+            and (members is None or item.product_id in members or item.variant_id in members)
         ]
 
     def _shares(self, promotion: Promotion) -> tuple[int, ...]:

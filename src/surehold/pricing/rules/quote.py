@@ -10,7 +10,15 @@ import msgspec
 from surehold.catalog.model import Sellable
 from surehold.kernel.ids import VariantId
 from surehold.pricing.errors import NotForSale, NothingToPay
-from surehold.pricing.model import Adjustment, Destination, Quote, QuoteLine, UsedCoupon
+from surehold.pricing.model import (
+    Adjustment,
+    Destination,
+    OwnTerms,
+    Quote,
+    QuoteLine,
+    UsedCoupon,
+)
+from surehold.pricing.rules.own import AGREED, concede
 from surehold.pricing.rules.prices import unit_price
 from surehold.pricing.rules.promotions import Applied, Asked, Item, apply
 from surehold.pricing.rules.shipping import Parcel, find_option
@@ -28,6 +36,7 @@ class Priced(msgspec.Struct, frozen=True):
     unit_price_minor: int
     total_minor: int
     tax: TaxRule
+    is_own: bool = False
 
 
 def quote(
@@ -41,13 +50,15 @@ def quote(
     destination: Destination | None = None,
     asked: Asked | None = None,
     vat_id: str | None = None,
+    own: OwnTerms | None = None,
+    is_first: bool | None = None,
 ) -> Quote:
     """Price a basket. Every total is the sum of its parts.
 
     Without a destination it is priced for the store's own country, without a shipping method by
-    the first on offer there. A business that owes the tax
-    itself is shown prices without it. Whatever was taken off is in ``adjustments``, and why in
-    ``explanations``; the total may be 0 (see ``check_payable``).
+    the first on offer there. A business that owes the tax itself is shown prices without it.
+    Whatever was taken off is in ``adjustments``, and why in ``explanations``; the total may be 0
+    (see ``check_payable``). ``own`` is what staff set; ``is_first``: see ``apply``.
 
     Raises:
         NotForSale: Lists every variant that cannot be bought in this currency.
@@ -55,18 +66,16 @@ def quote(
     """
     area = find_area(terms, destination)
     is_exempt = vat_id is not None and _is_exempt(terms, area, vat_id)
-    priced = _price(lines, sellable, currency, terms, area=area, now=now, is_exempt=is_exempt)
-    applied = _take_off(priced, terms, currency=currency, asked=asked, now=now)
+    priced = _price(
+        lines, sellable, currency, terms, area=area, now=now, is_exempt=is_exempt, own=own
+    )
+    applied = _take_off(priced, terms, currency=currency, asked=asked, now=now, is_first=is_first)
+    applied = concede(own, applied, priced, currency=currency)
     subtotal = sum([row.total_minor for row in priced])
     discounts = (0,) * len(priced) if applied is None else applied.discounts
     discount = sum(discounts)
-    method, full = find_option(
-        terms,
-        area,
-        method=shipping_method,
-        currency=currency,
-        parcel=_parcel(priced, goods_minor=subtotal - discount),
-    )
+    parcel = _parcel(priced, goods_minor=subtotal - discount)
+    method, full = _find_shipping(terms, area, own, shipping_method, currency, parcel=parcel)
     shipping_rule = area.tax_rule(SHIPPING_CLASS)
     if is_exempt:
         full, shipping_rule = shipping_rule.without(full), _NO_TAX
@@ -98,6 +107,20 @@ def quote(
         is_exempt,
         destination,
     )
+
+
+def _find_shipping(
+    terms: Terms,
+    area: Area,
+    own: OwnTerms | None,
+    method: str | None,
+    currency: str,
+    *,
+    parcel: Parcel,
+) -> tuple[str, int]:
+    if own is not None and own.shipping_minor is not None:
+        return method or AGREED, own.shipping_minor
+    return find_option(terms, area, method=method, currency=currency, parcel=parcel)
 
 
 def find_area(terms: Terms, destination: Destination | None) -> Area:
@@ -145,6 +168,12 @@ def parcel_of(priced: Quote, sellable: Mapping[tuple[VariantId, str], Sellable])
     )
 
 
+def is_for_first(promised: Quote, terms: Terms) -> bool:
+    """Whether something was taken off that is for a first order alone."""
+    firsts = {row.id for row in terms.book.promotions if row.is_first_order}
+    return any(row.is_applied and row.promotion_id in firsts for row in promised.explanations)
+
+
 def _is_exempt(terms: Terms, area: Area, vat_id: str | None) -> bool:
     return vat_id is not None and is_reverse_charge(
         vat_id, shop_country=terms.settings.shop_country, country=area.country
@@ -160,10 +189,12 @@ def _price(
     area: Area,
     now: datetime,
     is_exempt: bool,
+    own: OwnTerms | None,
 ) -> list[Priced]:
     found: list[Priced] = []
     missing: list[VariantId] = []
     prices = terms.book.prices
+    agreed = {row.variant_id: row.unit_price_minor for row in own.prices} if own else {}
     for variant_id, quantity in lines:
         item = sellable.get((variant_id, currency))
         if item is None:
@@ -173,10 +204,12 @@ def _price(
         if prices:
             specials = prices.get((variant_id, currency), ())
             unit = unit_price(unit, specials, quantity=quantity, now=now)
+        unit = agreed.get(variant_id, unit)
         if is_exempt:
             # Rounded half up once per unit, so that a line is quantity times unit price.
             unit, rule = rule.without(unit), _NO_TAX
-        found.append(Priced(item, quantity, unit, unit * quantity, rule))
+        is_own = variant_id in agreed
+        found.append(Priced(item, quantity, unit, unit * quantity, rule, is_own))
     if missing:
         raise NotForSale(missing, currency=currency)
     return found
@@ -189,12 +222,19 @@ def _take_off(
     currency: str,
     asked: Asked | None,
     now: datetime,
+    is_first: bool | None,
 ) -> Applied | None:
     """``None`` when there is nothing that could be taken off, as in most stores mostly."""
     if not terms.book.promotions and asked is None:
         return None
     items = [
-        Item(row.item.variant_id, row.item.product_id, row.quantity, row.unit_price_minor)
+        Item(
+            row.item.variant_id,
+            row.item.product_id,
+            row.quantity,
+            row.unit_price_minor,
+            row.is_own,
+        )
         for row in priced
     ]
     return apply(
@@ -204,6 +244,7 @@ def _take_off(
         currency=currency,
         asked=asked,
         now=now,
+        is_first=is_first,
     )
 
 

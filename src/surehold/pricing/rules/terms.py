@@ -48,12 +48,14 @@ class Area(msgspec.Struct, frozen=True):
 class Terms:
     """Settings in force and one version of the price book."""
 
-    __slots__ = ("_areas", "_has_places", "book", "members", "settings")
+    __slots__ = ("_areas", "_has_places", "asks_for_first", "book", "members", "settings")
 
     def __init__(self, settings: ShopSettings, book: PriceBook = EMPTY_BOOK) -> None:
         self.settings = settings
         self.book = book
         self.members = find_members(book.promotions)
+        #: Whether it matters to any price if an order is its buyer's first.
+        self.asks_for_first = any(row.is_first_order for row in book.promotions)
         self._areas: dict[Destination | str, Area] = {}
         # Most stores need no more than the country.
         self._has_places = any(region for _, region, _ in book.tax_rates) or any(

@@ -171,11 +171,11 @@ SAVE_PROMOTION: Final = command(
     /* pricing.save_promotion */
     INSERT INTO promotions
            (id, name, effect, rate, amounts, buy_quantity, get_quantity, minimums, product_ids,
-            category_ids, variant_ids, priority, is_stackable, is_automatic, starts_at, ends_at,
-            is_active)
+            category_ids, variant_ids, priority, is_stackable, is_automatic, is_first_order,
+            starts_at, ends_at, is_active)
     SELECT id, name, effect, rate, amounts, buy_quantity, get_quantity, minimums, product_ids,
-           category_ids, variant_ids, priority, is_stackable, is_automatic, starts_at, ends_at,
-           is_active
+           category_ids, variant_ids, priority, is_stackable, is_automatic, is_first_order,
+           starts_at, ends_at, is_active
       FROM jsonb_populate_record(NULL::promotions, $1::jsonb)
     ON CONFLICT (id) DO UPDATE
        SET name = excluded.name,
@@ -191,6 +191,7 @@ SAVE_PROMOTION: Final = command(
            priority = excluded.priority,
            is_stackable = excluded.is_stackable,
            is_automatic = excluded.is_automatic,
+           is_first_order = excluded.is_first_order,
            starts_at = excluded.starts_at,
            ends_at = excluded.ends_at,
            is_active = excluded.is_active
@@ -202,7 +203,7 @@ LIST_PROMOTIONS: Final = query(
     /* pricing.list_promotions */
     SELECT id, name, effect, rate::text AS rate, amounts, buy_quantity, get_quantity, minimums,
            product_ids, category_ids, variant_ids, priority, is_stackable, is_automatic,
-           starts_at, ends_at, is_active
+           is_first_order, starts_at, ends_at, is_active
       FROM promotions
      WHERE ($1::uuid IS NULL OR id > $1)
        AND ($2::uuid IS NULL OR id = $2)

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from surehold.identity.tokens import is_same_secret
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import OrderId
+from surehold.orders.drafts.errors import DraftOrderNotFound
 from surehold.orders.errors import OrderNotFound
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, headers_of
@@ -81,8 +82,24 @@ def open_order(
     return OrderId(found), False
 
 
+def get_draft_token(request: ApiRequest) -> str:
+    """The token of a draft order's payment link.
+
+    Raises:
+        DraftOrderNotFound: None was sent, or one that cannot be ours.
+    """
+    token = _link_token(request, headers_of(request), b"x-draft-token")
+    if token is None:
+        raise DraftOrderNotFound("There is no draft order with this link.")
+    return token
+
+
 def _order_token(request: ApiRequest, headers: Mapping[bytes, bytes]) -> str | None:
-    given = headers.get(b"x-order-token")
+    return _link_token(request, headers, b"x-order-token")
+
+
+def _link_token(request: ApiRequest, headers: Mapping[bytes, bytes], header: bytes) -> str | None:
+    given = headers.get(header)
     if given is not None:
         token = given.decode("latin-1")
     else:

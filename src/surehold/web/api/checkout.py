@@ -38,7 +38,15 @@ from surehold.pricing.errors import (
 from surehold.pricing.model import Quote, QuoteLine, SavedQuote, ShippingOption
 from surehold.web.api.access import find_cart_token
 from surehold.web.api.checkout_route import CheckoutBody, CheckoutRoute, sum_lines
-from surehold.web.api.fields import AddressBody, Code, CurrencyCode, Lines, basket_faults
+from surehold.web.api.fields import (
+    AddressBody,
+    Code,
+    CurrencyCode,
+    Email,
+    Lines,
+    basket_faults,
+    normalize_email,
+)
 from surehold.web.api.parts import Parts
 from surehold.web.api.price_fields import CouponCode, VatId
 from surehold.web.api.shapes import AdjustmentShape, CheckoutShape, adjustment_shapes
@@ -66,6 +74,7 @@ class QuoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shipping_address: AddressBody | None = None
     coupon: CouponCode | None = None
     vat_id: VatId | None = None
+    email: Email | None = None
 
     @staticmethod
     def rule_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:
@@ -149,7 +158,10 @@ _ADDRESS: Final = {
 }
 
 
-def _line(line: QuoteLine, currency: str, waits: Backorder | None) -> QuoteLineShape:
+def quote_line_shape(
+    line: QuoteLine, currency: str, waits: Backorder | None = None
+) -> QuoteLineShape:
+    """One priced line for the wire, and what of it would have to be waited for."""
     return QuoteLineShape(
         line.variant_id,
         line.product_id,
@@ -187,6 +199,14 @@ def explanation_shapes(quote: Quote) -> tuple[ExplanationShape, ...]:
     )
 
 
+def shipping_shapes(options: Iterable[ShippingOption]) -> tuple[ShippingShape, ...]:
+    """Every way to get the goods, for the wire."""
+    return tuple(
+        ShippingShape(row.code, row.name, row.kind.value, Money(row.price_minor, row.currency))
+        for row in options
+    )
+
+
 def quote_shape(
     saved: SavedQuote,
     options: Iterable[ShippingOption],
@@ -199,7 +219,7 @@ def quote_shape(
         id=saved.id,
         currency=currency,
         lines=tuple(
-            _line(
+            quote_line_shape(
                 line,
                 currency,
                 seen.of(line.quantity) if (seen := outlook.get(line.variant_id)) else None,
@@ -213,10 +233,7 @@ def quote_shape(
         total=Money(quote.total_minor, currency),
         is_tax_included=quote.is_tax_included,
         shipping_method=quote.shipping_method,
-        shipping_methods=tuple(
-            ShippingShape(row.code, row.name, row.kind.value, Money(row.price_minor, currency))
-            for row in options
-        ),
+        shipping_methods=shipping_shapes(options),
         coupon=None if quote.coupon is None else quote.coupon.code,
         adjustments=adjustment_shapes(quote.adjustments, currency),
         explanations=explanation_shapes(quote),
@@ -255,6 +272,7 @@ async def _price(
             else destination_of(body.shipping_address),
             coupon=coupon,
             vat_id=None if body.vat_id is None else pricing.normalize_vat_id(body.vat_id),
+            email=None if body.email is None else normalize_email(body.email),
         )
         return await queries.price_basket(
             connection, books=parts.checkout.context.books, basket=basket
@@ -269,7 +287,8 @@ async def _price(
         about="Subtotal, discount, shipping, tax and total, and a promise of them for a time. "
         "Reserves nothing. `explanations` say why each promotion and the coupon did or did not "
         "apply, `shipping_methods` what else can be had there. Without an address the basket is "
-        "priced for the store's own country.",
+        "priced for the store's own country, and without an `email` nothing that is for a first "
+        "order applies.",
         body=QuoteBody,
         body_example={
             "lines": [{"variant_id": _VARIANT, "quantity": 1}],

@@ -147,6 +147,7 @@ class PromotionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `percent` and `buy_x_get_y` have a `rate` (the part that is taken off), `fixed` has `amounts`,
     `buy_x_get_y` both quantities. Without products, categories and variants it is for everything.
+    One that `is_first_order` is for a buyer who has paid for no order yet, by e-mail address.
     """
 
     name: Line200
@@ -162,6 +163,7 @@ class PromotionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     priority: Position = 0
     is_stackable: bool = True
     is_automatic: bool = True
+    is_first_order: bool = False
     starts_at: Instant | None = None
     ends_at: Instant | None = None
     is_active: bool = True

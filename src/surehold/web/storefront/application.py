@@ -19,7 +19,17 @@ from surehold.web.assets import (
     media_handler,
 )
 from surehold.web.problems import RouteNotFound
-from surehold.web.storefront import cart, catalog, checkout, choices, gallery, orders, pay, product
+from surehold.web.storefront import (
+    cart,
+    catalog,
+    checkout,
+    choices,
+    draft,
+    gallery,
+    orders,
+    pay,
+    product,
+)
 from surehold.web.storefront.failures import error_page
 from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.visit import StoreRequest
@@ -47,6 +57,9 @@ HANDLERS: Final = (
     checkout.show,
     checkout.requote,
     checkout.place,
+    draft.show,
+    draft.requote,
+    draft.place,
     pay.show,
     pay.status,
     pay.pay,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -17,7 +18,8 @@ from surehold.catalog import queries as catalog
 from surehold.checkout.commands import place_order
 from surehold.checkout.commands.place_order import SCOPE
 from surehold.checkout.errors import NothingToOrder
-from surehold.checkout.queries import find_asked
+from surehold.checkout.model import Answer
+from surehold.checkout.queries import find_asked, find_first
 from surehold.db import Connection, idempotency, urgent
 from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.inventory.errors import InsufficientStock
@@ -35,7 +37,7 @@ from surehold.pricing.errors import (
     PriceChanged,
     ShippingMethodUnknown,
 )
-from surehold.pricing.model import Destination, Quote
+from surehold.pricing.model import Destination, Quote, ShippingOption
 from surehold.pricing.rules import STANDARD, find_area, list_options, parcel_of
 from surehold.web.storefront import checkout_form, destinations
 from surehold.web.storefront.cart import read_quantity
@@ -52,6 +54,7 @@ from surehold.web.storefront.shown import (
 from surehold.web.storefront.views import (
     AddressFormat,
     AlreadyPlaced,
+    ArrivalView,
     CheckoutForm,
     CheckoutProblem,
     CheckoutView,
@@ -87,7 +90,7 @@ class _Answer(msgspec.Struct, frozen=True):
     payment: _Payment | None
 
 
-class _Said(msgspec.Struct, frozen=True, kw_only=True):
+class Said(msgspec.Struct, frozen=True, kw_only=True):
     """What the page says beside the form: its faults or a refusal, and the key to send next."""
 
     faults: tuple[FieldFault, ...] = ()
@@ -110,7 +113,7 @@ async def show(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         if visit.cart is not None:
             short = cart_shortages(visit.cart)
             problem = StockShort(short) if short else None
-        return await _page(store, connection, visit, typed, _Said(problem=problem))
+        return await _page(store, connection, visit, typed, Said(problem=problem))
 
 
 @post("/checkout/quote")
@@ -125,7 +128,7 @@ async def requote(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         if visit.cart is not None and "take" in form:
             short = cart_shortages(visit.cart)
             problem = StockShort(short) if short else None
-        said = _Said(problem=problem, key=checkout_form.read_key(form))
+        said = Said(problem=problem, key=checkout_form.read_key(form))
         return await _page(store, connection, visit, typed, said)
 
 
@@ -141,7 +144,7 @@ async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         if visit.cart is None or visit.cart_token is None:
             return store.go(visit, "/cart")
         if faults or key is None or expected is None:
-            said = _Said(faults=faults, key=key, status=422)
+            said = Said(faults=faults, key=key, status=422)
             return await _page(store, connection, visit, typed, said)
     wanted = checkout_form.placement(
         typed,
@@ -160,7 +163,7 @@ async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         # The page says what the order costs without it; whoever agrees presses again.
         await carts.set_coupon(store.db, token=visit.cart_token, code=None)
         async with store.open(visit) as connection:
-            said = _Said(key=key, status=409, was_minor=expected)
+            said = Said(key=key, status=409, was_minor=expected)
             return await _page(store, connection, visit, typed, said)
     except IdempotencyKeyReused:
         return await _already_placed(store, visit, typed, key)
@@ -170,8 +173,13 @@ async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     ) as refusal:  # fmt: skip
         attempt = min(read_quantity(form.get("attempt", "")) or 0, _MAX_ATTEMPT) + 1
         async with store.open(visit) as connection:
-            said = _refused(refusal, visit.cart, typed, key=key, attempt=attempt)
+            said = refused(refusal, visit.cart, typed, key=key, attempt=attempt)
             return await _page(store, connection, visit, typed, said)
+    return go_and_pay(store, visit, answer)
+
+
+def go_and_pay(store: Store, visit: Visit, answer: Answer) -> Page:
+    """The order is placed: let this browser open it, and lead on to where it is paid."""
     placed = msgspec.json.decode(answer.body, type=_Answer)
     visit.keep_order(placed.order.number, placed.order.access_token)
     if placed.payment is not None and isinstance(placed.payment.next_action, Redirect):
@@ -179,19 +187,19 @@ async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     return store.go(visit, f"/orders/{placed.order.number}/pay")
 
 
-def _refused(
+def refused(
     refusal: Exception, cart: Cart | None, typed: CheckoutForm, *, key: str, attempt: int
-) -> _Said:
+) -> Said:
     """Nothing was placed: what the page says, and with which status. The key was not used."""
     match refusal:
         case PriceChanged():
-            return _Said(problem=_prices(refusal, cart), key=key, status=409)
+            return Said(problem=_prices(refusal, cart), key=key, status=409)
         case InsufficientStock():
             short = () if cart is None else cart_shortages(cart, refusal.shortages)
-            return _Said(problem=StockShort(short), key=key, status=409)
+            return Said(problem=StockShort(short), key=key, status=409)
         case Busy():
             busy = ShopBusy(refusal.retry_after_seconds, attempt)
-            return _Said(problem=busy, key=key, attempt=attempt, status=503)
+            return Said(problem=busy, key=key, attempt=attempt, status=503)
         case ShippingMethodUnknown():
             field, words = "shipping_method", "We do not send it this way. Choose another one."
         case CurrencyNotSupported():
@@ -199,7 +207,7 @@ def _refused(
         case _:
             field, words = "provider", "Choose how you want to pay."
     faults = (checkout_form.fault(field, words, typed.country),)
-    return _Said(faults=faults, key=key, status=422)
+    return Said(faults=faults, key=key, status=422)
 
 
 def _prices(refusal: PriceChanged, cart: Cart | None) -> PricesChanged:
@@ -233,7 +241,7 @@ async def _already_placed(store: Store, visit: Visit, typed: CheckoutForm, key: 
             order = await orders.get_order(connection, order_id=OrderId(stored.subject_id))
             if visit.cart is not None and order.cart_id == visit.cart.id:
                 problem = AlreadyPlaced(order.number, f"/orders/{order.number}")
-        return await _page(store, connection, visit, typed, _Said(problem=problem, status=409))
+        return await _page(store, connection, visit, typed, Said(problem=problem, status=409))
 
 
 async def _take(store: Store, visit: Visit, take: str) -> None:
@@ -254,7 +262,7 @@ async def _take(store: Store, visit: Visit, take: str) -> None:
 
 
 async def _page(
-    store: Store, connection: Connection, visit: Visit, typed: CheckoutForm, said: _Said
+    store: Store, connection: Connection, visit: Visit, typed: CheckoutForm, said: Said
 ) -> Page:
     """The page; a cart that cannot be priced goes back to where it says why."""
     view = await _view(store, connection, visit, typed, said)
@@ -274,7 +282,7 @@ async def _page(
 
 
 async def _view(
-    store: Store, connection: Connection, visit: Visit, typed: CheckoutForm, said: _Said
+    store: Store, connection: Connection, visit: Visit, typed: CheckoutForm, said: Said
 ) -> CheckoutView | None:
     cart = visit.cart
     if cart is None or not cart.lines:
@@ -293,6 +301,7 @@ async def _view(
         now=now,
         destination=destination,
         asked=await find_asked(connection, code=cart.coupon_code),
+        is_first=await find_first(connection, terms=terms, email=checkout_form.read_email(typed)),
     )
     # What was chosen may not be on offer in another country: then the first that is.
     quote = (typed.shipping_method and price(shipping_method=typed.shipping_method)) or price()
@@ -310,18 +319,8 @@ async def _view(
     arrival = destinations.arrival(typed.country, clock.now().date(), visit.locale)
     shipping: tuple[ShippingChoice, ...] = ()
     if arrival is not None:
-        shipping = tuple(
-            ShippingChoice(
-                code=row.code,
-                name=row.name,
-                price=MoneyView(
-                    quote.shipping_minor if row.code == quote.shipping_method else row.price_minor,
-                    row.currency,
-                ),
-                arrival=None if any(line.backorder for line in cart.lines) else arrival,
-            )
-            for row in options
-        )
+        has_wait = any(line.backorder for line in cart.lines)
+        shipping = shipping_choices(options, quote, None if has_wait else arrival)
         typed = msgspec.structs.replace(typed, shipping_method=quote.shipping_method)
     label = "tax" if place is None else place.tax_label
     totals = quote_totals(quote, tax_label=label)
@@ -337,10 +336,29 @@ async def _view(
         attempt=said.attempt,
         faults=said.faults,
         problem=_other_total(said, totals.total) or said.problem,
+        is_email_priced=terms.asks_for_first,
     )
 
 
-def _other_total(said: _Said, now: MoneyView) -> PricesChanged | None:
+def shipping_choices(
+    options: Iterable[ShippingOption], quote: Quote, arrival: ArrivalView | None
+) -> tuple[ShippingChoice, ...]:
+    """The ways of delivery; the chosen one at what it costs with everything taken off."""
+    return tuple(
+        ShippingChoice(
+            code=row.code,
+            name=row.name,
+            price=MoneyView(
+                quote.shipping_minor if row.code == quote.shipping_method else row.price_minor,
+                row.currency,
+            ),
+            arrival=arrival,
+        )
+        for row in options
+    )
+
+
+def _other_total(said: Said, now: MoneyView) -> PricesChanged | None:
     if said.was_minor is None:
         return None
     return PricesChanged((), MoneyView(said.was_minor, now.currency), now)

@@ -157,6 +157,19 @@ def _address_fields(typed: CheckoutForm) -> dict[str, str]:
     return fields | {name: text for name, text in optional.items() if text}
 
 
+def read_email(typed: CheckoutForm) -> str | None:
+    """The address that was typed, if it is one."""
+    try:
+        return normalize_email(typed.email) if typed.email else None
+    except ValueError:
+        return None
+
+
+def address_of(typed: CheckoutForm) -> Address:
+    """The address of a form without faults, as its country writes it."""
+    return settle_address(msgspec.convert(_address_fields(typed), Address))
+
+
 def read_total(form: Mapping[str, str]) -> int | None:
     """The total that the buyer saw, from the form's hidden field."""
     text = form.get("expected_total_minor", "")
@@ -183,7 +196,7 @@ def placement(
 ) -> Placement:
     """What a form without faults asks for. The same form under the same key is the same order."""
     email = normalize_email(typed.email)
-    address = settle_address(msgspec.convert(_address_fields(typed), Address))
+    address = address_of(typed)
     token_hash = hash_token(cart_token)
     asked = (email, address, typed.shipping_method, typed.provider, str(cart_id))
     # The cart's token is part of the question: without it nobody hears the answer again.

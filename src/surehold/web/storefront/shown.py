@@ -115,6 +115,7 @@ def quote_cart(
     destination: Destination,
     asked: pricing.Asked | None = None,
     shipping_method: str | None = None,
+    is_first: bool | None = None,
 ) -> Quote | None:
     """What the cart costs today; ``None`` while something in it cannot be bought or sent."""
     try:
@@ -127,6 +128,7 @@ def quote_cart(
             destination=destination,
             asked=asked,
             shipping_method=shipping_method,
+            is_first=is_first,
         )
     except (NotForSale, ShippingMethodUnknown):
         return None

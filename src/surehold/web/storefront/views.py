@@ -487,7 +487,11 @@ class AlreadyPlaced(msgspec.Struct, frozen=True, tag="already_placed"):
     order_url: str
 
 
-CheckoutProblem = PricesChanged | StockShort | ShopBusy | AlreadyPlaced
+class OfferChanged(msgspec.Struct, frozen=True, tag="offer_changed"):
+    """409: the store wrote another version of what it offered. Nothing was placed."""
+
+
+CheckoutProblem = PricesChanged | StockShort | ShopBusy | AlreadyPlaced | OfferChanged
 
 
 class FieldFault(msgspec.Struct, frozen=True):
@@ -506,6 +510,10 @@ class CheckoutView(msgspec.Struct, frozen=True, kw_only=True):
     form can place an order. After ``insufficient_stock`` it also gets ``take``, a line and a count
     as ``line-id:2``; 0 removes the line, and everything typed is kept. ``expected_total``
     and ``idempotency_key`` travel as hidden fields, and ``attempt`` while the shop is busy.
+
+    What the store offers by a link has no cart to go back to (``back_url``) and a ``version``;
+    what the store has written of it is shown and not asked for: ``known_email``,
+    ``known_address``, and the way of sending when ``is_shipping_known``.
     """
 
     form: CheckoutForm
@@ -520,7 +528,16 @@ class CheckoutView(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[FieldFault, ...] = ()
     problem: CheckoutProblem | None = None
     quote_url: str = "/checkout/quote"
+    action_url: str = "/checkout"
+    back_url: str | None = "/cart"
     sign_in_url: str | None = None
+    version: int = 0
+    known_email: str | None = None
+    known_address: tuple[str, ...] = ()
+    is_shipping_known: bool = False
+    has_billing_address: bool = False
+    #: Whether the price may depend on whose order it is, so that it is asked anew.
+    is_email_priced: bool = False
 
     def fault(self, field: str) -> str | None:
         """The sentence about a field, if anything is wrong with it."""

@@ -69,9 +69,10 @@ class BackordersBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     yield Fault(f"{at}/{name}", "denied", detail)
         elif limit is None and limits is None:
             yield Fault(f"{at}/limit", "missing", "Say how many units may be owed.")
-        codes = [row.get("location") for row in limits or () if isinstance(row, dict)]
+        rows = limits if isinstance(limits, list) else []
+        codes = [row.get("location") if isinstance(row, dict) else None for row in rows]
         for index, code in enumerate(codes):
-            if code in codes[:index]:
+            if code is not None and code in codes[:index]:
                 detail = "It is given more than once."
                 yield Fault(f"{at}/limits/{index}/location", "repeated", detail)
 
