@@ -3,6 +3,23 @@
 
 CREATE TYPE pgqueuer_status AS ENUM ('queued', 'picked', 'successful', 'exception', 'canceled', 'deleted', 'failed');
 
+CREATE OR REPLACE FUNCTION apply_gift_card_entry()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    UPDATE gift_cards
+       SET balance_minor = balance_minor + NEW.amount_minor,
+           expires_at = CASE WHEN NEW.kind = 'refund'
+                                  AND expires_at < NEW.created_at + interval '30 days'
+                             THEN NEW.created_at + interval '30 days'
+                             ELSE expires_at END
+     WHERE id = NEW.gift_card_id
+    RETURNING balance_minor INTO NEW.balance_minor;
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION buyer_of(email text)
  RETURNS text
  LANGUAGE sql
@@ -353,6 +370,16 @@ BEGIN
     VALUES (NEW.id, NEW.version, before, NEW.state, NEW.changed_by, NEW.change_reason,
             NEW.updated_at);
     RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION refuse_balance()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'gift card %: a balance follows its entries', NEW.id
+        USING ERRCODE = 'integrity_constraint_violation';
 END
 $function$;
 
@@ -858,6 +885,69 @@ CREATE INDEX fulfillments_tracking ON fulfillments USING btree (tracking_number)
 CREATE TRIGGER fulfillments_record_move BEFORE UPDATE ON fulfillments FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state OR old.carrier IS DISTINCT FROM new.carrier OR old.tracking_number IS DISTINCT FROM new.tracking_number) EXECUTE FUNCTION record_fulfillment_move();
 CREATE TRIGGER fulfillments_record_opened AFTER INSERT ON fulfillments FOR EACH ROW EXECUTE FUNCTION record_fulfillment_opened();
 
+CREATE TABLE gift_card_entries (
+    id uuid NOT NULL,
+    gift_card_id uuid NOT NULL,
+    kind text NOT NULL,
+    amount_minor bigint NOT NULL,
+    reference uuid NOT NULL,
+    order_id uuid,
+    payment_id uuid,
+    refund_id uuid,
+    reason text,
+    actor text NOT NULL,
+    balance_minor bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT gift_card_entries_pkey PRIMARY KEY (id),
+    CONSTRAINT gift_card_entries_once UNIQUE (kind, reference),
+    CONSTRAINT gift_card_entries_gift_card_id_fkey FOREIGN KEY (gift_card_id) REFERENCES gift_cards(id),
+    CONSTRAINT gift_card_entries_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT gift_card_entries_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT gift_card_entries_refund_id_fkey FOREIGN KEY (refund_id) REFERENCES refunds(id),
+    CONSTRAINT gift_card_entries_amount_minor_check CHECK (amount_minor <> 0),
+    CONSTRAINT gift_card_entries_check CHECK (kind = 'adjust'::text OR (amount_minor < 0) = (kind = ANY (ARRAY['redeem'::text, 'expire'::text]))),
+    CONSTRAINT gift_card_entries_check1 CHECK ((payment_id IS NOT NULL) = (kind = ANY (ARRAY['redeem'::text, 'release'::text]))),
+    CONSTRAINT gift_card_entries_check2 CHECK ((refund_id IS NOT NULL) = (kind = 'refund'::text)),
+    CONSTRAINT gift_card_entries_check3 CHECK ((order_id IS NOT NULL) = (kind = ANY (ARRAY['redeem'::text, 'release'::text, 'refund'::text]))),
+    CONSTRAINT gift_card_entries_kind_check CHECK (kind = ANY (ARRAY['issue'::text, 'redeem'::text, 'release'::text, 'refund'::text, 'adjust'::text, 'expire'::text]))
+);
+CREATE INDEX gift_card_entries_card ON gift_card_entries USING btree (gift_card_id, id);
+CREATE TRIGGER gift_card_entries_append_only BEFORE DELETE OR UPDATE ON gift_card_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER gift_card_entries_apply BEFORE INSERT ON gift_card_entries FOR EACH ROW EXECUTE FUNCTION apply_gift_card_entry();
+
+CREATE TABLE gift_cards (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    code_hash bytea NOT NULL,
+    last_four text NOT NULL,
+    currency character(3) NOT NULL,
+    initial_minor bigint NOT NULL,
+    balance_minor bigint NOT NULL DEFAULT 0,
+    owner_email text,
+    expires_at timestamp with time zone,
+    disabled_at timestamp with time zone,
+    disabled_by text,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT gift_cards_pkey PRIMARY KEY (id),
+    CONSTRAINT gift_cards_one_per_code UNIQUE (code_hash),
+    CONSTRAINT gift_cards_balance_not_negative CHECK (balance_minor >= 0),
+    CONSTRAINT gift_cards_check CHECK (kind <> 'store_credit'::text OR owner_email IS NOT NULL),
+    CONSTRAINT gift_cards_check1 CHECK ((disabled_at IS NULL) = (disabled_by IS NULL)),
+    CONSTRAINT gift_cards_code_hash_check CHECK (octet_length(code_hash) = 32),
+    CONSTRAINT gift_cards_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT gift_cards_initial_minor_check CHECK (initial_minor > 0),
+    CONSTRAINT gift_cards_kind_check CHECK (kind = ANY (ARRAY['gift_card'::text, 'store_credit'::text])),
+    CONSTRAINT gift_cards_last_four_check CHECK (last_four ~ '^[0-9A-Z]{4}$'::text)
+) WITH (fillfactor=70);
+CREATE INDEX gift_cards_last_four ON gift_cards USING btree (last_four, id);
+CREATE UNIQUE INDEX gift_cards_one_credit ON gift_cards USING btree (owner_email, currency) WHERE kind = 'store_credit'::text AND expires_at IS NULL AND disabled_at IS NULL;
+CREATE INDEX gift_cards_owner ON gift_cards USING btree (owner_email, id) WHERE owner_email IS NOT NULL;
+CREATE INDEX gift_cards_to_expire ON gift_cards USING btree (expires_at) WHERE expires_at IS NOT NULL AND balance_minor > 0;
+CREATE TRIGGER gift_cards_balance_by_entries BEFORE UPDATE OF balance_minor ON gift_cards FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_balance();
+CREATE TRIGGER gift_cards_begin_empty BEFORE INSERT ON gift_cards FOR EACH ROW WHEN (new.balance_minor <> 0) EXECUTE FUNCTION refuse_balance();
+
 CREATE TABLE idempotency_keys (
     scope text NOT NULL,
     key text NOT NULL,
@@ -892,12 +982,13 @@ CREATE TABLE ledger_journals (
     id uuid NOT NULL,
     kind text NOT NULL,
     reference uuid NOT NULL,
-    order_id uuid NOT NULL,
+    order_id uuid,
     posted_at timestamp with time zone NOT NULL,
     CONSTRAINT ledger_journals_pkey PRIMARY KEY (id),
     CONSTRAINT ledger_journals_kind_reference_key UNIQUE (kind, reference),
     CONSTRAINT ledger_journals_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
-    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'sale_credit'::text, 'suspense'::text]))
+    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'sale_credit'::text, 'suspense'::text, 'gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text])),
+    CONSTRAINT ledger_journals_of_order CHECK ((order_id IS NULL) = (kind = ANY (ARRAY['gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text])))
 );
 CREATE INDEX ledger_journals_order ON ledger_journals USING btree (order_id);
 CREATE INDEX ledger_journals_posted_at ON ledger_journals USING brin (posted_at);
@@ -1165,9 +1256,12 @@ CREATE TABLE payments (
     version integer NOT NULL DEFAULT 1,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    gift_card_id uuid,
     CONSTRAINT payments_pkey PRIMARY KEY (id),
+    CONSTRAINT payments_gift_card_id_fkey FOREIGN KEY (gift_card_id) REFERENCES gift_cards(id),
     CONSTRAINT payments_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
     CONSTRAINT payments_authorized_minor_check CHECK (authorized_minor >= 0),
+    CONSTRAINT payments_by_gift_card CHECK ((provider = 'gift_card'::text) = (gift_card_id IS NOT NULL)),
     CONSTRAINT payments_captured_minor_check CHECK (captured_minor >= 0),
     CONSTRAINT payments_check CHECK (refunded_minor >= 0 AND refunded_minor <= captured_minor),
     CONSTRAINT payments_check1 CHECK ((state = 'captured'::text) = (captured_minor > 0)),
@@ -1399,6 +1493,7 @@ CREATE TABLE refunds (
     retry_of uuid,
     internal_reason text,
     return_id uuid,
+    store_credit_id uuid,
     CONSTRAINT refunds_pkey PRIMARY KEY (id),
     CONSTRAINT refunds_retry_of_key UNIQUE (retry_of),
     CONSTRAINT refunds_cancellation_id_fkey FOREIGN KEY (cancellation_id) REFERENCES cancellations(id),
@@ -1406,6 +1501,7 @@ CREATE TABLE refunds (
     CONSTRAINT refunds_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
     CONSTRAINT refunds_retry_of_fkey FOREIGN KEY (retry_of) REFERENCES refunds(id),
     CONSTRAINT refunds_return_id_fkey FOREIGN KEY (return_id) REFERENCES returns(id),
+    CONSTRAINT refunds_store_credit_id_fkey FOREIGN KEY (store_credit_id) REFERENCES gift_cards(id),
     CONSTRAINT refunds_amount_minor_check CHECK (amount_minor > 0),
     CONSTRAINT refunds_check CHECK ((state = 'requested'::text) = (ended_at IS NULL)),
     CONSTRAINT refunds_of_sale_or_cancellation CHECK (NOT is_of_sale OR cancellation_id IS NULL AND NOT is_excess),

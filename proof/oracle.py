@@ -45,6 +45,7 @@ _REFUNDS: Final = """
       JOIN payments AS payment ON payment.id = refund.payment_id
      WHERE payment.provider = $1
        AND refund.state = 'succeeded'
+       AND refund.store_credit_id IS NULL
 """
 
 

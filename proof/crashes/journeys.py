@@ -203,6 +203,27 @@ async def part(story: Story) -> None:
     )
 
 
+async def gift_card(story: Story) -> None:
+    """A gift card pays a part of an order that is given up, and then all of another."""
+    await story.open_shop()
+    story.watch()
+    body = {"amount": {"amount": 9_000, "currency": "EUR"}, "reason": "Sold"}
+    card = await story.staff("POST", "/api/v1/gift-cards", body, key=True, statuses=(201,))
+    cards = [{"code": card["code"], "amount": 500}]
+    part = await story.place("bank_transfer", gift_cards=cards)
+    await story.cancel(part)
+    whole = await story.place("bank_transfer", gift_cards=[{"code": card["code"]}])
+    await story.come_to_rest()
+    total = whole["order"]["total"]["amount"]
+    story.expect("status", await story.status(whole), "paid")
+    story.expect("stock", await story.stock(), (ON_HAND, 1, 0))
+    left = "SELECT balance_minor FROM gift_cards"
+    story.expect("balance", await story.value(left), 9_000 - total)
+    kinds = "SELECT array_agg(kind ORDER BY id) FROM gift_card_entries"
+    story.expect("entries", await story.value(kinds), ["issue", "redeem", "release", "redeem"])
+    story.expect("moved", await story.moved(), [])
+
+
 async def late(story: Story) -> None:
     """The order is canceled, and the provider takes the money all the same."""
     await story.open_shop(SUREHOLD_SANDBOX_REFUND_SECONDS="0")
@@ -297,6 +318,7 @@ WEB: Final = tuple(
         expiry,
         refund,
         part,
+        gift_card,
         late,
         reserve,
         extend,

@@ -85,9 +85,13 @@ S: Final = Stage
 UNPAID: Final = (
     *(S.NOT_ASKED, S.LOST, S.OPEN, S.PAID_THERE, S.SHORT_THERE, S.DECLINED_THERE, S.FAILED),
     *(S.CART_PAID_THERE, S.LATE, S.TRANSFER, S.TRANSFER_OVER),
+    *(S.GIFT_OPEN, S.GIFT_PAID_THERE, S.GIFT_LATE, S.GIFT_WHOLE),
 )
 #: Orders whose provider has something new to say.
-NEWS: Final = (S.PAID_THERE, S.CART_PAID_THERE, S.DECLINED_THERE, S.LATE, S.SHORT_THERE)
+NEWS: Final = (
+    *(S.PAID_THERE, S.CART_PAID_THERE, S.DECLINED_THERE, S.LATE, S.SHORT_THERE),
+    *(S.GIFT_PAID_THERE, S.GIFT_LATE),
+)
 REFUNDS: Final = (S.REFUND_ASKED, S.REFUND_LOST, S.PART_ASKED)
 #: Orders with a return in the middle of its life.
 RETURNING: Final = (S.RETURN_ASKED, S.RETURN_APPROVED, S.RETURN_RECEIVED, S.RETURN_INSPECTED)
@@ -95,7 +99,7 @@ SENT: Final = (S.SENT, *RETURNING)
 #: Paid orders, some with a refund in the middle of its life.
 BOUGHT: Final = (
     *(S.SOLD, S.TRANSFER_SOLD, S.PART_ASKED, S.PART_FAILED, S.PAYOUT_ASKED),
-    *(S.PLANNED, S.PACKED, S.WAITING, *SENT),
+    *(S.PLANNED, S.PACKED, S.WAITING, *SENT, S.GIFT_SOLD),
 )
 #: Orders whose goods staff work on.
 GOODS: Final = BOUGHT

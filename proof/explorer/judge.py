@@ -26,6 +26,11 @@ _ORDERS: Final = """
                SELECT coalesce(sum(amount_minor), 0) FROM refunds
                 WHERE refunds.order_id = orders.id AND is_of_sale AND state <> 'failed')::bigint
            AS due_minor,
+           (SELECT coalesce(sum(captured_minor - refunded_minor), 0) FROM payments
+             WHERE order_id = orders.id AND gift_card_id IS NOT NULL)::bigint AS by_card_minor,
+           (SELECT coalesce(sum(amount_minor), 0) FROM refunds
+             WHERE order_id = orders.id AND store_credit_id IS NOT NULL)::bigint
+           AS credited_minor,
            array_agg(DISTINCT payment.provider_payment_id)
              FILTER (WHERE payment.provider = $2) AS provider_ids,
            bool_or(payment.review_reason IS NOT NULL) AS is_in_review
@@ -196,11 +201,13 @@ def _judge_money(world: World, row: Any) -> list[str]:
     kept = sum(world.book.kept_minor(one) for one in row["provider_ids"] or () if one)
     if row["is_in_review"]:
         return []
-    if kept not in (0, row["due_minor"]):
-        return [f"{row['number']}: the provider keeps {kept} of {row['due_minor']}"]
-    if kept and row["status"] not in KEEPING:
+    # A gift card paid its part; what became store credit is not the order's any more.
+    due = row["due_minor"] - row["by_card_minor"] + row["credited_minor"]
+    if kept not in (0, due):
+        return [f"{row['number']}: the provider keeps {kept} of {due}"]
+    if kept and row["status"] not in KEEPING and not row["credited_minor"]:
         return [f"{row['number']} is {row['status']}, and the provider keeps {kept}"]
-    if row["canceled_at"] is not None and kept:
+    if row["canceled_at"] is not None and kept and not row["credited_minor"]:
         return [f"{row['number']} is canceled, and the provider keeps {kept}"]
     return []
 

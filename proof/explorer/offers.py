@@ -100,7 +100,7 @@ async def cancel_offer(at: Place) -> str:
     return draft.state.value
 
 
-@part(S.EMPTY)
+@part(S.OFFERED)
 @exercises(drafts.create_draft)
 async def write_offer(at: Place) -> int:
     """Staff write one more, which nobody places."""

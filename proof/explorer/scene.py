@@ -42,15 +42,19 @@ from surehold.orders.drafts.model import DraftContent, DraftLine
 from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
 from surehold.orders.states import ReturnEvent
 from surehold.payments import queries as payments
-from surehold.payments.model import Operation, OperationKind, Payment
+from surehold.payments.model import Operation, OperationKind, Payment, find_main
 from surehold.payments.providers.port import InvalidRequest
 from tests.builders.cart import BuiltCart, a_cart
+from tests.builders.gift_cards import BuiltGiftCard, a_gift_card
 from tests.builders.orders import ADDRESS, a_placement
 
 STAFF: Final = Actor("staff:proof")
 PARCEL: Final = Parcel("dhl", "JD0146")
 CURRENCY: Final = "USD"
 HOLD: Final = timedelta(minutes=15)
+#: What is on a gift card: enough for one order, and not for two.
+GIFT_MINOR: Final = 5_000
+GIFT_PART_MINOR: Final = 700
 #: How many units are left over beside what the scene itself takes: too few as often as enough.
 SPARE: Final = (0, 1, 1, 2, 2)
 
@@ -104,12 +108,19 @@ class Stage(enum.Enum):
     MOVING = "units are on their way to another location"
     COUNTED = "units were counted, one more than were there"
     OFFERED = "staff wrote an order for a buyer and sent the link"
+    GIFT = "a gift card, which many know"
+    GIFT_OPEN = "a gift card pays a part, the buyer may pay the rest by card"
+    GIFT_PAID_THERE = "a gift card pays a part, the rest was paid, we do not know it"
+    GIFT_LATE = "the rest was paid after the hold was swept, we do not know it"
+    GIFT_WHOLE = "a gift card pays all of it, nobody has settled it"
+    GIFT_SOLD = "paid by gift card and by card"
 
 
 #: Where an order stands whose holds are there to end.
 HOLDING: Final = (
     *(Stage.NOT_ASKED, Stage.LOST, Stage.OPEN, Stage.PAID_THERE, Stage.SHORT_THERE),
     *(Stage.CART_PAID_THERE, Stage.DECLINED_THERE, Stage.FAILED, Stage.TRANSFER, Stage.HELD),
+    *(Stage.GIFT_OPEN, Stage.GIFT_PAID_THERE, Stage.GIFT_WHOLE),
 )
 
 
@@ -128,11 +139,19 @@ class Subject:
         self.payment: Payment | None = None
         self.returning: ReturnId | None = None
         self.offer: Sent | None = None
+        self.card: BuiltGiftCard | None = None
+        #: How much of it is to pay; as much as it has where nothing is said.
+        self.card_minor: int | None = None
 
     @property
     def sent(self) -> Sent:
         assert self.offer is not None
         return self.offer
+
+    @property
+    def gift(self) -> BuiltGiftCard:
+        assert self.card is not None
+        return self.card
 
     @property
     def transfer_id(self) -> TransferId:
@@ -167,6 +186,9 @@ class Subject:
     def placement(self, *, provider: str, key: str | None = None) -> Placement:
         """A checkout of the subject's cart, or of its lines."""
         made = a_placement(self.lines, key=key or self.key, provider=provider)
+        if self.card is not None:
+            wishes = (self.card.wish(self.card_minor),)
+            made = msgspec.structs.replace(made, gift_cards=wishes)
         if self.cart is None:
             return made
         return msgspec.structs.replace(
@@ -240,12 +262,17 @@ async def set_scene(
     return scene
 
 
+#: Whoever is here takes nothing before the actors come, or takes what is not there.
+_LEAVING_NOTHING: Final = frozenset(
+    {Stage.EMPTY, Stage.CART, Stage.COUNTED, Stage.WAITING, Stage.OFFERED, Stage.GIFT}
+)
+
+
 async def _fill_shelves(world: World, scene: Scene) -> None:
     taken = [
         variant_id
         for subject in scene.subjects
-        if subject.stage
-        not in (Stage.EMPTY, Stage.CART, Stage.COUNTED, Stage.WAITING, Stage.OFFERED)
+        if subject.stage not in _LEAVING_NOTHING
         for variant_id, _ in subject.lines
     ]
     # What is put into a cart must be there at that moment.
@@ -308,7 +335,15 @@ async def _place(world: World, subject: Subject, provider: str) -> None:
     subject.order = placed.order_id
     async with world.hand.db.connection() as connection:
         rows = await payments.list_payments(connection, order_ids=[placed.order_id])
-    subject.payment = rows[0]
+    subject.payment = find_main(rows)
+
+
+async def _give_a_card(world: World, _: Scene, subject: Subject) -> None:
+    subject.card = await a_gift_card(world.hand.db, GIFT_MINOR, currency=CURRENCY)
+
+
+async def _let_it_pay_a_part(_: World, __: Scene, subject: Subject) -> None:
+    subject.card_minor = GIFT_PART_MINOR
 
 
 async def _ask(world: World, _: Scene, subject: Subject) -> None:
@@ -534,6 +569,7 @@ async def _inspect(world: World, scene: Scene, subject: Subject) -> None:
 
 
 _OPENED: Final[tuple[Step, ...]] = (_place_by_card, _ask)
+_BY_GIFT: Final[tuple[Step, ...]] = (_give_a_card, _let_it_pay_a_part, *_OPENED)
 _SENT: Final[tuple[Step, ...]] = (_place_by_transfer, _confirm, _send)
 _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.EMPTY: (),
@@ -570,4 +606,10 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.MOVING: (_draft, _dispatch),
     Stage.COUNTED: (_count,),
     Stage.OFFERED: (_offer,),
+    Stage.GIFT: (_give_a_card,),
+    Stage.GIFT_OPEN: _BY_GIFT,
+    Stage.GIFT_PAID_THERE: (*_BY_GIFT, _pay),
+    Stage.GIFT_LATE: (*_BY_GIFT, _sweep_holds, _pay),
+    Stage.GIFT_WHOLE: (_give_a_card, _place_by_transfer),
+    Stage.GIFT_SOLD: (*_BY_GIFT, _pay, _check),
 }

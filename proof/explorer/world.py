@@ -49,7 +49,8 @@ _EMPTY: Final = """
              cart_tokens, cart_saved_lines, cart_contacts,
              stock_transfers, stock_transfer_lines, stock_counts, stock_count_lines,
              low_stock_alerts, fulfillments, fulfillment_lines, fulfillment_events, order_notes,
-             draft_orders, draft_order_events, return_photos
+             draft_orders, draft_order_events, return_photos,
+             gift_cards, gift_card_entries
 """
 _PIDS: Final = """
     /* proof.pids */

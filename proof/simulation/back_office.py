@@ -46,6 +46,7 @@ from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import CancelReason, Fulfillment, OrderStatus, ReturnReason
 from surehold.orders.states import SENT, FulfillmentEvent, ReturnEvent
 from surehold.payments import commands as payments
+from surehold.payments.gift_cards import commands as gift_cards
 from surehold.pricing import commands as pricing
 
 STAFF: Final = Actor("staff:simulation")
@@ -59,6 +60,7 @@ _JOBS: Final = {
     "cancel_unpaid_orders": 12,
     "issue_documents": 6,
     "archive_old_orders": 2,
+    "expire_gift_cards": 4,
     "publish_outbox": 12,
     "raise_low_stock_alerts": 6,
     "tell_backorders": 8,
@@ -114,6 +116,8 @@ _SETTINGS: Final = {
     commands.issue_documents,
     documents.issue_due,
     commands.archive_old_orders,
+    commands.expire_gift_cards,
+    gift_cards.expire_cards,
     commands.prune,
     commands.ask,
     commands.check_payment,
@@ -406,6 +410,7 @@ async def give_money_back(world: World, process: Process, dice: random.Random) -
             is_restocked=back.is_restocked,
             batch_id=back.batch_id,
             keep=_keep(commands.REFUNDS, str(back.batch_id)),
+            is_store_credit=back.is_store_credit,
         )
     except Busy:
         raise
@@ -431,7 +436,8 @@ def _a_refund(purchase: Purchase, dice: random.Random) -> Back:
     elif what == "amount":
         amount = Money(dice.randint(1, purchase.total_minor), purchase.currency)
         wish = Wish(amount=amount)
-    return Back(uuid4(), wish, is_restocked=bool(wish.lines) and dice.random() < 0.3)
+    is_restocked = bool(wish.lines) and dice.random() < 0.3
+    return Back(uuid4(), wish, is_restocked, is_store_credit=dice.random() < 0.2)
 
 
 @exercises(commands.cancel_part)

@@ -10,6 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from proof.commands import exercises
+from proof.simulation.gifts import some_cards
 from proof.simulation.process import Process
 from proof.simulation.world import Basket, Purchase, Told, Violated, World, note_order
 from surehold.cart import commands as carts
@@ -328,6 +329,7 @@ def accept(purchase: Purchase, answer: Answer) -> None:
         for line in order["lines"]
     )
     payment = told["payment"]
+    purchase.asked[msgspec.convert(payment["id"], PaymentId)] = payment["amount"]["amount"]
     known = (msgspec.convert(payment["id"], PaymentId), payment["provider"])
     if known not in purchase.payments:
         purchase.payments.insert(0, known)
@@ -341,17 +343,19 @@ def _new_purchase(
     **more: Any,
 ) -> Purchase:
     key = uuid4().hex
+    facts = {
+        "email": f"{key}@example.com",
+        "currency": dice.choice(CURRENCIES),
+        "coupon": _some_coupon(dice),
+        **more,
+    }
     placement = a_placement(
         *lines,
         key=key,
         body=key,
         provider=dice.choices(("sandbox", "bank_transfer"), weights=(72, 28))[0],
-        **{
-            "email": f"{key}@example.com",
-            "currency": dice.choice(CURRENCIES),
-            "coupon": _some_coupon(dice),
-            **more,
-        },
+        gift_cards=some_cards(world, dice, facts["currency"]),
+        **facts,
     )
     purchase = Purchase(placement)
     world.purchases.append(purchase)

@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from proof.oracle import reconcile
+from proof.simulation.gifts import LIST_CARDS, StoredCard, judge_cards
 from proof.simulation.world import Purchase, Told, World
 from surehold.db import Connection
 from surehold.db.invariants import check_invariants, list_invariants
@@ -106,7 +107,10 @@ _PAYMENTS: Final = """
     /* proof.list_money */
     SELECT id, order_id, provider, state, captured_minor, refunded_minor, review_reason,
            (SELECT coalesce(sum(amount_minor), 0)::bigint FROM refunds
-             WHERE payment_id = payments.id AND state = 'requested') AS returning_minor
+             WHERE payment_id = payments.id AND state = 'requested') AS returning_minor,
+           (SELECT coalesce(sum(amount_minor), 0)::bigint FROM refunds
+             WHERE payment_id = payments.id AND store_credit_id IS NOT NULL
+               AND state = 'succeeded') AS credited_minor
       FROM payments
 """
 
@@ -146,6 +150,8 @@ async def check_at_rest(raw: asyncpg.Connection[Any], world: World) -> list[Wron
     found += compare_coupon_uses(orders, limit=world.coupon_uses)
     found += await _compare_units(raw, world, orders)
     found += await _compare_holds(raw, world)
+    cards = [msgspec.convert(dict(row), StoredCard) for row in await raw.fetch(LIST_CARDS)]
+    found += [Wrong(text, (card_id,)) for text, card_id in judge_cards(world.gifts, cards)]
     return found
 
 
@@ -270,7 +276,9 @@ def compare_money(
                     )
                 )
         elif payment["provider"] == "sandbox":
+            # What became store credit is still there, and not the order's any more.
             kept[payment["order_id"]] += kept_at_provider[payment["id"]]
+            kept[payment["order_id"]] -= payment["credited_minor"]
         else:
             kept[payment["order_id"]] += (
                 payment["captured_minor"] - payment["refunded_minor"] - payment["returning_minor"]
@@ -387,6 +395,9 @@ async def count_store(raw: asyncpg.Connection[Any]) -> dict[str, int]:
                (SELECT count(*) FROM backorder_promises WHERE told_at IS NOT NULL)
                    AS "lines promised and told",
                (SELECT count(*) FROM webhook_events) AS "webhooks stored",
+               (SELECT count(*) FROM gift_cards) AS "gift cards and store credit",
+               (SELECT count(*) FROM payments WHERE gift_card_id IS NOT NULL)
+                   AS "parts paid by gift card",
                (SELECT coalesce(sum(captured_minor), 0)::bigint FROM payments) AS "captured minor",
                (SELECT coalesce(sum(refunded_minor), 0)::bigint FROM payments) AS "refunded minor"
         """

@@ -23,7 +23,7 @@ import msgspec
 import structlog
 from pydantic import SecretStr
 
-from proof.simulation import back_office, backorders, buyers, judge, offers, warehouse
+from proof.simulation import back_office, backorders, buyers, gifts, judge, offers, warehouse
 from proof.simulation.clock import Clock
 from proof.simulation.judge import Wrong
 from proof.simulation.log import LogWatch
@@ -112,6 +112,8 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (16, back_office.look_after_a_refund, True),
     (6, back_office.send_back, True),
     (4, back_office.change_a_setting, True),
+    (12, gifts.issue, True),
+    (8, gifts.adjust, True),
     (36, back_office.receive_stock, True),
     (12, warehouse.adjust, True),
     (8, warehouse.count, True),

@@ -22,6 +22,7 @@ from surehold.kernel.ids import (
     CartId,
     DraftOrderId,
     FulfillmentId,
+    GiftCardId,
     LocationId,
     OrderId,
     OrderLineId,
@@ -59,6 +60,36 @@ class Back(msgspec.Struct):
     is_restocked: bool
     told: Told = Told.NOTHING
     amount_minor: int = 0
+    is_store_credit: bool = False
+
+
+class Put(msgspec.Struct):
+    """Something that staff put on a gift card, or took off it."""
+
+    amount_minor: int
+    told: Told = Told.NOTHING
+
+
+class Gift(msgspec.Struct):
+    """A gift card: its code is known to many, and what was put on it to staff."""
+
+    id: GiftCardId
+    code_hash: bytes
+    currency: str
+    puts: list[Put] = []
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it was told to have been issued."""
+        return bool(self.puts) and self.puts[0].told is Told.ACCEPTED
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The least and the most that can ever have been put on it."""
+        sure = sum(put.amount_minor for put in self.puts if put.told is Told.ACCEPTED)
+        maybe = [put.amount_minor for put in self.puts if put.told is Told.UNKNOWN]
+        less = sum(amount for amount in maybe if amount < 0)
+        return sure + less, sure + sum(maybe) - less
 
 
 class Part(msgspec.Struct):
@@ -207,6 +238,7 @@ class World:
         self.baskets: list[Basket] = []
         self.offers: list[Offer] = []
         self.holds: list[Hold] = []
+        self.gifts: list[Gift] = []
         self.receipts: list[Receipt] = []
         #: Differences that staff made by hand, by a count or by a file; never sent twice.
         self.corrections: list[Receipt] = []

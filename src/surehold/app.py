@@ -14,7 +14,7 @@ from surehold.checkout.lane import Lane, LaneSettings
 from surehold.config import Config
 from surehold.db import Database
 from surehold.db.database import Settings as DatabaseSettings
-from surehold.identity.tokens import OrderAccess
+from surehold.identity.tokens import OrderAccess, Seals
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.http import provider_client
 from surehold.payments.providers.port import Provider
@@ -105,6 +105,7 @@ def checkout_of(
         access=access,
         base_url=config.base_url,
         render=renderer(access),
+        seals=Seals(tuple(secret.get_secret_value() for secret in config.secret_keys)),
     )
     return Checkout(
         context,

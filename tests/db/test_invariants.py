@@ -28,6 +28,7 @@ from surehold.inventory.model import BackorderKind
 from surehold.jobs import outbox
 from surehold.kernel import clock
 from surehold.kernel.ids import OrderId, ReturnId, VariantId, new_id
+from surehold.kernel.money import Money
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
@@ -39,6 +40,7 @@ from surehold.payments.states import PAYMENT
 from tests.builders.catalog import a_product
 from tests.builders.drafts import a_draft
 from tests.builders.fulfillments import a_shipped_order, open_parcels, reach
+from tests.builders.gift_cards import a_gift_card
 from tests.builders.orders import (
     a_checkout,
     a_paid_order,
@@ -101,6 +103,7 @@ async def _live(url: str) -> None:
             draft = await a_draft(db, (mug.variant_id, 1))
             form = DraftForm(key="draft", request_hash=b"", provider="bank_transfer", actor="x")
             await commands.place_draft(checkout, draft=draft, form=form)
+            await _pay_by_card(checkout, mug.variant_id)
             lost = await a_placed_order(checkout, [(mug.variant_id, 1)], provider="pretend")
             pretend.fail_next = OutcomeUnknown("lost")
             await begin_payment(checkout, lost)
@@ -120,6 +123,21 @@ async def _sell_ahead(db: Database) -> None:
         first = await a_paid_order(checkout, [(lantern.variant_id, 1)])
         await reach(checkout, first.order.id, OrderStatus.READY_FOR_SHIPMENT)
         await a_paid_order(checkout, [(lantern.variant_id, 1)])
+
+
+async def _pay_by_card(checkout: Any, variant_id: VariantId) -> None:
+    """A card pays a part of an order that waits, and all of another, of which some goes back."""
+    card = await a_gift_card(checkout.db, 9_000, currency="USD")
+    plain = a_placement([(variant_id, 1)])
+    waits = msgspec.structs.replace(plain, gift_cards=(card.wish(100),))
+    await commands.place_order(checkout, waits)
+    whole = msgspec.structs.replace(a_placement([(variant_id, 1)]), gift_cards=(card.wish(),))
+    answer = msgspec.json.decode((await commands.place_order(checkout, whole)).body)
+    order_id = msgspec.convert(answer["order"]["id"], OrderId)
+    wish = Wish(amount=Money(50, "USD"))
+    await commands.refund_order(
+        checkout, order_id=order_id, wish=wish, reason="a scratch", actor=BUYER
+    )
 
 
 async def _move_and_count(db: Database, variant_id: VariantId) -> None:
@@ -376,7 +394,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     ),
     "MON5": (set(), ("UPDATE refunds SET currency = 'EUR' WHERE state = 'requested'",)),
     "MON6": (
-        set(),
+        {"GFT4"},
         ("UPDATE payments SET authorized_minor = requested_minor + 1",),
     ),
     "MON7": (
@@ -385,7 +403,39 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     ),
     "MON8": (
         set(),
-        ("UPDATE payments SET requested_minor = requested_minor + 1 WHERE state <> 'captured'",),
+        (
+            (
+                "UPDATE payments SET requested_minor = requested_minor + 1"
+                " WHERE state <> 'captured' AND gift_card_id IS NULL"
+            ),
+        ),
+    ),
+    "MON9": (
+        {"AUD1", "STK5"},
+        (
+            (
+                "UPDATE orders SET status = 'paid' WHERE id IN (SELECT order_id FROM payments"
+                " WHERE state = 'authorized' AND gift_card_id IS NOT NULL)"
+            ),
+        ),
+    ),
+    "GFT1": ({"GFT4"}, ("UPDATE gift_cards SET balance_minor = balance_minor + 1",)),
+    "GFT2": (
+        set(),
+        ("UPDATE gift_card_entries SET payment_id = gen_random_uuid() WHERE kind = 'redeem'",),
+    ),
+    "GFT3": (
+        set(),
+        ("UPDATE gift_card_entries SET refund_id = gen_random_uuid() WHERE kind = 'refund'",),
+    ),
+    "GFT4": (
+        set(),
+        (
+            (
+                "UPDATE ledger_entries SET account = 'gift_cards_granted' FROM ledger_journals"
+                " WHERE journal_id = id AND kind = 'gift_card_issue'"
+            ),
+        ),
     ),
     "CPN1": (set(), ("UPDATE coupons SET used = used + 1",)),
     "CPN2": (set(), ("UPDATE orders SET coupon_code = NULL WHERE coupon_code IS NOT NULL",)),
@@ -406,11 +456,11 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ("UPDATE refunds SET amount_minor = amount_minor + 1 WHERE state = 'requested'",),
     ),
     "RFD2": (
-        {"LED5"},
+        {"LED4", "LED5"},
         ("UPDATE refunds SET state = 'succeeded' WHERE state = 'requested'",),
     ),
     "RFD3": (
-        {"RFD2", "LED5", "INV3"},
+        {"RFD2", "LED4", "LED5", "INV3"},
         (
             (
                 "UPDATE refunds SET state = 'requested', ended_at = NULL"
@@ -456,7 +506,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ),
     ),
     "LED5": (
-        {"LED4", "LED8"},
+        {"LED4", "LED8", "GFT4"},
         (
             (
                 "DELETE FROM ledger_entries USING ledger_journals WHERE journal_id = id"

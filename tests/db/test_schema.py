@@ -21,6 +21,7 @@ from surehold.orders.model import (
     ReturnReason,
     ReturnState,
 )
+from surehold.payments.gift_cards.model import EntryKind, GiftCardKind
 from surehold.payments.model import (
     OperationKind,
     OperationState,
@@ -58,9 +59,12 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("webhook_events", "state"): WebhookState,
     ("cart_contacts", "state"): ContactState,
     ("documents", "kind"): DocumentKind,
+    ("gift_card_entries", "kind"): EntryKind,
+    ("gift_cards", "kind"): GiftCardKind,
 }
 #: Lists whose values the code writes as words in statements, so that there is no enum to compare.
 WORDS: Final = {
+    ("draft_orders", "state"),
     ("idempotency_keys", "state"),
     ("ledger_journals", "kind"),
     ("stock_movements", "reason"),

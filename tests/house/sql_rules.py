@@ -34,6 +34,8 @@ OWNERS: Final = {
     "fulfillment_events": "orders",
     "fulfillment_lines": "orders",
     "fulfillments": "orders",
+    "gift_card_entries": "payments",
+    "gift_cards": "payments",
     "idempotency_keys": "db",
     "ledger_entries": "payments",
     "ledger_journals": "payments",
@@ -133,6 +135,7 @@ BUILDERS: Final[dict[tuple[str, str], str]] = {
     ("inventory/sql/shelf.py", "_listing"): "fragments from tables, put in on importing",
     ("inventory/sql/shelf.py", "_total"): "a fragment from _MATCHES, put in on importing",
     ("orders/sql/listing.py", "_listing"): "a fragment from _STARTS, put in on importing",
+    ("payments/gift_cards/sql.py", "_listing"): "a fragment from _STARTS, put in on importing",
 }
 #: (room, table): why a room reads a table that is not below it.
 EXTRA_READS: Final[dict[tuple[str, str], str]] = {}

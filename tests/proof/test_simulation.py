@@ -18,14 +18,15 @@ from rich.console import Console
 
 from proof.simulation import judge
 from proof.simulation.clock import Clock
+from proof.simulation.gifts import StoredCard, judge_cards
 from proof.simulation.main import run
 from proof.simulation.process import Process, follow_tasks
 from proof.simulation.seed import STEPS
 from proof.simulation.stops import COMMIT, Kind, Stop, draw
 from proof.simulation.trace import Trace
-from proof.simulation.world import Purchase, Told
+from proof.simulation.world import Gift, Purchase, Put, Told
 from surehold.checkout import commands
-from surehold.kernel.ids import OrderId
+from surehold.kernel.ids import GiftCardId, OrderId
 from tests.builders.catalog import a_product
 from tests.builders.orders import a_config
 from tests.support.placing import a_placement, count_rows
@@ -255,3 +256,26 @@ def test_money_that_is_kept_is_what_is_due(
     found = judge.compare_money([order], [payment], [])
 
     assert (words in texts(found)) if words else found == []
+
+
+@pytest.mark.parametrize(("balance", "paid", "expired"), [(1_301, 0, 0), (0, 700, 599)])
+def test_a_gift_card_that_comes_to_another_sum_is_wrong(
+    balance: int, paid: int, expired: int
+) -> None:
+    gift = Gift(GiftCardId(uuid4()), b"", "EUR", [Put(1_000, Told.ACCEPTED)])
+    gift.puts += [Put(300, Told.ACCEPTED), Put(-50, Told.REFUSED)]
+    stored = StoredCard(gift.id, "gift_card", balance, paid, expired, 0)
+
+    assert len(judge_cards([gift], [stored])) == 1
+    gift.puts.append(Put(1, Told.UNKNOWN) if balance else Put(-1, Told.UNKNOWN))
+    assert judge_cards([gift], [stored]) == []
+
+
+def test_a_gift_card_that_nobody_issued_or_that_is_gone_is_wrong() -> None:
+    gift = Gift(GiftCardId(uuid4()), b"", "EUR", [Put(1_000, Told.ACCEPTED)])
+    credit = StoredCard(GiftCardId(uuid4()), "store_credit", 40, 10, 0, 50)
+    forged = StoredCard(GiftCardId(uuid4()), "gift_card", 50, 0, 0, 50)
+
+    found = judge_cards([gift], [credit, forged])
+
+    assert [card_id for _, card_id in found] == [gift.id, forged.id]

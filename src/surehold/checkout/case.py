@@ -401,14 +401,18 @@ class Case(CaseFacts):
 
     def _money_facts(self) -> orders.MoneyFacts:
         payments = self.payments.values()
-        latest = max(payments, key=lambda row: row.id, default=None)
+        # What a card is to pay waits for the money: only how that stands says how the order does.
+        waiting = [row for row in payments if row.gift_card_id is None] or list(payments)
+        latest = max(waiting, key=lambda row: row.id, default=None)
         return orders.MoneyFacts(
             paid_minor=sum(row.captured_minor for row in payments),
             refunded_minor=sum(row.refunded_minor for row in payments),
             disputed_minor=sum(row.disputed_minor for row in payments),
             returning_minor=self._returning_minor,
-            authorized_minor=sum(row.authorized_minor for row in payments),
-            is_under_way=any(row.state in OPEN for row in payments),
+            authorized_minor=sum(
+                row.authorized_minor for row in waiting if row.gift_card_id is None
+            ),
+            is_under_way=any(row.state in OPEN for row in waiting),
             is_failed=latest is not None
             and latest.state in (PaymentState.FAILED, PaymentState.VOIDED),
         )

@@ -13,7 +13,7 @@ from surehold.checkout.lane import Lane
 from surehold.checkout.model import Placed, PlacedOrder, Placement
 from surehold.db import Database
 from surehold.db.shop import ShopSettings
-from surehold.identity.tokens import OrderAccess
+from surehold.identity.tokens import OrderAccess, Seals
 from surehold.kernel.ids import OperationId, PaymentId, merchant_reference, new_id
 from surehold.kernel.money import Money
 from surehold.orders.model import Order
@@ -81,6 +81,8 @@ class Context(msgspec.Struct, frozen=True):
     #: The public address of the store, without a slash at its end.
     base_url: str
     render: Render
+    #: What hides the codes of gift cards until their owners' letters are written.
+    seals: Seals
     books: Books = msgspec.field(default_factory=Books)
 
     def pay_url(self, order: Order) -> str:
@@ -100,12 +102,13 @@ class Context(msgspec.Struct, frozen=True):
         self,
         order: Order,
         *,
+        amount_minor: int,
         provider_name: str,
         settings: ShopSettings,
         expires_at: datetime,
         now: datetime,
     ) -> tuple[Payment, Operation | None]:
-        """One new payment for an order, and the question to ask when the provider is remote.
+        """One new payment of so much, and the question to ask when the provider is remote.
 
         Pure. A local provider has answered by the time this returns.
 
@@ -135,7 +138,7 @@ class Context(msgspec.Struct, frozen=True):
             provider_payment_id=provider_payment_id,
             state=state,
             currency=order.currency,
-            requested_minor=order.due_minor,
+            requested_minor=amount_minor,
             authorized_minor=0,
             captured_minor=0,
             refunded_minor=0,

@@ -7,6 +7,7 @@ DomainError
 ├── OrderNotPayable           409
 ├── UnitsNotCancelable        409
 ├── NothingLeft               409
+├── ToPayChanged              409
 ├── UnitsNotRefundable        409
 ├── NothingToRefund           409
 ├── RefundExceedsPaid         409
@@ -67,6 +68,17 @@ class NothingLeft(DomainError):
     kind = Kind.CONFLICT
     code = "nothing_left"
     title = "Nothing would be left of the order"
+
+
+class ToPayChanged(DomainError):
+    """Gift cards leave another amount to pay than the buyer was shown; nothing was placed.
+
+    Facts: ``expected`` and ``to_pay``.
+    """
+
+    kind = Kind.CONFLICT
+    code = "to_pay_changed"
+    title = "Another amount is left to pay"
 
 
 class UnitsNotRefundable(DomainError):

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from surehold.checkout.batch import CouponUses, Stock, Writes
+from surehold.checkout.cards import CardBook
 from surehold.checkout.model import PlacedOrder, reserved_until
 from surehold.db.shop import ShopSettings
 from surehold.inventory import rules as inventory
@@ -31,11 +32,13 @@ from surehold.orders.model import (
     ReturnLine,
 )
 from surehold.orders.states import WAITING
+from surehold.payments.gift_cards.model import Purse
 from surehold.payments.model import (
     Payment,
     PaymentState,
     Refund,
     RefundLine,
+    find_main,
 )
 from surehold.payments.states import OPEN
 
@@ -59,6 +62,7 @@ class CaseFacts:
         settings: ShopSettings,
         now: datetime,
         coupon_uses: CouponUses | None = None,
+        cards: CardBook | None = None,
     ) -> None:
         self.order = order
         self.lines = lines
@@ -77,6 +81,7 @@ class CaseFacts:
         self.settings = settings
         self.now = now
         self.coupon_uses = coupon_uses or CouponUses()
+        self.cards = cards or CardBook()
         #: The order after each decision that moved it, beginning with what was read.
         self._order_steps = [order]
         self._payments_before = dict(self.payments)
@@ -131,8 +136,19 @@ class CaseFacts:
 
     @property
     def open_payments(self) -> tuple[Payment, ...]:
-        """Payments that are not decided, oldest first."""
-        return tuple(row for row in self.payments.values() if row.state in OPEN)
+        """Payments of money that are not decided, oldest first."""
+        return tuple(
+            row for row in self.payments.values() if row.state in OPEN and row.gift_card_id is None
+        )
+
+    @property
+    def card_parts(self) -> tuple[Payment, ...]:
+        """The parts that gift cards are to pay, which wait for the rest; oldest first."""
+        return tuple(
+            row
+            for row in self.payments.values()
+            if row.state is PaymentState.AUTHORIZED and row.gift_card_id is not None
+        )
 
     @property
     def placed(self) -> PlacedOrder:
@@ -140,7 +156,7 @@ class CaseFacts:
         return PlacedOrder(
             order=self.order,
             lines=self.lines,
-            payment=next(reversed(self.payments.values()), None),
+            payment=find_main(tuple(self.payments.values())),
             reserved_until=reserved_until(tuple(self.reservations.values())),
             payments=tuple(self.payments.values()),
             refunds=tuple(self.refunds.values()),
@@ -149,7 +165,16 @@ class CaseFacts:
             return_lines=tuple(line for lines in self.return_lines.values() for line in lines),
             fulfillments=tuple(self.fulfillments.values()),
             backorders=inventory.sum_waiting(self.waiting_units.values()),
+            cards=self._known_cards,
         )
+
+    @property
+    def _known_cards(self) -> tuple[Purse, ...]:
+        """The cards that pay for the order, and the credit that refunds of it became."""
+        ids = {row.gift_card_id for row in self.payments.values() if row.gift_card_id}
+        ids |= {row.store_credit_id for row in self.refunds.values() if row.store_credit_id}
+        found = (self.cards.find(card_id) for card_id in sorted(ids))
+        return tuple(card for card in found if card is not None)
 
     @property
     def has_shipped(self) -> bool:

@@ -62,6 +62,7 @@ def list_schedules(checkout: Checkout, *, watch: Watch) -> tuple[Schedule, ...]:
             EVERY_MINUTE,
             lambda: _until_idle(lambda: inventory.tell_backorders(checkout.db, limit=BATCH)),
         ),
+        Schedule("expire_gift_cards", HOURLY, swept(commands.expire_gift_cards)),
         Schedule("archive_old_orders", HOURLY, swept(commands.archive_old_orders)),
         Schedule("publish_outbox", EVERY_5_SECONDS, publish),
         Schedule("prune", HOURLY, lambda: commands.prune(checkout)),

@@ -19,6 +19,7 @@ from surehold.orders.model import (
     Return,
     ReturnLine,
 )
+from surehold.payments.gift_cards.model import CardWish, Purse
 from surehold.payments.model import Payment, Refund, RefundLine
 
 
@@ -48,6 +49,11 @@ class Placement(msgspec.Struct, frozen=True):
     vat_id: str | None = None
     #: The draft that it carries out; then the lines and the terms are the draft's.
     draft: DraftRef | None = None
+    #: Cards that pay what they can, in this order.
+    gift_cards: tuple[CardWish, ...] = ()
+    #: What the buyer was told that is left to pay; ``None`` asks for no comparison.
+    expected_to_pay_minor: int | None = None
+    expected_to_pay_currency: str | None = None
 
 
 class PlacedOrder(msgspec.Struct, frozen=True):
@@ -66,6 +72,17 @@ class PlacedOrder(msgspec.Struct, frozen=True):
     return_lines: tuple[ReturnLine, ...] = ()
     #: What lines wait for, since it was sold before it was there.
     backorders: dict[OrderLineId, Backorder] = {}
+    #: The cards that pay parts of it, and the credit that refunds became.
+    cards: tuple[Purse, ...] = ()
+
+    @property
+    def to_pay_minor(self) -> int:
+        """What is left to pay with money."""
+        order = self.order
+        if order.canceled_at is not None or order.paid_minor:
+            return 0
+        by_card = sum(row.authorized_minor for row in self.payments if row.gift_card_id)
+        return order.due_minor - by_card
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -125,6 +142,7 @@ class Swept(msgspec.Struct, frozen=True):
     holds_expired: int = 0
     orders_canceled: int = 0
     orders_archived: int = 0
+    gift_cards_expired: int = 0
     operations_asked: int = 0
     payments_checked: int = 0
     webhooks_processed: int = 0

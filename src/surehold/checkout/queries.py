@@ -17,6 +17,8 @@ from surehold.orders import queries as orders
 from surehold.orders.drafts.model import DraftContent
 from surehold.orders.model import STAFF_SCOPE, Scope
 from surehold.payments import queries as payments
+from surehold.payments.gift_cards import queries as gift_cards
+from surehold.payments.model import find_main
 from surehold.pricing import queries as coupons
 from surehold.pricing import rules as pricing
 from surehold.pricing.errors import NotForSale, ShippingMethodUnknown
@@ -180,14 +182,18 @@ async def get_placed_order(
     refunds = await payments.list_refunds(connection, order_ids=[order_id])
     parcels = await orders.list_fulfillments(connection, order_id=order_id, scope=scope)
     backorders = await inventory.find_backorders(connection, order_ids=[order_id])
+    cards = {row.gift_card_id for row in found} | {row.store_credit_id for row in refunds}
     return PlacedOrder(
         order=order,
         lines=lines.get(order_id, ()),
-        payment=found[-1] if found else None,
+        payment=find_main(found),
         reserved_until=reserved_until(holds),
         payments=found,
         refunds=refunds,
         fulfillments=parcels,
         refund_lines=tuple(line for rows in refund_lines.values() for line in rows),
         backorders=backorders,
+        cards=await gift_cards.list_faces(
+            connection, ids=[card_id for card_id in cards if card_id is not None]
+        ),
     )

@@ -77,6 +77,48 @@ class LinkTokens:
         return hashlib.blake2b(subject, key=key, digest_size=_BYTES, person=person).digest()
 
 
+class Seals:
+    """Hides a short text that must not lie readable in a table, and finds it again.
+
+    Each text is hidden by a mask of its own, made of our secret, the purpose and the subject, so
+    one subject seals one text. The first secret seals, all open.
+    """
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        if not secrets or not all(secrets):
+            raise ValueError("seals need at least one secret, and no empty one")
+        self._keys = tuple(hashlib.sha256(secret.encode()).digest() for secret in secrets)
+
+    def seal(self, purpose: str, subject: UUID, text: str) -> str:
+        """The text as nobody can read it, of at most 64 bytes."""
+        raw = text.encode("ascii")
+        mask, mark = self._mask(self._keys[0], purpose, subject, raw)
+        hidden = bytes(one ^ other for one, other in zip(raw, mask, strict=False))
+        return base64.urlsafe_b64encode(mark + hidden).decode()
+
+    def find(self, purpose: str, subject: UUID, sealed: str) -> str | None:
+        """The text that was sealed for this subject; ``None`` when its secret is gone."""
+        raw = base64.urlsafe_b64decode(sealed)
+        given, hidden = raw[:_BYTES], raw[_BYTES:]
+        for key in self._keys:
+            mask, _ = self._mask(key, purpose, subject, b"")
+            text = bytes(one ^ other for one, other in zip(hidden, mask, strict=False))
+            _, mark = self._mask(key, purpose, subject, text)
+            if hmac.compare_digest(mark, given):
+                return text.decode("ascii")
+        return None
+
+    @staticmethod
+    def _mask(key: bytes, purpose: str, subject: UUID, text: bytes) -> tuple[bytes, bytes]:
+        """What hides a text of this subject, and the mark that tells the right secret."""
+        person = purpose.encode("ascii")
+        mask = hashlib.blake2b(subject.bytes, key=key, person=person).digest()
+        mark = hashlib.blake2b(
+            subject.bytes + text, key=key, digest_size=_BYTES, person=person, salt=b"mark"
+        )
+        return mask, mark.digest()
+
+
 def is_same_secret(given: str, expected: str) -> bool:
     """Compare a machine's bearer secret in constant time; an empty one never matches."""
     if not expected:

@@ -43,6 +43,7 @@ ReturnId = NewType("ReturnId", UUID)
 ReturnLineId = NewType("ReturnLineId", UUID)
 ReturnPhotoId = NewType("ReturnPhotoId", UUID)
 WebhookEventId = NewType("WebhookEventId", UUID)
+GiftCardId = NewType("GiftCardId", UUID)
 
 #: Crockford's alphabet: no letter that is mistaken for a digit when read over the telephone.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -83,13 +83,32 @@ SELECT orders.id, orders.number, orders.total_minor, money.kept
                          THEN orders.total_minor - orders.canceled_minor ELSE 0 END;
 
 -- MON8: A payment asks for its order's whole total in its order's currency, less at most what was
--- canceled of the order in parts.
+-- canceled of the order in parts and what gift cards were to pay of it; a card pays no more than all.
 SELECT payment.id, payment.currency, payment.requested_minor, orders.currency, orders.total_minor
   FROM payments AS payment
   JOIN orders ON orders.id = payment.order_id
  WHERE payment.currency <> orders.currency
-    OR payment.requested_minor
-       NOT BETWEEN orders.total_minor - orders.canceled_minor AND orders.total_minor;
+    OR payment.requested_minor > orders.total_minor
+    OR (payment.gift_card_id IS NULL
+        AND payment.requested_minor < orders.total_minor - orders.canceled_minor
+            - (SELECT coalesce(sum(part.requested_minor), 0)
+                 FROM payments AS part
+                WHERE part.order_id = orders.id
+                  AND part.gift_card_id IS NOT NULL));
+
+-- MON9: What gift cards are to pay waits for the rest of an order that waits for money itself, and is
+-- no more than is due.
+SELECT orders.id, orders.number, orders.status, part.minor
+  FROM orders
+  JOIN (
+        SELECT order_id, sum(authorized_minor) AS minor
+          FROM payments
+         WHERE gift_card_id IS NOT NULL
+           AND state = 'authorized'
+         GROUP BY order_id) AS part
+    ON part.order_id = orders.id
+ WHERE orders.status NOT IN ('pending_payment', 'payment_failed')
+    OR part.minor > orders.total_minor - orders.canceled_minor;
 
 -- PAY3: Every order has a payment.
 SELECT id, number, status
@@ -646,9 +665,12 @@ SELECT journal.id, journal.kind, journal.order_id, journal.posted_at
     OR (journal.kind = 'refund'
         AND NOT EXISTS (SELECT FROM documents WHERE documents.refund_id = journal.reference)
         AND EXISTS (SELECT FROM refunds
+                      JOIN payments ON payments.id = refunds.payment_id
                       JOIN ledger_journals AS sale
                         ON sale.kind = 'sale'
-                       AND sale.reference = refunds.payment_id
+                       AND sale.order_id = refunds.order_id
+                       AND (sale.reference = refunds.payment_id
+                            OR payments.gift_card_id IS NOT NULL)
                      WHERE refunds.id = journal.reference
                        AND NOT refunds.is_excess));
 

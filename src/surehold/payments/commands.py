@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -41,11 +41,24 @@ async def lock_payments(tx: Transaction, *, order_ids: Sequence[OrderId]) -> lis
 
 
 async def insert_payments(tx: Transaction, *, payments: Sequence[Payment], now: datetime) -> None:
-    """Write new payments."""
-    if not payments:
-        return
-    await tx.run(
-        sql.INSERT_PAYMENTS,
+    """Write new payments. Those by gift card, which begin with money, are written apart."""
+    by_money = [row for row in payments if row.gift_card_id is None]
+    by_card = [row for row in payments if row.gift_card_id is not None]
+    if by_money:
+        await tx.run(sql.INSERT_PAYMENTS, *_payment_columns(by_money), now)
+    if by_card:
+        await tx.run(
+            sql.INSERT_CARD_PAYMENTS,
+            *_payment_columns(by_card),
+            now,
+            [row.authorized_minor for row in by_card],
+            [row.captured_minor for row in by_card],
+            [row.gift_card_id for row in by_card],
+        )
+
+
+def _payment_columns(payments: Sequence[Payment]) -> tuple[list[Any], ...]:
+    return (
         [row.id for row in payments],
         [row.order_id for row in payments],
         [row.provider for row in payments],
@@ -56,7 +69,6 @@ async def insert_payments(tx: Transaction, *, payments: Sequence[Payment], now: 
         [row.requested_minor for row in payments],
         [row.next_action for row in payments],
         [row.next_check_at for row in payments],
-        now,
     )
 
 
@@ -176,6 +188,7 @@ async def insert_refunds(tx: Transaction, *, refunds: Sequence[Refund], now: dat
         [row.internal_reason for row in refunds],
         [row.return_id for row in refunds],
         [row.is_excess for row in refunds],
+        [row.store_credit_id for row in refunds],
     )
 
 

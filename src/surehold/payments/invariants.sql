@@ -68,17 +68,45 @@ SELECT coalesce(payment.id, booked.reference) AS payment_id, payment.captured_mi
           FROM ledger_journals AS journal
           JOIN ledger_entries AS entry ON entry.journal_id = journal.id
          WHERE journal.kind = 'capture'
-           AND starts_with(entry.account, 'provider_clearing:')
+           AND (starts_with(entry.account, 'provider_clearing:')
+                OR entry.account = 'gift_card_liability')
          GROUP BY journal.id) AS booked
     ON booked.reference = payment.id
  WHERE payment.captured_minor IS DISTINCT FROM booked.minor;
 
--- LED4: What the providers owe for an order is what was captured less what was refunded.
+-- LED4: What the providers owe for an order, and what cards paid of it, is what was captured less
+-- what was refunded; the providers alone owe what was captured by them and did not go back there.
 SELECT order_id, collected, booked
   FROM (
         SELECT order_id, sum(captured_minor - refunded_minor) AS collected
           FROM payments
          GROUP BY order_id) AS payment
+  FULL JOIN (
+        SELECT journal.order_id, sum(entry.amount_minor) AS booked
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind <> 'suspense'
+           AND journal.order_id IS NOT NULL
+           AND (starts_with(entry.account, 'provider_clearing:')
+                OR entry.account = 'gift_card_liability')
+         GROUP BY journal.order_id) AS clearing
+ USING (order_id)
+ WHERE coalesce(collected, 0) <> coalesce(booked, 0)
+ UNION ALL
+SELECT order_id, collected, booked
+  FROM (
+        SELECT payment.order_id,
+               sum(payment.captured_minor - coalesce(back.minor, 0)) AS collected
+          FROM payments AS payment
+          LEFT JOIN (
+                SELECT payment_id, sum(amount_minor) AS minor
+                  FROM refunds
+                 WHERE state = 'succeeded'
+                   AND store_credit_id IS NULL
+                 GROUP BY payment_id) AS back
+            ON back.payment_id = payment.id
+         WHERE payment.gift_card_id IS NULL
+         GROUP BY payment.order_id) AS payment
   FULL JOIN (
         SELECT journal.order_id, sum(entry.amount_minor) AS booked
           FROM ledger_journals AS journal
@@ -97,7 +125,8 @@ SELECT coalesce(refund.id, booked.reference) AS refund_id, refund.amount_minor, 
           FROM ledger_journals AS journal
           JOIN ledger_entries AS entry ON entry.journal_id = journal.id
          WHERE journal.kind = 'refund'
-           AND starts_with(entry.account, 'provider_clearing:')
+           AND (starts_with(entry.account, 'provider_clearing:')
+                OR entry.account = 'gift_card_liability')
          GROUP BY journal.id) AS booked
     ON booked.reference = refund.id
  WHERE refund.amount_minor IS DISTINCT FROM booked.minor;
@@ -126,6 +155,74 @@ SELECT journal.id, journal.reference AS payment_id, payment.state, payment.revie
   LEFT JOIN payments AS payment ON payment.id = journal.reference
  WHERE journal.kind = 'suspense'
    AND payment.review_reason IS NULL;
+
+-- GFT1: What is on a card is what its entries come to, as the last of them says, and never negative.
+SELECT card.id, card.balance_minor, entry.total, entry.last_balance
+  FROM gift_cards AS card
+  LEFT JOIN (
+        SELECT gift_card_id, sum(amount_minor) AS total,
+               (array_agg(balance_minor ORDER BY id DESC))[1] AS last_balance
+          FROM gift_card_entries
+         GROUP BY gift_card_id) AS entry
+    ON entry.gift_card_id = card.id
+ WHERE card.balance_minor < 0
+    OR (card.balance_minor, card.balance_minor)
+       IS DISTINCT FROM (entry.total, entry.last_balance);
+
+-- GFT2: A part that a card pays, or paid, is off it once; a part that was given up is on it again.
+SELECT payment.id, payment.state, payment.requested_minor, entry.total
+  FROM (SELECT id, gift_card_id, state, requested_minor, currency
+          FROM payments
+         WHERE gift_card_id IS NOT NULL) AS payment
+  FULL JOIN (
+        SELECT payment_id, gift_card_id, sum(amount_minor) AS total
+          FROM gift_card_entries
+         WHERE payment_id IS NOT NULL
+         GROUP BY payment_id, gift_card_id) AS entry
+    ON entry.payment_id = payment.id
+  LEFT JOIN gift_cards AS card ON card.id = entry.gift_card_id
+ WHERE (payment.gift_card_id, payment.currency) IS DISTINCT FROM (card.id, card.currency)
+    OR payment.state NOT IN ('authorized', 'captured', 'voided')
+    OR entry.total <> CASE WHEN payment.state = 'voided' THEN 0
+                           ELSE -payment.requested_minor END;
+
+-- GFT3: What went back to a card, or became store credit, is on it once, and nothing else is.
+SELECT coalesce(refund.id, entry.refund_id) AS refund_id, refund.amount_minor, entry.amount_minor
+  FROM (
+        SELECT refunds.id, refunds.amount_minor,
+               coalesce(refunds.store_credit_id, payments.gift_card_id) AS gift_card_id
+          FROM refunds
+          JOIN payments ON payments.id = refunds.payment_id
+         WHERE refunds.store_credit_id IS NOT NULL
+            OR payments.gift_card_id IS NOT NULL) AS refund
+  FULL JOIN (
+        SELECT refund_id, gift_card_id, amount_minor
+          FROM gift_card_entries
+         WHERE refund_id IS NOT NULL) AS entry
+    ON entry.refund_id = refund.id
+ WHERE (refund.gift_card_id, refund.amount_minor)
+       IS DISTINCT FROM (entry.gift_card_id, entry.amount_minor);
+
+-- GFT4: What the books owe to the holders of cards is what is on the cards, and what is off them for
+-- orders whose money is still awaited.
+SELECT currency, owed, held
+  FROM (
+        SELECT currency, -sum(amount_minor) AS owed
+          FROM ledger_entries
+         WHERE account = 'gift_card_liability'
+         GROUP BY currency) AS books
+  FULL JOIN (
+        SELECT currency, sum(minor) AS held
+          FROM (
+                SELECT currency, balance_minor AS minor
+                  FROM gift_cards
+                 UNION ALL
+                SELECT currency, authorized_minor
+                  FROM payments
+                 WHERE gift_card_id IS NOT NULL) AS part
+         GROUP BY currency) AS cards
+ USING (currency)
+ WHERE coalesce(owed, 0) <> coalesce(held, 0);
 
 -- WHK1: A processed event has its one outcome and is over; an open one is due; a dead one is not.
 SELECT id, provider, dedup_key, state, outcome, next_attempt_at

@@ -5,10 +5,13 @@
     sales, shipping_income         net of tax, sales per vendor       (income)
     tax_payable                    what the tax office will get       (liability)
     suspense                       money that nobody can explain yet  (liability)
+    gift_card_liability            on gift cards and store credit     (liability)
+    gift_cards_granted             given away as such                 (expense)
 
 A capture fills the deposits; the sale empties them; a sale taken back, whole or in part, fills
 them again; a refund pays them out. So the deposits of a settled order come to zero, whatever
-happened on the way.
+happened on the way. A gift card pays out of what the store owes its holder, as a provider does out
+of what it owes the store, and is captured and refunded alike.
 """
 
 from __future__ import annotations
@@ -20,13 +23,15 @@ from uuid import UUID
 import msgspec
 
 from surehold.kernel.ids import OrderId, VendorId, new_id
-from surehold.payments.model import Entry, Journal
+from surehold.payments.model import GIFT_CARD, Entry, Journal
 
 DEPOSITS: Final = "customer_deposits"
 SALES: Final = "sales"
 SHIPPING: Final = "shipping_income"
 TAX: Final = "tax_payable"
 SUSPENSE: Final = "suspense"
+GIFT_CARDS: Final = "gift_card_liability"
+GRANTED: Final = "gift_cards_granted"
 
 
 class SaleParts(msgspec.Struct, frozen=True):
@@ -40,8 +45,8 @@ class SaleParts(msgspec.Struct, frozen=True):
 
 
 def clearing(provider: str) -> str:
-    """The account of what a provider owes us."""
-    return f"provider_clearing:{provider}"
+    """The account of what a provider owes us; of gift cards, what we owe their holders."""
+    return GIFT_CARDS if provider == GIFT_CARD else f"provider_clearing:{provider}"
 
 
 def capture(
@@ -73,7 +78,7 @@ def suspense(
 def refund(
     *, refund_id: UUID, order_id: OrderId, provider: str, currency: str, amount_minor: int
 ) -> Journal:
-    """Money went back."""
+    """Money went back; as store credit (``provider`` is ``GIFT_CARD``) it is owed on."""
     return _journal(
         "refund",
         refund_id,
@@ -100,6 +105,25 @@ def sale_credit(*, reference: UUID, order_id: OrderId, currency: str, parts: Sal
     return _journal("sale_credit", reference, order_id, currency, _sale_entries(parts, sign=-1))
 
 
+def gift_card_issue(*, reference: UUID, currency: str, amount_minor: int) -> Journal:
+    """A card was given away; ``reference`` is the card."""
+    return _journal("gift_card_issue", reference, None, currency, _granted(amount_minor))
+
+
+def gift_card_adjust(*, reference: UUID, currency: str, amount_minor: int) -> Journal:
+    """Something was put on a card, or taken off it; ``reference`` is the entry."""
+    return _journal("gift_card_adjust", reference, None, currency, _granted(amount_minor))
+
+
+def gift_card_expire(*, reference: UUID, currency: str, amount_minor: int) -> Journal:
+    """What was left on a card is not owed any more; ``reference`` is the entry."""
+    return _journal("gift_card_expire", reference, None, currency, _granted(-amount_minor))
+
+
+def _granted(amount_minor: int) -> list[Entry]:
+    return [Entry(GRANTED, amount_minor), Entry(GIFT_CARDS, -amount_minor)]
+
+
 def _sale_entries(parts: SaleParts, *, sign: int) -> list[Entry]:
     per_vendor: dict[VendorId, int] = {}
     for vendor_id, net_minor in parts.lines:
@@ -114,7 +138,7 @@ def _sale_entries(parts: SaleParts, *, sign: int) -> list[Entry]:
 
 
 def _journal(
-    kind: str, reference: UUID, order_id: OrderId, currency: str, entries: Sequence[Entry]
+    kind: str, reference: UUID, order_id: OrderId | None, currency: str, entries: Sequence[Entry]
 ) -> Journal:
     kept = tuple(entry for entry in entries if entry.amount_minor)
     assert sum(entry.amount_minor for entry in kept) == 0, f"{kind} does not balance"

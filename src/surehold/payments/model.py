@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from surehold.kernel.ids import (
     CancellationId,
+    GiftCardId,
     OperationId,
     OrderId,
     OrderLineId,
@@ -21,6 +24,9 @@ from surehold.kernel.ids import (
     merchant_reference,
 )
 from surehold.kernel.money import Money
+
+#: The provider of payments by gift card. Nobody chooses it as a way to pay the rest.
+GIFT_CARD: Final = "gift_card"
 
 
 class PaymentState(enum.Enum):
@@ -113,6 +119,8 @@ class Payment(msgspec.Struct, frozen=True):
     next_check_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    #: The card that pays, where no money does.
+    gift_card_id: GiftCardId | None = None
 
     @property
     def merchant_reference(self) -> str:
@@ -123,6 +131,14 @@ class Payment(msgspec.Struct, frozen=True):
     def requested(self) -> Money:
         """What is to be collected."""
         return Money(self.requested_minor, self.currency)
+
+
+def find_main(payments: Sequence[Payment]) -> Payment | None:
+    """The payment that a buyer is to do something about: the latest of money, else by card."""
+    return next(
+        (row for row in reversed(payments) if row.gift_card_id is None),
+        payments[-1] if payments else None,
+    )
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -166,6 +182,8 @@ class Refund(msgspec.Struct, frozen=True):
     #: More was paid than was due: it never was a sale.
     is_excess: bool = False
     internal_reason: str | None = None
+    #: The credit that it becomes, where no money goes back.
+    store_credit_id: GiftCardId | None = None
 
 
 class RefundLine(msgspec.Struct, frozen=True):
@@ -216,6 +234,7 @@ class Journal(msgspec.Struct, frozen=True):
     id: UUID
     kind: str
     reference: UUID
-    order_id: OrderId
+    #: None of cards that are issued, adjusted or over.
+    order_id: OrderId | None
     currency: str
     entries: tuple[Entry, ...]

@@ -14,7 +14,7 @@ from surehold.payments.model import Operation, Payment, Refund, RefundLine, Webh
 _COLUMNS: Final = """id, order_id, provider, account, provider_payment_id, state, currency,
            requested_minor, authorized_minor, captured_minor, refunded_minor, disputed_minor,
            next_action, failure_code, failure_message, review_reason, check_count, next_check_at,
-           created_at, updated_at"""
+           created_at, updated_at, gift_card_id"""
 
 LOCK_PAYMENTS: Final = query(
     f"""
@@ -73,6 +73,27 @@ INSERT_PAYMENTS: Final = command(
                   $7::text[], $8::bigint[], $9::jsonb[], $10::timestamptz[])
            AS new (id, order_id, provider, account, provider_payment_id, state, currency,
                    requested_minor, next_action, next_check_at)
+    """
+)
+
+# What a card pays is authorized from the start, or captured. Apart, so that a batch that nobody
+# pays by card for sends nothing more.
+INSERT_CARD_PAYMENTS: Final = command(
+    """
+    /* payments.insert_card_payments */
+    INSERT INTO payments
+           (id, order_id, provider, account, provider_payment_id, state, currency,
+            requested_minor, next_action, next_check_at, created_at, updated_at,
+            authorized_minor, captured_minor, gift_card_id)
+    SELECT id, order_id, provider, account, provider_payment_id, state, currency,
+           requested_minor, next_action, next_check_at, $11, $11,
+           authorized_minor, captured_minor, gift_card_id
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+                  $7::text[], $8::bigint[], $9::jsonb[], $10::timestamptz[], $12::bigint[],
+                  $13::bigint[], $14::uuid[])
+           AS new (id, order_id, provider, account, provider_payment_id, state, currency,
+                   requested_minor, next_action, next_check_at, authorized_minor,
+                   captured_minor, gift_card_id)
     """
 )
 
@@ -210,17 +231,17 @@ INSERT_REFUNDS: Final = command(
     INSERT INTO refunds
            (id, payment_id, order_id, state, currency, amount_minor, reason, requested_by,
             created_at, batch_id, is_of_sale, shipping_minor, shipping_tax_minor, cancellation_id,
-            retry_of, return_id, is_excess, internal_reason)
+            retry_of, return_id, is_excess, internal_reason, store_credit_id)
     SELECT id, payment_id, order_id, 'requested', currency, amount_minor, reason, requested_by,
            $8, batch_id, is_of_sale, shipping_minor, shipping_tax_minor, cancellation_id,
-           retry_of, return_id, is_excess, internal_reason
+           retry_of, return_id, is_excess, internal_reason, store_credit_id
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[],
                   $7::text[], $9::uuid[], $10::boolean[], $11::bigint[], $12::bigint[],
                   $13::uuid[], $14::uuid[], $15::text[], $16::uuid[],
-                  $17::boolean[])
+                  $17::boolean[], $18::uuid[])
            AS new (id, payment_id, order_id, currency, amount_minor, reason, requested_by,
                    batch_id, is_of_sale, shipping_minor, shipping_tax_minor, cancellation_id,
-                   retry_of, internal_reason, return_id, is_excess)
+                   retry_of, internal_reason, return_id, is_excess, store_credit_id)
     """
 )
 
@@ -239,7 +260,7 @@ LIST_REFUNDS: Final = query(
     SELECT id, payment_id, order_id, state, currency, amount_minor, reason, requested_by,
            provider_refund_id, failure_code, created_at, ended_at, batch_id, is_of_sale,
            shipping_minor, shipping_tax_minor, cancellation_id, retry_of, return_id,
-           is_excess, internal_reason
+           is_excess, internal_reason, store_credit_id
       FROM refunds
      WHERE order_id = ANY($1::uuid[])
      ORDER BY id

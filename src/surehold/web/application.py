@@ -34,6 +34,7 @@ from surehold.web.api import (
     documents,
     draft_orders,
     fulfillments,
+    gift_cards,
     inventory,
     orders,
     payments,
@@ -101,6 +102,7 @@ def create_web(
             *refunds.HANDLERS,
             *returns.HANDLERS,
             *return_photos.HANDLERS,
+            *gift_cards.HANDLERS,
             *inventory.HANDLERS,
         ],
     )

@@ -108,6 +108,7 @@ TAGS: Final = MappingProxyType(
         "orders": "What was promised. Guests show the order's access token.",
         "fulfillments": "Parcels. Staff only.",
         "payments": "Money in.",
+        "gift-cards": "Gift cards and store credit.",
         "pricing": "What things cost: promotions, coupons, taxes, shipping. Staff only.",
         "inventory": "How many. Staff only.",
         "webhooks": "What payment providers tell us.",

@@ -138,6 +138,8 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
             "currency": "EUR",
             "shipping_method": "standard",
             "shipping_address": {**ADDRESS, "region": "Co. Galway"},
+            "gift_cards": [{"code": "7K4M-92QX-7K4M-92QX-7K4M", "amount": 1}],
+            "email": None,
         },
     ),
     "checkout": (
@@ -152,6 +154,7 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
             },
             lines=[{"variant_id": "VARIANT", "quantity": 1}],
             expected_total={"amount": 2489, "currency": "EUR"},
+            expected_to_pay=2489,
             coupon=None,
             quote_id=None,
         ),
@@ -354,6 +357,20 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "canceled draft": ("POST", "/draft-orders/DRAFT/cancel", {}),
     "placed draft": ("POST", "/draft-orders/DRAFT/place", PLACED),
     "draft by link": ("POST", "/draft-orders/by-token/place", PLACED),
+    "gift card": (
+        "POST",
+        "/gift-cards",
+        {
+            "amount": {"amount": 1, "currency": "EUR"},
+            "reason": "Sorry",
+            "kind": "gift_card",
+            "email": "mara@example.com",
+            "expires_at": "2099-01-01T00:00:00Z",
+        },
+    ),
+    "adjusted card": ("POST", f"/gift-cards/{NOBODY}/adjust", {"delta": 1, "reason": "Sorry"}),
+    "disabled card": ("POST", f"/gift-cards/{NOBODY}/disable", {}),
+    "balance": ("POST", "/gift-cards/balance", {"code": "7K4M-92QX-7K4M-92QX-7K4M"}),
     "retried refund": ("POST", "/orders/ORDER/refunds/ORDER/retry", {}),
     "confirmed refund": ("POST", "/orders/ORDER/refunds/ORDER/confirm", {}),
 }

@@ -50,7 +50,7 @@ async def test_every_route_is_in_the_document(api: Api, document: Any) -> None:
     }
 
     assert routes == {(path, method) for path, method, _ in operations(document)}
-    assert len(routes) == 157
+    assert len(routes) == 163
 
 
 async def test_every_reference_leads_somewhere(document: Any) -> None:
@@ -122,6 +122,10 @@ async def test_the_checkout_is_described_in_full(document: Any) -> None:
         "coupon_not_applicable",
         "coupon_exhausted",
         "nothing_to_pay",
+        "gift_card_not_usable",
+        "gift_card_balance_too_low",
+        "gift_card_pays_too_much",
+        "to_pay_changed",
     }
     assert {"invalid_input", "idempotency_key_missing", "shipping_method_unknown"} <= codes["422"]
     assert "busy" in codes["503"]

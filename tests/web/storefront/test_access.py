@@ -16,6 +16,8 @@ from tests.web.storefront.buying import add_to_cart, buy, number_of, open_checko
 from tests.web.storefront.conftest import asset_index, config, create_store
 
 POSTS = (
+    "/draft/nothing",
+    "/draft/nothing/quote",
     "/cart/items",
     "/cart/items/0193a1f2-5b1c-7c11-9c55-7d6d0d1f9a10",
     "/cart/items/0193a1f2-5b1c-7c11-9c55-7d6d0d1f9a10/remove",

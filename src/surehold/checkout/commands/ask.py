@@ -16,6 +16,7 @@ from surehold.checkout.settlements import (
     RecordCreate,
     RecordLoss,
     RecordRefund,
+    SettleCovered,
     Settlement,
     TakeEvidence,
 )
@@ -61,12 +62,16 @@ async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
 async def check_payment(checkout: Checkout, payment_id: PaymentId) -> Outcome | None:
     """Read a payment from its provider and take what it says; ``None`` when nobody can say.
 
+    A gift card says at once: an order that it pays the last part of is sold.
+
     Raises:
         PaymentNotFound: We have no such payment.
         ProviderFailure: The provider could not be read now; try again later.
     """
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
+    if payment.gift_card_id is not None:
+        return await checkout.settling.submit(SettleCovered(payment.order_id))
     provider = checkout.context.providers.find_remote(payment.provider)
     if provider is None:
         return None

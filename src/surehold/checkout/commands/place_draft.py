@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import msgspec
 
 from surehold.catalog import queries as catalog
-from surehold.checkout.commands.place_order import SCOPE, place_order
+from surehold.checkout.commands.place_order import place_order
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import Answer, Placement
+from surehold.checkout.replay import SCOPE
 from surehold.db import idempotency
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.orders.drafts import queries as drafts

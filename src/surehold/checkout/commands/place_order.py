@@ -9,9 +9,8 @@ Who has to wait for units is decided under them at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 import asyncpg
@@ -20,26 +19,24 @@ import msgspec
 from surehold.cart import commands as cart
 from surehold.catalog import queries as catalog
 from surehold.checkout import drafting, queries, rules
+from surehold.checkout.cards import pay_by_card
 from surehold.checkout.commands.ask import UNANSWERED, ask
 from surehold.checkout.engine import Checkout, Context
 from surehold.checkout.lane import LetNext
 from surehold.checkout.model import Answer, Placed, PlacedOrder, Placement
+from surehold.checkout.placing import CREATED, Rows, Seen, Wanted, take_at_once, take_locked
+from surehold.checkout.replay import SCOPE, answer_twin, look_again, replay
+from surehold.checkout.settlements import SettleCovered
 from surehold.db import Connection, Transaction, idempotency
 from surehold.db.database import transaction_on
-from surehold.db.idempotency import IdempotencyKeyReused, NewKey, StoredAnswer
+from surehold.db.idempotency import NewKey
 from surehold.db.shop import ShopSettings
-from surehold.inventory import commands as inventory
 from surehold.inventory import rules as stock_rules
 from surehold.inventory.errors import InsufficientStock
 from surehold.inventory.model import (
-    BackorderPromise,
-    BackorderTerms,
     Reservation,
     ReservationState,
-    StockChange,
 )
-from surehold.jobs import outbox
-from surehold.jobs.outbox import Event
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import (
     OrderId,
@@ -50,9 +47,7 @@ from surehold.kernel.ids import (
     new_id,
     new_order_number,
 )
-from surehold.orders import commands as orders
 from surehold.orders import queries as order_queries
-from surehold.orders.drafts import commands as drafts
 from surehold.orders.drafts.model import DraftPlaced
 from surehold.orders.events import order_placed
 from surehold.orders.model import (
@@ -62,16 +57,12 @@ from surehold.orders.model import (
     OrderStatus,
     PaymentStatus,
 )
-from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
-from surehold.payments.model import Operation, OperationKind, Payment
-from surehold.pricing import commands as coupons
+from surehold.payments.model import OperationKind
 from surehold.pricing import queries as pricing
 from surehold.pricing.model import Quote, Redemption
-from surehold.pricing.rules import CouponGone, Terms, Use, buyer_of
+from surehold.pricing.rules import Terms, Use, buyer_of
 
-SCOPE: Final = "checkout"
-CREATED: Final = 201
 #: How the history of an order begins that staff composed.
 FROM_DRAFT: Final = "placed from a draft order"
 
@@ -92,7 +83,9 @@ class _Priced(msgspec.Struct, frozen=True):
         """What it wants, as it is decided."""
         placement = self.placement
         draft_id = None if placement.draft is None else placement.draft.id
-        return rules.Request(self.demand, placement.shipping_address, self.use, draft_id)
+        return rules.Request(
+            self.demand, placement.shipping_address, self.use, draft_id, self.paying
+        )
 
     @property
     def use(self) -> Use | None:
@@ -100,31 +93,20 @@ class _Priced(msgspec.Struct, frozen=True):
         coupon = self.quote.coupon
         return None if coupon is None else Use(coupon, buyer_of(self.placement.email))
 
-
-class _Rows:
-    """What one batch writes, table by table."""
-
-    def __init__(self, terms: Mapping[VariantId, BackorderTerms]) -> None:
-        self.terms = terms
-        self.orders: list[Order] = []
-        self.lines: list[OrderLine] = []
-        self.reservations: list[Reservation] = []
-        self.payments: list[Payment] = []
-        self.operations: list[Operation] = []
-        self.events: list[Event] = []
-        self.keys: list[NewKey] = []
-        self.redemptions: list[Redemption] = []
-        #: What is taken before it is there.
-        self.promises: list[BackorderPromise] = []
-        self.drafts: list[DraftPlaced] = []
-
     @property
-    def taken(self) -> list[StockChange]:
-        """What the holds take, by stock row."""
-        return [
-            StockChange(row.variant_id, row.location_id, reserved=row.quantity)
-            for row in self.reservations
-        ]
+    def paying(self) -> rules.Paying | None:
+        """The cards that are to pay a part of it; ``None`` when money pays it all."""
+        placement = self.placement
+        if not placement.gift_cards and placement.expected_to_pay_minor is None:
+            return None
+        return rules.Paying(
+            due_minor=self.quote.total_minor,
+            currency=self.quote.currency,
+            email=placement.email,
+            wishes=placement.gift_cards,
+            expected_minor=placement.expected_to_pay_minor,
+            expected_currency=placement.expected_to_pay_currency,
+        )
 
 
 class PlacementWork:
@@ -147,16 +129,16 @@ class PlacementWork:
         for index, placement in enumerate(placements):
             stored = known.get(placement.key)
             if stored is not None:
-                answers[index] = _replay(stored, placement)
+                answers[index] = replay(stored, placement)
             elif firsts.setdefault(placement.key, index) == index:
                 fresh.append(index)
         if fresh:
             priced = await self._price(connection, placements, fresh, answers, (terms, now))
             if priced:
                 await self._place(raw, priced, answers, terms.settings, let_next)
-            await _look_again(connection, placements, fresh, answers)
+            await look_again(connection, placements, fresh, answers)
         return [
-            _answer_twin(placements, firsts, answers, index) if answer is None else answer
+            answer_twin(placements, firsts, answers, index) if answer is None else answer
             for index, answer in enumerate(answers)
         ]
 
@@ -209,89 +191,81 @@ class PlacementWork:
         settings: ShopSettings,
         let_next: LetNext,
     ) -> None:
-        """Decide, write, and take stock and coupons if they are still there; else under locks."""
-        wanted = {line.variant_id for row in priced for line in row.quote.lines}
-        uses = [use for row in priced if (use := row.use) is not None]
-        connection = Connection(raw)
-        levels, now = await inventory.read_stock(connection, variant_ids=wanted)
-        limits = await coupons.read_coupons(connection, uses=uses)
-        rows = self._decide(priced, levels, limits, now, answers, settings=settings)
-        if not rows.orders:
-            return
+        """Decide, write, and take what is wanted if it is still there; else under locks."""
+        wanted = Wanted(
+            variant_ids={line.variant_id for row in priced for line in row.quote.lines},
+            uses=[use for row in priced if (use := row.use) is not None],
+            card_hashes={wish.code_hash for row in priced for wish in row.placement.gift_cards},
+        )
+        rows = self._decide(priced, await wanted.read(Connection(raw)), answers, settings=settings)
         # Who waits is decided under the locks: a place in a queue is not had by guessing.
-        if not rows.promises and await _take_at_once(raw, rows, let_next):
+        if not rows.orders or (not rows.promises and await take_at_once(raw, rows, let_next)):
             return
         async with transaction_on(raw) as tx:
             priced = await _without_changed(tx, priced, answers)
-            levels, now = await inventory.lock_stock(tx, variant_ids=wanted)
-            limits = await coupons.lock_coupons(tx, uses=uses)
-            terms = await inventory.read_terms(tx, inventory.list_backorderable(levels.values()))
-            rows = self._decide(
-                priced, levels, limits, now, answers, settings=settings, terms=terms
-            )
+            rows = self._decide(priced, await wanted.lock(tx), answers, settings=settings)
             if rows.orders:
-                await _write(tx, rows, let_next)
-                await drafting.write(tx, rows.drafts, now=rows.orders[0].placed_at)
-                await _write_keys(tx, rows)
-                await inventory.change_stock(tx, changes=rows.taken)
-                await coupons.redeem_coupons(tx, redemptions=rows.redemptions)
+                await take_locked(tx, rows, let_next)
 
     def _decide(
         self,
         priced: Sequence[_Priced],
-        levels: inventory.StockView,
-        limits: coupons.LimitsView,
-        now: datetime | None,
+        seen: Seen,
         answers: list[Placed | DomainError | None],
         *,
         settings: ShopSettings,
-        terms: Mapping[VariantId, BackorderTerms] = MappingProxyType({}),
-    ) -> _Rows:
-        """Answer everybody as the counters are, and say what is to be written.
-
-        ``terms`` are those on which some of it is sold before it is there.
-        """
+    ) -> Rows:
+        """Answer everybody as the counters are, and say what is to be written."""
         decisions = rules.admit(
-            levels,
-            limits,
+            seen.levels,
+            seen.limits,
             [row.request for row in priced],
             is_split_allowed=settings.is_split_allowed,
+            cards=seen.cards,
         )
-        rows = _Rows(terms)
+        rows = Rows()
         for row, decision in zip(priced, decisions, strict=True):
             if isinstance(decision, stock_rules.Refused):
                 answers[row.index] = InsufficientStock(decision.shortages)
-            elif isinstance(decision, CouponGone):
-                answers[row.index] = decision.refusal()
             elif isinstance(decision, rules.DraftGone):
                 answers[row.index] = drafting.placed_before(decision, rows.drafts, rows.orders)
+            elif isinstance(decision, (stock_rules.Admitted, rules.WithCards)):
+                answers[row.index] = self._build(rows, row, decision, seen, settings)
             else:
-                assert now is not None  # something is there, so a stock row was read
-                answers[row.index] = self._build(rows, row, decision, settings, now)
+                answers[row.index] = decision.refusal()
         return rows
 
     def _build(
         self,
-        rows: _Rows,
+        rows: Rows,
         priced: _Priced,
-        admitted: stock_rules.Admitted,
+        decision: stock_rules.Admitted | rules.WithCards,
+        seen: Seen,
         settings: ShopSettings,
-        now: datetime,
     ) -> Placed:
         """Add one order and all that hangs on it to what the batch writes."""
+        now = seen.now
+        assert now is not None  # something is there, so a stock row was read
         placement = priced.placement
         context = self._context
         order = _order(priced, now)
         lines = _lines(order, priced.quote)
         provider = context.providers.get(placement.provider)
         expires_at = now + rules.hold_time(provider.capabilities.hold_kind, settings)
-        payment, operation = context.begin_payment(
-            order,
-            provider_name=placement.provider,
-            settings=settings,
-            expires_at=expires_at,
-            now=now,
-        )
+        parts = decision.parts if isinstance(decision, rules.WithCards) else ()
+        by_card = pay_by_card(order, parts)
+        payment, operation = None, None
+        rest_minor = order.due_minor - sum(part.amount_minor for part in parts)
+        if rest_minor:
+            payment, operation = context.begin_payment(
+                order,
+                amount_minor=rest_minor,
+                provider_name=placement.provider,
+                settings=settings,
+                expires_at=expires_at,
+                now=now,
+            )
+        rows.pay(by_card, payment, operation)
         rows.orders.append(order)
         rows.lines += lines
         rows.reservations += [
@@ -309,17 +283,14 @@ class PlacementWork:
                 ended_at=None,
                 end_reason=None,
             )
-            for take in admitted.takes
+            for take in decision.takes
         ]
-        promises = stock_rules.list_promises(lines, admitted.takes)
-        rows.promises += promises
+        rows.promises += (promises := stock_rules.list_promises(lines, decision.takes))
         rows.redemptions += _redemptions(order, priced)
         if placement.draft is not None:
             rows.drafts.append(DraftPlaced(placement.draft, order.id))
-        rows.payments.append(payment)
         rows.events.append(order_placed(order))
-        if operation is not None:
-            rows.operations.append(operation)
+        if operation is not None or payment is None:
             rows.keys.append(NewKey(placement.key, placement.request_hash, order.id, None))
             return Placed(order.id)
         placed = PlacedOrder(
@@ -327,67 +298,13 @@ class PlacementWork:
             lines,
             payment,
             expires_at,
-            backorders=stock_rules.list_backorders(promises, rows.terms),
+            payments=(*by_card, payment),
+            backorders=stock_rules.list_backorders(promises, seen.terms),
+            cards=tuple(part.left for part in parts),
         )
         body = context.render(placed)
         rows.keys.append(NewKey(placement.key, placement.request_hash, order.id, body))
         return Placed(order.id, CREATED, body)
-
-
-async def _take_at_once(raw: asyncpg.Connection[Any], rows: _Rows, let_next: LetNext) -> bool:
-    """Write, and take what is wanted if it is still there; whether it was. Else nothing is."""
-    try:
-        async with transaction_on(raw) as tx:
-            await _write(tx, rows, let_next)
-            await drafting.write(tx, rows.drafts, now=rows.orders[0].placed_at)
-            await inventory.take_stock(tx, changes=rows.taken)
-            await coupons.use_coupons(tx, redemptions=rows.redemptions)
-            await _write_keys(tx, rows)
-    except (inventory.TakenMeanwhile, coupons.UsedMeanwhile, drafts.ChangedMeanwhile):
-        return False
-    return True
-
-
-async def _look_again(
-    connection: Connection,
-    placements: Sequence[Placement],
-    fresh: Sequence[int],
-    answers: list[Placed | DomainError | None],
-) -> None:
-    """Replay what was placed under the same key, elsewhere, while we refused it here.
-
-    It may be the very order that took what is short now: one key has one answer.
-    """
-    refused = [index for index in fresh if isinstance(answers[index], DomainError)]
-    if not refused:
-        return
-    keys = [placements[index].key for index in refused]
-    known = await idempotency.find(connection, scope=SCOPE, keys=keys)
-    for index in refused:
-        stored = known.get(placements[index].key)
-        if stored is not None:
-            answers[index] = _replay(stored, placements[index])
-
-
-async def _write(tx: Transaction, rows: _Rows, let_next: LetNext) -> None:
-    """Everything but the keys and the counters."""
-    now = rows.orders[0].placed_at
-    await orders.insert_orders(tx, orders=rows.orders, now=now)
-    await orders.insert_lines(tx, lines=rows.lines)
-    await inventory.insert_holds(tx, holds=rows.reservations, now=now)
-    await inventory.save_promises(tx, promises=rows.promises, now=now)
-    await payments.insert_payments(tx, payments=rows.payments, now=now)
-    await payments.insert_operations(tx, operations=rows.operations, now=now)
-    # What is left is mostly the server's work: time for this process to read the next batch.
-    let_next()
-    await outbox.record(tx, rows.events, now=now)
-
-
-async def _write_keys(tx: Transaction, rows: _Rows) -> None:
-    """Under the lock of the stock, so that one key in two processes cannot cross with it."""
-    await idempotency.insert(
-        tx, scope=SCOPE, status=CREATED, keys=rows.keys, now=rows.orders[0].placed_at
-    )
 
 
 async def _without_changed(
@@ -472,28 +389,6 @@ def _lines(order: Order, quote: Quote) -> tuple[OrderLine, ...]:
     )
 
 
-def _replay(stored: StoredAnswer, placement: Placement) -> Placed | DomainError:
-    if stored.request_hash != placement.request_hash:
-        return IdempotencyKeyReused("This Idempotency-Key was used with another body.")
-    return Placed(OrderId(stored.subject_id), stored.status, stored.response)
-
-
-def _answer_twin(
-    placements: Sequence[Placement],
-    firsts: dict[str, int],
-    answers: Sequence[Placed | DomainError | None],
-    index: int,
-) -> Placed | DomainError:
-    """The same key twice in one batch: the second gets what the first got."""
-    twin = placements[index]
-    first = firsts[twin.key]
-    answer = answers[first]
-    assert answer is not None
-    if placements[first].request_hash != twin.request_hash:
-        return IdempotencyKeyReused("This Idempotency-Key was used with another body.")
-    return answer
-
-
 async def place_order(checkout: Checkout, placement: Placement) -> Answer:
     """Place an order and begin its payment; the answer is stored and the same for ever.
 
@@ -507,6 +402,8 @@ async def place_order(checkout: Checkout, placement: Placement) -> Answer:
         ProviderUnknown, CurrencyNotSupported: The request cannot be placed as it is.
         PriceChanged: The total is not what the buyer was shown.
         CouponNotApplicable, CouponExhausted, NothingToPay: Of a coupon and what it leaves to pay.
+        GiftCardNotUsable, GiftCardBalanceTooLow, GiftCardPaysTooMuch: A card cannot pay its part.
+        ToPayChanged: The cards leave another amount than the buyer was shown.
         InsufficientStock: Lists every variant that is short.
         DraftOrderNotFound, DraftOrderPlaced, DraftOrderCanceled, DraftOrderChanged,
         DraftLinkExpired: Of a draft that it carries out.
@@ -518,13 +415,21 @@ async def place_order(checkout: Checkout, placement: Placement) -> Answer:
 
 
 async def _begin_and_answer(checkout: Checkout, order_id: OrderId, *, key: str) -> Answer:
-    """Beats 2 and 3 of a payment that needs a provider, then the stored answer."""
+    """Beats 2 and 3 of a payment that needs a provider, then the stored answer.
+
+    Nobody is asked for an order that gift cards pay in full: it is sold.
+    """
     async with checkout.db.connection() as connection:
-        first = (await payment_queries.list_payments(connection, order_ids=[order_id]))[0]
-        operation = await payment_queries.find_operation(
-            connection, payment_id=first.id, kind=OperationKind.CREATE
-        )
-    if operation is not None and operation.state in UNANSWERED:
+        found = await payment_queries.list_payments(connection, order_ids=[order_id])
+        first = next((row for row in found if row.gift_card_id is None), None)
+        operation = None
+        if first is not None:
+            operation = await payment_queries.find_operation(
+                connection, payment_id=first.id, kind=OperationKind.CREATE
+            )
+    if first is None:
+        await checkout.settling.submit(SettleCovered(order_id))
+    elif operation is not None and operation.state in UNANSWERED:
         await ask(checkout, operation)
     async with checkout.db.connection() as connection:
         placed = await queries.get_placed_order(connection, order_id=order_id)

@@ -34,8 +34,12 @@ async def refund_order(
     is_restocked: bool = False,
     batch_id: UUID | None = None,
     keep: Keep | None = None,
+    is_store_credit: bool = False,
 ) -> PlacedOrder:
     """Ask for money to go back, from the newest payment first; the worker asks the providers.
+
+    What a gift card paid is on it again at once. ``is_store_credit``: what was paid with money
+    becomes credit with the store, at once as well, and no provider is asked.
 
     The buyer reads ``reason``. ``is_restocked``: the units are not sent, and canceled with it.
     Each call counts, but for one key only once: its answer is kept under ``REFUNDS``. The refunds
@@ -50,7 +54,17 @@ async def refund_order(
     if keep is None:
         keep = Keep(REFUNDS, f"{order_id}:{batch_id}", b"", checkout.context.render)
     await checkout.settling.submit(
-        RefundOrder(order_id, wish, batch_id, reason, internal_reason, actor, is_restocked, keep)
+        RefundOrder(
+            order_id,
+            wish,
+            batch_id,
+            reason,
+            internal_reason,
+            actor,
+            is_restocked,
+            keep,
+            is_store_credit,
+        )
     )
     async with checkout.db.connection() as connection:
         return await queries.get_placed_order(connection, order_id=order_id)

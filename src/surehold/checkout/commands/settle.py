@@ -7,7 +7,7 @@ of it with one statement per table, the counters last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ import asyncpg
 
 from surehold.cart import commands as cart
 from surehold.checkout.batch import CouponUses, Stock, Writes
+from surehold.checkout.cards import CardBook
 from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
 from surehold.checkout.lane import LetNext
@@ -35,6 +36,8 @@ from surehold.orders.errors import OrderNotFound
 from surehold.orders.model import Order
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
+from surehold.payments.gift_cards import commands as gift_cards
+from surehold.payments.model import Payment, Refund
 from surehold.pricing import commands as coupons
 from surehold.pricing import queries as pricing_queries
 from surehold.pricing.model import UsedCoupon
@@ -57,7 +60,8 @@ class SettlementWork:
         async with transaction_on(raw) as tx:
             ids = sorted({request.order_id for request in requests})
             returning = {row.order_id for row in requests if row.reads_returns}
-            cases, writes, stock, now = await self._load(tx, ids, settings)
+            credited = {row.order_id for row in requests if row.gives_credit}
+            cases, writes, stock, now = await self._load(tx, ids, settings, credited)
             await _load_returns(tx, [cases[one] for one in sorted(returning & cases.keys())])
             asking = {row.order_id for row in requests if row.reads_waiting}
             await _load_waiting(tx, [cases[one] for one in sorted(asking & cases.keys())])
@@ -76,7 +80,11 @@ class SettlementWork:
         return outcomes
 
     async def _load(
-        self, tx: Transaction, ids: Sequence[OrderId], settings: ShopSettings
+        self,
+        tx: Transaction,
+        ids: Sequence[OrderId],
+        settings: ShopSettings,
+        credited: Collection[OrderId],
     ) -> tuple[dict[OrderId, Case], Writes, Stock, datetime]:
         found = await orders.lock_orders(tx, ids=ids)
         locked_payments = await payments.lock_payments(tx, order_ids=ids)
@@ -91,6 +99,8 @@ class SettlementWork:
         variant_ids = {line.variant_id for rows in lines.values() for line in rows}
         levels, now = await inventory.lock_stock(tx, variant_ids=variant_ids)
         coupon_uses = await _load_coupon_uses(tx, found.values())
+        buyers = {found[one].email.lower() for one in credited if one in found}
+        cards = await self._load_cards(tx, locked_payments, refunds, buyers)
         now = now or await clock.now(tx)
         stock, writes = Stock(dict(levels)), Writes()
         cases = {
@@ -108,10 +118,24 @@ class SettlementWork:
                 settings=settings,
                 now=now,
                 coupon_uses=coupon_uses,
+                cards=cards,
             )
             for order_id, order in found.items()
         }
         return cases, writes, stock, now
+
+    async def _load_cards(
+        self,
+        tx: Transaction,
+        found: Iterable[Payment],
+        refunds: Iterable[Refund],
+        buyers: Collection[str],
+    ) -> CardBook:
+        """The cards that pay for these orders, and their buyers' credit; none cost no trip."""
+        ids = {row.gift_card_id for row in found if row.gift_card_id is not None}
+        ids |= {row.store_credit_id for row in refunds if row.store_credit_id is not None}
+        locked = await gift_cards.lock_cards(tx, ids=ids, owners=buyers)
+        return CardBook(locked, seals=self._context.seals)
 
     def _decide(self, case: Case, request: Settlement, kept: set[tuple[str, str]]) -> Outcome:
         """Let a request decide, unless its work was done for its key."""
@@ -164,10 +188,14 @@ async def _write(
     payment_changes = [row for case in cases.values() for row in case.payment_changes]
     for changes in _rounds(case.order_changes for case in cases.values()):
         await orders.update_orders(tx, changes=changes, now=now)
+    book = next(iter(cases.values())).cards if cases else CardBook()
+    await gift_cards.insert_cards(tx, cards=book.issued, now=now)
     await payments.update_payments(tx, changes=payment_changes, now=now)
     await payments.insert_payments(tx, payments=list(writes.payments.values()), now=now)
-    # A refund that failed makes room for the next.
-    await payments.end_refunds(tx, refunds=writes.refunds_ended, now=now)
+    # A refund that failed makes room for the next; one to a gift card ends as it begins.
+    begun = {row.id for row in writes.refunds}
+    ended = [row for row in writes.refunds_ended if row.id not in begun]
+    await payments.end_refunds(tx, refunds=ended, now=now)
     await orders.insert_cancellations(tx, cancellations=writes.cancellations, now=now)
     await payments.post_journals(tx, journals=writes.journals, now=now)
     await inventory.insert_reservations(tx, reservations=writes.reservations)
@@ -185,11 +213,13 @@ async def _write(
     await _write_returns(tx, cases, writes, now)
     await payments.insert_refunds(tx, refunds=writes.refunds, now=now)
     await payments.insert_refund_lines(tx, lines=writes.refund_lines)
+    at_once = [row for row in writes.refunds_ended if row.id in begun]
+    await payments.end_refunds(tx, refunds=at_once, now=now)
     await payments.insert_operations(tx, operations=writes.operations, now=now)
     await payments.end_operations(tx, operations=writes.operations_ended, now=now)
     await inventory.release_allocations(tx, allocations=list(writes.allocations_released.values()))
     await cart.take_ordered(tx, taken=writes.taken_from_carts)
-    await outbox.record(tx, writes.events, now=now)
+    await outbox.record(tx, writes.events + book.events, now=now)
     for (scope, status), keys in sorted(writes.keys.items()):
         await idempotency.insert(tx, scope=scope, status=status, keys=keys, now=now)
     await inventory.change_stock(tx, changes=stock.changes)
@@ -197,6 +227,7 @@ async def _write(
     for uses in {id(case.coupon_uses): case.coupon_uses for case in cases.values()}.values():
         await coupons.release_coupons(tx, redemptions=uses.released)
         await coupons.redeem_coupons(tx, redemptions=uses.redeemed)
+    await gift_cards.insert_entries(tx, entries=book.entries, now=now)
 
 
 def _rounds(chains: Iterable[Sequence[T]]) -> Iterator[list[T]]:

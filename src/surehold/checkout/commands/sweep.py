@@ -32,6 +32,7 @@ from surehold.orders.errors import OrderNotCancelable, OrderNotFound, StatusOutO
 from surehold.orders.model import CancelReason, OrderStatus
 from surehold.orders.photos import commands as photos
 from surehold.payments import commands as payments
+from surehold.payments.gift_cards import commands as gift_cards
 from surehold.payments.providers.port import ProviderFailure
 from surehold.pricing import commands as pricing
 
@@ -145,6 +146,11 @@ async def issue_documents(checkout: Checkout) -> int:
     return await documents.issue_due(checkout.db, limit=BATCH)
 
 
+async def expire_gift_cards(checkout: Checkout) -> int:
+    """Take what is left off gift cards whose time is over; returns how many."""
+    return await gift_cards.expire_cards(checkout.db, limit=BATCH)
+
+
 async def prune(checkout: Checkout) -> int:
     """Forget what is past its use: keys, quotes, facts, carts, wishes; returns how many."""
     async with checkout.db.transaction() as tx:
@@ -167,11 +173,13 @@ async def sweep(checkout: Checkout) -> Swept:
     canceled = await cancel_unpaid_orders(checkout)
     issued = await issue_documents(checkout)
     archived = await archive_old_orders(checkout)
+    cards_expired = await expire_gift_cards(checkout)
     pruned = await prune(checkout)
     return Swept(
         holds_expired=expired,
         orders_canceled=canceled,
         orders_archived=archived,
+        gift_cards_expired=cards_expired,
         operations_asked=asked,
         payments_checked=checked,
         webhooks_processed=webhooks,

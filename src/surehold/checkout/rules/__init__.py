@@ -5,7 +5,7 @@ is part of its rule, because every one of them is asked twice sooner or later.
 """
 
 from surehold.checkout.rules import taking_back
-from surehold.checkout.rules.admitting import DraftGone, Request, admit
+from surehold.checkout.rules.admitting import DraftGone, Paying, Request, WithCards, admit
 from surehold.checkout.rules.canceling import (
     CANCELABLE,
     cancel,
@@ -17,8 +17,14 @@ from surehold.checkout.rules.fulfilling import (
     move_fulfillment,
     open_fulfillments,
 )
+from surehold.checkout.rules.gift_cards import (
+    give_parts_back,
+    rest_minor,
+    take_parts_again,
+    trim_parts,
+)
 from surehold.checkout.rules.holding import expire_holds, extend, hold_again, hold_time
-from surehold.checkout.rules.paying import check_payable, settle
+from surehold.checkout.rules.paying import check_payable, sell_covered, settle
 from surehold.checkout.rules.pricing import Facts, destination_of, price
 from surehold.checkout.rules.reaching import reach_status
 from surehold.checkout.rules.refunding import (
@@ -42,10 +48,12 @@ __all__ = [
     "Cause",
     "DraftGone",
     "Facts",
+    "Paying",
     "PlannedRefund",
     "Request",
     "Units",
     "Wish",
+    "WithCards",
     "admit",
     "ask_back",
     "cancel",
@@ -56,6 +64,7 @@ __all__ = [
     "end_operation",
     "expire_holds",
     "extend",
+    "give_parts_back",
     "give_up_payment",
     "hold_again",
     "hold_time",
@@ -68,6 +77,10 @@ __all__ = [
     "price",
     "reach_status",
     "record_refund",
+    "rest_minor",
+    "sell_covered",
     "settle",
+    "take_parts_again",
     "taking_back",
+    "trim_parts",
 ]

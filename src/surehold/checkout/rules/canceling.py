@@ -8,7 +8,8 @@ import msgspec
 
 from surehold.checkout.case import Case
 from surehold.checkout.errors import NothingLeft, UnitsNotCancelable
-from surehold.checkout.model import UNCHANGED, Actor
+from surehold.checkout.model import SYSTEM, UNCHANGED, Actor
+from surehold.checkout.rules.gift_cards import give_part_back
 from surehold.checkout.rules.refunding import list_rooms, share_of_units, sum_units
 from surehold.checkout.rules.returning import Cause, return_money
 from surehold.checkout.rules.selling import credit_shares, sale_left
@@ -92,13 +93,16 @@ def cancel(
                 reference=order.id, order_id=order.id, currency=order.currency, parts=parts
             )
         )
+    # What goes back to a card is back at once: first the order is canceled, then paid back.
+    case.relabel()
+    case.end_step()
     for payment in tuple(case.payments.values()):
         if payment.state is PaymentState.CAPTURED:
             return_money(
                 case, payment, cause=cause or Cause(reason.value, actor), providers=providers
             )
         elif payment.state in OPEN:
-            give_up_payment(case, payment, providers=providers)
+            give_up_payment(case, payment, providers=providers, actor=actor)
     case.change_order(actor=actor.name, reason=reason.value)
     case.relabel()
     return "canceled"
@@ -190,7 +194,8 @@ def _check_undisturbed(case: Case) -> None:
     """No payment of an unpaid order may turn into money by itself while its amount changes."""
     for row in case.payments.values():
         is_stuck = row.review_reason is not None and row.state in OPEN
-        if row.state in IN_FLIGHT or row.state is PaymentState.AUTHORIZED or is_stuck:
+        is_authorized = row.state is PaymentState.AUTHORIZED and row.gift_card_id is None
+        if row.state in IN_FLIGHT or is_authorized or is_stuck:
             raise PaymentInProgress(
                 "A payment of the whole amount is under way.", payment_id=str(row.id)
             )
@@ -218,9 +223,16 @@ def _not_cancelable(order: Order) -> OrderNotCancelable:
     )
 
 
-def give_up_payment(case: Case, payment: Payment, *, providers: Providers) -> None:
-    """Make an undecided payment unpayable: at once when it is local, else by asking."""
-    if providers.find_local(payment.provider) is not None:
+def give_up_payment(
+    case: Case, payment: Payment, *, providers: Providers, actor: Actor = SYSTEM
+) -> None:
+    """Make an undecided payment unpayable: at once when it is local, else by asking.
+
+    What a gift card was to pay is on it again.
+    """
+    if payment.gift_card_id is not None:
+        give_part_back(case, payment, actor=actor)
+    elif providers.find_local(payment.provider) is not None:
         case.put_payment(
             msgspec.structs.replace(
                 payment, state=PaymentState.VOIDED, next_action=NoAction(), next_check_at=None

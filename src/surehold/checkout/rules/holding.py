@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from surehold.checkout.case import Case
 from surehold.checkout.errors import ExtensionRefused, HoldOver, OrderNotPayable
+from surehold.checkout.model import SYSTEM
+from surehold.checkout.rules.gift_cards import give_parts_back
 from surehold.db.shop import ShopSettings
 from surehold.inventory import rules as inventory
 from surehold.inventory.errors import InsufficientStock
@@ -32,7 +34,7 @@ def hold_time(kind: HoldKind, settings: ShopSettings) -> timedelta:
 def expire_holds(case: Case) -> int:
     """End holds whose time is over; a payment in flight earns one grace period, then expiry wins.
 
-    Returns how many holds ended.
+    With the goods go the parts that gift cards were to pay. Returns how many holds ended.
     """
     due = [row for row in case.active if row.expires_at <= case.now]
     if not due:
@@ -42,7 +44,11 @@ def expire_holds(case: Case) -> int:
         grace = timedelta(minutes=case.settings.grace_minutes)
         case.prolong(case.now + grace, is_grace_used=True)
         return 0
-    return case.free_holds(ReservationEvent.EXPIRE, reason="time is over")
+    count = case.free_holds(ReservationEvent.EXPIRE, reason="time is over")
+    if give_parts_back(case):
+        case.change_order(actor=SYSTEM.name, reason="time is over")
+        case.relabel()
+    return count
 
 
 def hold_again(case: Case, *, ttl: timedelta) -> None:

@@ -7,6 +7,12 @@ import msgspec
 from surehold.checkout.case import Case
 from surehold.checkout.errors import OrderNotPayable
 from surehold.checkout.model import HELD_FOR_REVIEW, PAID, UNCHANGED, Actor
+from surehold.checkout.rules.gift_cards import (
+    capture_parts,
+    cover_again,
+    give_parts_back,
+    rest_minor,
+)
 from surehold.checkout.rules.returning import Cause, find_unasked, record_refund, return_money
 from surehold.checkout.rules.selling import sale_left
 from surehold.inventory import rules as inventory
@@ -161,16 +167,29 @@ def _capture(
         return return_money(
             case, payment, cause=Cause("paid_after_cancel", actor), providers=providers
         )
-    if case.is_whole_held:
+    missing = rest_minor(case) - payment.captured_minor
+    if case.is_whole_held and cover_again(case, missing, actor=actor):
         case.commit_holds()
         return _sell(case, payment, actor=actor, providers=providers, reason="payment captured")
     taken = _take_again(case)
-    if taken is not None and case.take_coupon_again():
+    if taken is not None and case.take_coupon_again() and cover_again(case, missing, actor=actor):
         case.own_afresh(_owned(case, taken))
         case.promise(taken.takes)
         reason = "paid after the hold had ended"
         return _sell(case, payment, actor=actor, providers=providers, reason=reason)
     return _shortfall(case, payment, actor=actor, providers=providers)
+
+
+def sell_covered(case: Case, *, actor: Actor, providers: Providers) -> str:
+    """Sell an order that gift cards pay in full: nobody else is asked. Twice changes nothing."""
+    parts = case.card_parts
+    if case.order.canceled_at is not None or not parts or rest_minor(case) or case.is_bought:
+        return UNCHANGED
+    if not case.is_whole_held:
+        return UNCHANGED  # paying again holds the items afresh, or says what is left of them
+    case.commit_holds()
+    last = case.payment(parts[-1].id)
+    return _sell(case, last, actor=actor, providers=providers, reason="paid by gift card")
 
 
 def _take_again(case: Case) -> inventory.Admitted | None:
@@ -207,7 +226,10 @@ def _sell(case: Case, payment: Payment, *, actor: Actor, providers: Providers, r
     """The order owns its stock and the money is earned; the cart has done its work.
 
     A payment that was begun before a part was canceled asked for more than is due: that goes back.
+    What gift cards were to pay is captured with it.
     """
+    by_card = capture_parts(case)
+    by_money = payment.captured_minor if payment.gift_card_id is None else 0
     case.change_order(actor=actor.name, reason=reason, canceled_at=None, cancel_reason=None)
     case.relabel()
     case.writes.journals.append(
@@ -222,7 +244,7 @@ def _sell(case: Case, payment: Payment, *, actor: Actor, providers: Providers, r
         case.writes.taken_from_carts += [
             (case.order.cart_id, line.variant_id, line.quantity) for line in case.lines
         ]
-    excess = payment.captured_minor - case.order.due_minor
+    excess = min(by_money, by_money + by_card - case.order.due_minor)
     if excess > 0:
         return_money(
             case,
@@ -235,7 +257,8 @@ def _sell(case: Case, payment: Payment, *, actor: Actor, providers: Providers, r
 
 
 def _shortfall(case: Case, payment: Payment, *, actor: Actor, providers: Providers) -> str:
-    """Paid, and the goods, or the coupon that was given back, are gone: everything goes back."""
+    """Paid, and the goods, the coupon or a card's money are gone: everything goes back."""
+    give_parts_back(case, actor=actor)
     case.give_coupon_back(reason=CancelReason.SOLD_OUT_AFTER_PAYMENT.value)
     case.change_order(
         actor=actor.name,

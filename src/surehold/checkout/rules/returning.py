@@ -14,6 +14,7 @@ from surehold.kernel.ids import CancellationId, OperationId, RefundId, ReturnId,
 from surehold.payments import ledger
 from surehold.payments.commands import refund_key
 from surehold.payments.model import (
+    GIFT_CARD,
     Operation,
     OperationKind,
     OperationState,
@@ -47,6 +48,8 @@ class Cause(msgspec.Struct, frozen=True):
     return_id: ReturnId | None = None
     #: More was paid than was due.
     is_excess: bool = False
+    #: What was paid with money becomes credit with the store.
+    is_store_credit: bool = False
 
 
 def return_money(
@@ -67,7 +70,11 @@ def return_money(
 
 
 def new_refund(case: Case, payment: Payment, *, amount_minor: int, cause: Cause) -> Refund:
-    """A refund that is about to be asked for."""
+    """A refund that is about to be asked for.
+
+    What a gift card paid goes back to it, whatever is wanted of the rest.
+    """
+    is_credit = cause.is_store_credit and payment.gift_card_id is None
     return Refund(
         id=RefundId(new_id()),
         payment_id=payment.id,
@@ -86,6 +93,9 @@ def new_refund(case: Case, payment: Payment, *, amount_minor: int, cause: Cause)
         return_id=cause.return_id,
         is_excess=cause.is_excess,
         internal_reason=cause.internal_reason,
+        store_credit_id=case.cards.credit_of(case.order, amount_minor, actor=cause.actor.name)
+        if is_credit
+        else None,
     )
 
 
@@ -97,9 +107,18 @@ def ask_back(
     actor: Actor,
     providers: Providers,
 ) -> str:
-    """Ask for a refund: its provider when it has one to ask, else staff pay it out."""
+    """Ask for a refund: its provider when it has one to ask, else staff pay it out.
+
+    What goes back to a gift card, or becomes store credit, is there at once.
+    """
     payment = case.payment(refund.payment_id)
     case.add_refund(refund, lines)
+    card_id = refund.store_credit_id or payment.gift_card_id
+    if card_id is not None:
+        case.cards.refund(refund, card_id, actor=actor.name)
+        case.change_order(actor=actor.name, reason=refund.reason)
+        ended = msgspec.structs.replace(refund, state=RefundState.SUCCEEDED, ended_at=case.now)
+        return _book(case, ended, provider=GIFT_CARD)
     provider = providers.find_remote(payment.provider)
     if provider is not None and payment.provider_payment_id is not None:
         request = RefundRequest(
@@ -155,28 +174,35 @@ def record_refund(
         failure_code=None if is_done else failure_code,
         ended_at=case.now,
     )
-    case.end_refund(ended)
     if not is_done:
+        case.end_refund(ended)
         case.put_payment(
             msgspec.structs.replace(payment, review_reason=f"{REFUND_FAILED}: {failure_code}")
         )
         return HELD_FOR_REVIEW
+    case.change_order(actor=actor.name, reason="refund sent")
+    return _book(case, ended, provider=payment.provider)
+
+
+def _book(case: Case, refund: Refund, *, provider: str) -> str:
+    """Write down that the money of a refund has gone, and take its part of the sale back."""
+    case.end_refund(refund)
+    payment = case.payment(refund.payment_id)
     case.put_payment(
         msgspec.structs.replace(
             payment, refunded_minor=payment.refunded_minor + refund.amount_minor
         )
     )
-    credit_refund(case, ended)
+    credit_refund(case, refund)
     case.writes.journals.append(
         ledger.refund(
             refund_id=refund.id,
             order_id=refund.order_id,
-            provider=payment.provider,
+            provider=provider,
             currency=refund.currency,
             amount_minor=refund.amount_minor,
         )
     )
-    case.change_order(actor=actor.name, reason="refund sent")
     case.relabel()
     return "refunded"
 

@@ -15,7 +15,7 @@ from surehold.checkout.settlements.fulfilling import (
 )
 from surehold.checkout.settlements.holding import ExpireHolds, ExtendHold
 from surehold.checkout.settlements.model import Keep, Outcome, Settlement
-from surehold.checkout.settlements.paying import RetryPayment
+from surehold.checkout.settlements.paying import RetryPayment, SettleCovered
 from surehold.checkout.settlements.refunding import (
     ConfirmRefund,
     PreviewRefund,
@@ -54,6 +54,7 @@ __all__ = [
     "RequestReturn",
     "RetryPayment",
     "RetryRefund",
+    "SettleCovered",
     "Settlement",
     "TakeEvidence",
 ]

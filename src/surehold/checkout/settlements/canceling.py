@@ -59,16 +59,24 @@ class CancelPart(Settlement, frozen=True):
         effect = rules.cancel_part(
             case, self.lines, reason=self.reason, actor=self.actor, providers=context.providers
         )
-        if not waiting or case.is_bought or case.order.canceled_at is not None:
+        if case.is_bought or case.order.canceled_at is not None:
             return Outcome(effect)
+        rules.trim_parts(case, actor=self.actor)
         for payment in waiting:
             rules.give_up_payment(case, payment, providers=context.providers)
         if not case.is_whole_held:
             # It is held and asked for afresh when the buyer comes back to pay.
             case.relabel()
             return Outcome(effect)
+        rest_minor = rules.rest_minor(case)
+        if not rest_minor:
+            rules.sell_covered(case, actor=self.actor, providers=context.providers)
+        if not rest_minor or not waiting:
+            case.relabel()
+            return Outcome(effect)
         begun, operation = context.begin_payment(
             case.order,
+            amount_minor=rest_minor,
             provider_name=case.order.provider,
             settings=case.settings,
             expires_at=min(row.expires_at for row in case.active),

@@ -5,14 +5,16 @@ from __future__ import annotations
 from surehold.checkout import rules
 from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
+from surehold.checkout.model import SYSTEM
 from surehold.checkout.settlements.model import Keep, Outcome, Settlement
 
 
 class ExpireHolds(Settlement, frozen=True):
-    """The holds of an order may be over."""
+    """The holds of an order may be over. One that gift cards pay in full is sold instead."""
 
-    def decide(self, case: Case, _: Context) -> Outcome:
+    def decide(self, case: Case, context: Context) -> Outcome:
         """Let go of those that are."""
+        rules.sell_covered(case, actor=SYSTEM, providers=context.providers)
         return Outcome("expired", count=rules.expire_holds(case))
 
 

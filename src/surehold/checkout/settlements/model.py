@@ -61,6 +61,11 @@ class Settlement(msgspec.Struct, frozen=True):
         """Whether it asks what of the order is not there yet, or its answer says so."""
         return self.kept is not None
 
+    @property
+    def gives_credit(self) -> bool:
+        """Whether money may become store credit, which others need not be read for."""
+        return False
+
     def decide(self, case: Case, context: Context) -> Outcome:
         """Change the case in memory, and say what came of it. Asked twice, it changes nothing.
 

@@ -10,6 +10,16 @@ from surehold.checkout.settlements.model import Outcome, Settlement
 from surehold.payments.model import Payment, PaymentState
 
 
+class SettleCovered(Settlement, frozen=True):
+    """Gift cards pay all of the order: nobody else is asked."""
+
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Sell it, once."""
+        paid_by = case.card_parts[-1:] or tuple(case.payments.values())[-1:]
+        effect = rules.sell_covered(case, actor=BUYER, providers=context.providers)
+        return Outcome(effect, paid_by[0].id if paid_by else None)
+
+
 class RetryPayment(Settlement, frozen=True):
     """The buyer pays (again), perhaps another way."""
 
@@ -33,11 +43,21 @@ class RetryPayment(Settlement, frozen=True):
         rules.check_payable(case)
         if joined is not None:
             return Outcome("joined", joined.id)
+        # Whether the way of paying is to be had is known before anything changes.
+        context.providers.get_for(self.provider, currency=case.order.currency)
         rules.hold_again(case, ttl=context.hold_time(case, self.provider))
         for payment in case.open_payments:
             rules.give_up_payment(case, payment, providers=context.providers)
+        # What cards were to pay went back to them with the holds.
+        rules.take_parts_again(case, rules.rest_minor(case), actor=BUYER)
+        rest_minor = rules.rest_minor(case)
+        if not rest_minor:
+            paid_by = case.card_parts[-1]
+            effect = rules.sell_covered(case, actor=BUYER, providers=context.providers)
+            return Outcome(effect, paid_by.id)
         payment, operation = context.begin_payment(
             case.order,
+            amount_minor=rest_minor,
             provider_name=self.provider,
             settings=case.settings,
             expires_at=min(row.expires_at for row in case.active),

@@ -33,6 +33,13 @@ class RefundOrder(Settlement, frozen=True):
     #: The units were not sent and will not be: they are canceled.
     is_restocked: bool = False
     keep: Keep | None = None
+    #: What was paid with money becomes store credit.
+    is_store_credit: bool = False
+
+    @property
+    def gives_credit(self) -> bool:
+        """Whether the buyer's credit is to be read."""
+        return self.is_store_credit
 
     @property
     def kept(self) -> Keep | None:
@@ -55,7 +62,13 @@ class RefundOrder(Settlement, frozen=True):
 
     @property
     def _cause(self) -> rules.Cause:
-        return rules.Cause(self.reason, self.actor, self.batch_id, self.internal_reason)
+        return rules.Cause(
+            self.reason,
+            self.actor,
+            self.batch_id,
+            self.internal_reason,
+            is_store_credit=self.is_store_credit,
+        )
 
     def _cancel(
         self, case: Case, context: Context, planned: tuple[rules.PlannedRefund, ...]

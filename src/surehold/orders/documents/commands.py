@@ -155,7 +155,8 @@ async def _credit(
     kind = DocumentKind.CREDIT_NOTE.value
     if refund.state is not RefundState.SUCCEEDED:
         raise DocumentNotDue("This refund has not reached the buyer.", document_kind=kind)
-    if refund.payment_id != sale_payment_id or refund.is_excess:
+    is_of_sale = refund.payment_id == sale_payment_id or refund.is_by_card
+    if not is_of_sale or refund.is_excess:
         raise DocumentNotDue(
             "This refund gave back money that came beside the sale.", document_kind=kind
         )

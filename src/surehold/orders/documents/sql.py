@@ -45,7 +45,7 @@ FIND_SALE: Final = query(
 
 
 class RefundRow(msgspec.Struct, frozen=True):
-    """Money that went, or goes, back."""
+    """Money that went, or goes, back. Whatever gift cards paid was a part of the sale."""
 
     order_id: OrderId
     payment_id: PaymentId
@@ -54,6 +54,7 @@ class RefundRow(msgspec.Struct, frozen=True):
     is_excess: bool
     shipping_minor: int
     shipping_tax_minor: int
+    is_by_card: bool
 
 
 LIST_CANCELED: Final = query(
@@ -73,10 +74,12 @@ LIST_CANCELED: Final = query(
 FIND_REFUND: Final = query(
     """
     /* orders.find_refund */
-    SELECT order_id, payment_id, state, amount_minor, is_excess, shipping_minor,
-           shipping_tax_minor
+    SELECT refunds.order_id, refunds.payment_id, refunds.state, refunds.amount_minor,
+           refunds.is_excess, refunds.shipping_minor, refunds.shipping_tax_minor,
+           payments.gift_card_id IS NOT NULL AS is_by_card
       FROM refunds
-     WHERE id = $1
+      JOIN payments ON payments.id = refunds.payment_id
+     WHERE refunds.id = $1
     """,
     RefundRow,
 )
@@ -193,9 +196,12 @@ LIST_DUE: Final = query(
                  WHERE documents.refund_id = journal.reference)
                 AND EXISTS (
                 SELECT FROM refunds
+                  JOIN payments ON payments.id = refunds.payment_id
                   JOIN ledger_journals AS sale
                     ON sale.kind = 'sale'
-                   AND sale.reference = refunds.payment_id
+                   AND sale.order_id = refunds.order_id
+                   AND (sale.reference = refunds.payment_id
+                        OR payments.gift_card_id IS NOT NULL)
                  WHERE refunds.id = journal.reference
                    AND NOT refunds.is_excess)
            ELSE false END

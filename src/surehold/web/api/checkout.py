@@ -15,7 +15,7 @@ from surehold.cart import commands as carts
 from surehold.cart.errors import CartNotFound
 from surehold.checkout import queries
 from surehold.checkout.commands import save_quote
-from surehold.checkout.errors import NothingToOrder
+from surehold.checkout.errors import NothingToOrder, ToPayChanged
 from surehold.checkout.rules import destination_of
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
 from surehold.inventory import queries as inventory
@@ -25,6 +25,14 @@ from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import CartId, ProductId, QuoteId, VariantId, VendorId
 from surehold.kernel.money import Money
 from surehold.payments.errors import CurrencyNotSupported, ProviderUnknown
+from surehold.payments.gift_cards import commands as gift_cards
+from surehold.payments.gift_cards.errors import (
+    GiftCardBalanceTooLow,
+    GiftCardNotUsable,
+    GiftCardPaysTooMuch,
+)
+from surehold.payments.gift_cards.model import CardPart
+from surehold.payments.gift_cards.rules import CardRefused, Purses
 from surehold.pricing import rules as pricing
 from surehold.pricing.errors import (
     CouponExhausted,
@@ -48,7 +56,13 @@ from surehold.web.api.fields import (
     normalize_email,
 )
 from surehold.web.api.parts import Parts
-from surehold.web.api.price_fields import CouponCode, VatId
+from surehold.web.api.price_fields import (
+    CouponCode,
+    GiftCards,
+    VatId,
+    gift_card_faults,
+    wishes_of,
+)
 from surehold.web.api.shapes import AdjustmentShape, CheckoutShape, adjustment_shapes
 from surehold.web.api.wire import (
     ApiRequest,
@@ -74,12 +88,15 @@ class QuoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shipping_address: AddressBody | None = None
     coupon: CouponCode | None = None
     vat_id: VatId | None = None
+    gift_cards: GiftCards | None = None
+    #: Whose order it will be, for store credit.
     email: Email | None = None
 
     @staticmethod
     def rule_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:
         """What is wrong between the fields."""
         yield from basket_faults(raw, at)
+        yield from gift_card_faults(raw, at)
 
 
 class QuoteLineShape(msgspec.Struct, frozen=True):
@@ -126,6 +143,13 @@ class ShippingShape(msgspec.Struct, frozen=True):
     price: Money
 
 
+class QuotedCard(msgspec.Struct, frozen=True):
+    """What a gift card would pay now."""
+
+    last_four: str
+    amount: Money
+
+
 class QuoteShape(msgspec.Struct, frozen=True):
     """A priced basket. Until ``expires_at`` a checkout that names its id gets these prices."""
 
@@ -145,8 +169,12 @@ class QuoteShape(msgspec.Struct, frozen=True):
     explanations: tuple[ExplanationShape, ...]
     is_tax_exempt: bool
     expires_at: datetime
+    #: What gift cards would pay at this moment; that is not promised.
+    gift_cards: tuple[QuotedCard, ...]
+    to_pay: Money
 
 
+_CARDS: Final = (GiftCardNotUsable, GiftCardBalanceTooLow, GiftCardPaysTooMuch)
 _QUOTE: Final = Reader(QuoteBody)
 _VARIANT: Final = "0192f0c4-7a1e-7c3b-9d52-0b8a4f6e2d10"
 _ADDRESS: Final = {
@@ -211,10 +239,15 @@ def quote_shape(
     saved: SavedQuote,
     options: Iterable[ShippingOption],
     outlook: Mapping[VariantId, Outlook],
+    parts: tuple[CardPart, ...] = (),
 ) -> QuoteShape:
-    """A promised quote for the wire; ``outlook`` of what may be sold before it is there."""
+    """A promised quote for the wire, and what cards would pay of it.
+
+    ``outlook`` is of what may be sold before it is there.
+    """
     quote = saved.quote
     currency = quote.currency
+    by_card = sum(part.amount_minor for part in parts)
     return QuoteShape(
         id=saved.id,
         currency=currency,
@@ -239,7 +272,29 @@ def quote_shape(
         explanations=explanation_shapes(quote),
         is_tax_exempt=quote.is_tax_exempt,
         expires_at=saved.expires_at,
+        gift_cards=tuple(
+            QuotedCard(part.purse.last_four, Money(part.amount_minor, currency)) for part in parts
+        ),
+        to_pay=Money(quote.total_minor - by_card, currency),
     )
+
+
+async def _plan_cards(parts: Parts, body: QuoteBody, quote: Quote) -> tuple[CardPart, ...]:
+    """What each card would pay now. Takes nothing and locks nothing."""
+    wishes = wishes_of(body.gift_cards)
+    if not wishes:
+        return ()
+    async with parts.db.connection() as connection:
+        found = await gift_cards.read_purses(
+            connection, hashes=[wish.code_hash for wish in wishes]
+        )
+    email = None if body.email is None else normalize_email(body.email)
+    planned = Purses(found).plan(
+        wishes, due_minor=quote.total_minor, currency=quote.currency, email=email
+    )
+    if isinstance(planned, CardRefused):
+        raise planned.refusal()
+    return planned
 
 
 async def _price(
@@ -288,7 +343,8 @@ async def _price(
         "Reserves nothing. `explanations` say why each promotion and the coupon did or did not "
         "apply, `shipping_methods` what else can be had there. Without an address the basket is "
         "priced for the store's own country, and without an `email` nothing that is for a first "
-        "order applies.",
+        "order applies. `gift_cards` say what each card would pay now, in their order, and "
+        "`to_pay` what would be left; store credit needs the buyer's `email`.",
         body=QuoteBody,
         body_example={
             "lines": [{"variant_id": _VARIANT, "quantity": 1}],
@@ -305,6 +361,7 @@ async def _price(
             NothingToPay,
             ShippingMethodUnknown,
             CartCurrencyDiffers,
+            *_CARDS,
         ),
         security=(CART,),
         is_security_optional=True,
@@ -315,12 +372,13 @@ async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
     body, _ = await read_json(request, _QUOTE)
     priced = await _price(parts, body, headers_of(request))
     pricing.check_payable(priced.quote)
+    planned = await _plan_cards(parts, body, priced.quote)
     saved = await save_quote(parts.checkout, quote=priced.quote)
     async with parts.db.connection() as connection:
         outlook = await inventory.find_outlook(
             connection, variant_ids={line.variant_id for line in priced.quote.lines}
         )
-    return answer(quote_shape(saved, priced.shipping_options, outlook), status=201)
+    return answer(quote_shape(saved, priced.shipping_options, outlook, planned), status=201)
 
 
 @post(
@@ -330,8 +388,9 @@ async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
         summary="Place an order and begin its payment",
         about="All lines are reserved or none. The answer says in `payment.next_action` what the "
         "buyer must do: `redirect` (send the browser to `url`), `instructions` (show them), "
-        "`wait` (read the payment again) or `none`. With the order's `access_token` a guest reads "
-        "it later. At most 64 kB.",
+        "`wait` (read the payment again) or `none`. Up to five `gift_cards` pay their parts, in "
+        "their order, and the payment asks for the rest; what they pay in full is paid at once. "
+        "With the order's `access_token` a guest reads it later. At most 64 kB.",
         body=CheckoutBody,
         body_example={
             "lines": [{"variant_id": _VARIANT, "quantity": 1}],
@@ -361,6 +420,8 @@ async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
             PriceChanged,
             QuoteExpired,
             InsufficientStock,
+            *_CARDS,
+            ToPayChanged,
             Busy,
         ),
         security=(CART,),

@@ -44,7 +44,14 @@ from surehold.web.api.fields import (
 )
 from surehold.web.api.once import get_key
 from surehold.web.api.parts import Parts
-from surehold.web.api.price_fields import CouponCode, VatId
+from surehold.web.api.price_fields import (
+    CouponCode,
+    GiftCards,
+    VatId,
+    are_gift_cards_fine,
+    gift_card_faults,
+    wishes_of,
+)
 from surehold.web.limits import (
     CHECKOUT_LIMIT_BYTES,
     NO_STORE,
@@ -63,7 +70,8 @@ class CheckoutBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A checkout of a cart (with its token) or of lines: exactly one of the two.
 
     ``expected_total`` is what the buyer was shown: an amount with its currency, or bare minor
-    units. If the total differs, nothing is placed.
+    units. If the total differs, nothing is placed. ``expected_to_pay`` is likewise what was shown
+    to be left to pay once the gift cards have paid their parts.
     """
 
     email: Email
@@ -78,11 +86,14 @@ class CheckoutBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expected_total: MoneyBody | Minor | None = None
     currency: CurrencyCode | None = None
     quote_id: UUID | None = None
+    gift_cards: GiftCards | None = None
+    expected_to_pay: MoneyBody | Minor | None = None
 
     @staticmethod
     def rule_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:
         """What is wrong between the fields."""
         yield from basket_faults(raw, at)
+        yield from gift_card_faults(raw, at)
 
 
 def _is_fine(body: CheckoutBody) -> bool:
@@ -93,11 +104,13 @@ def _is_fine(body: CheckoutBody) -> bool:
     # Two lines may name one variant, and then their sum has a limit.
     if lines is not None and len(lines) > 1 and sum(line.quantity for line in lines) > 999:
         return False
-    total = body.expected_total
+    total, to_pay = body.expected_total, body.expected_to_pay
     return (
         PLAIN_EMAIL(body.email) is not None
         and (body.currency is None or is_currency(body.currency))
         and (type(total) is not MoneyBody or is_currency(total.currency))
+        and (type(to_pay) is not MoneyBody or is_currency(to_pay.currency))
+        and are_gift_cards_fine(body.gift_cards)
         and is_address_fine(body.shipping_address)
         and (body.billing_address is None or is_address_fine(body.billing_address))
         and (body.coupon is None or is_code(normalize_code(body.coupon)))
@@ -142,11 +155,8 @@ def read_placement(
         cart_id, token_hash = CartId(body.cart_id), hash_token(token)
         # The token is part of the question: without it nobody hears the answer again.
         digest.update(token_hash)
-    expected = body.expected_total
-    expected_currency = None
-    if isinstance(expected, MoneyBody):
-        expected_currency = expected.currency
-        expected = expected.amount
+    expected, expected_currency = _amount_of(body.expected_total)
+    to_pay, to_pay_currency = _amount_of(body.expected_to_pay)
     return Placement(
         key=key,
         request_hash=digest.digest(),
@@ -167,7 +177,17 @@ def read_placement(
         quote_id=None if body.quote_id is None else QuoteId(body.quote_id),
         coupon=None if body.coupon is None else normalize_code(body.coupon),
         vat_id=None if body.vat_id is None else normalize_vat_id(body.vat_id),
+        gift_cards=() if body.gift_cards is None else wishes_of(body.gift_cards),
+        expected_to_pay_minor=to_pay,
+        expected_to_pay_currency=to_pay_currency,
     )
+
+
+def _amount_of(given: MoneyBody | int | None) -> tuple[int | None, str | None]:
+    """An amount that may come with its currency."""
+    if isinstance(given, MoneyBody):
+        return given.amount, given.currency
+    return given, None
 
 
 class CheckoutRoute:

@@ -32,12 +32,19 @@ from surehold.checkout.rules import PlannedRefund, Wish
 from surehold.checkout.settlements import Keep
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
 from surehold.kernel.errors import Busy, Fault
-from surehold.kernel.ids import OrderId, OrderLineId, PaymentId, RefundId, new_id
+from surehold.kernel.ids import (
+    GiftCardId,
+    OrderId,
+    OrderLineId,
+    PaymentId,
+    RefundId,
+    new_id,
+)
 from surehold.kernel.money import Money
 from surehold.orders.errors import OrderNotCancelable, OrderNotFound
 from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentNotFound, RefundNotConfirmable, RefundNotFound
-from surehold.payments.model import Refund, RefundLine
+from surehold.payments.model import Refund
 from surehold.web.api.access import check_staff, open_order
 from surehold.web.api.fields import Line200, MoneyBody, Note200, Units
 from surehold.web.api.once import get_key
@@ -81,11 +88,15 @@ _REFUNDING: Final = (
 
 
 class RefundWishBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to go back: units, shipping or both; or an amount; with none of them, all."""
+    """What is to go back: units, shipping or both; or an amount; with none of them, all.
+
+    ``as_store_credit``: what was paid with money becomes credit of the buyer's, at once.
+    """
 
     lines: Units | None = None
     amount: MoneyBody | None = None
     shipping: bool = False
+    as_store_credit: bool = False
 
     @staticmethod
     def rule_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:
@@ -120,7 +131,11 @@ class RefundLineShape(msgspec.Struct, frozen=True):
 
 
 class RefundShape(msgspec.Struct, frozen=True):
-    """One refund of one payment. ``shipping`` is gross and a part of ``amount``."""
+    """One refund of one payment. ``shipping`` is gross and a part of ``amount``.
+
+    ``to`` is where it goes: the `provider` (or staff pay it out), the `gift_card` that paid, or
+    `store_credit`; then ``last_four`` says which card.
+    """
 
     id: RefundId
     payment_id: PaymentId
@@ -136,6 +151,8 @@ class RefundShape(msgspec.Struct, frozen=True):
     retry_of: RefundId | None
     created_at: datetime
     ended_at: datetime | None
+    to: str
+    last_four: str | None
 
 
 class RefundList(msgspec.Struct, frozen=True):
@@ -154,12 +171,13 @@ class RefundMade(msgspec.Struct, frozen=True):
 
 
 class PlannedShape(msgspec.Struct, frozen=True):
-    """What would go back from one payment."""
+    """What would go back from one payment, and to where."""
 
     payment_id: PaymentId
     amount: Money
     shipping: Money
     lines: tuple[RefundLineShape, ...]
+    to: str
 
 
 class RefundPreview(msgspec.Struct, frozen=True):
@@ -175,9 +193,12 @@ _WISH: Final = Reader(RefundWishBody)
 _NO_BODY: Final = Reader(NoBody)
 
 
-def refund_shape(refund: Refund, lines: tuple[RefundLine, ...], *, is_staff: bool) -> RefundShape:
-    """One refund for the wire; ``lines`` may be those of others as well."""
+def refund_shape(refund: Refund, placed: PlacedOrder, *, is_staff: bool) -> RefundShape:
+    """One refund of an order for the wire."""
     currency = refund.currency
+    by_card = {row.id: row.gift_card_id for row in placed.payments}
+    card_id = refund.store_credit_id or by_card[refund.payment_id]
+    faces = {card.id: card.last_four for card in placed.cards}
     return RefundShape(
         id=refund.id,
         payment_id=refund.payment_id,
@@ -186,7 +207,7 @@ def refund_shape(refund: Refund, lines: tuple[RefundLine, ...], *, is_staff: boo
         shipping=Money(refund.shipping_minor, currency),
         lines=tuple(
             _line(line.order_line_id, line.quantity, line.net_minor, line.tax_minor, currency)
-            for line in lines
+            for line in placed.refund_lines
             if line.refund_id == refund.id
         ),
         reason=refund.reason,
@@ -196,7 +217,16 @@ def refund_shape(refund: Refund, lines: tuple[RefundLine, ...], *, is_staff: boo
         retry_of=refund.retry_of,
         created_at=refund.created_at,
         ended_at=refund.ended_at,
+        to=_way(by_card[refund.payment_id], is_credit=refund.store_credit_id is not None),
+        last_four=None if card_id is None else faces[card_id],
     )
+
+
+def _way(card_id: GiftCardId | None, *, is_credit: bool) -> str:
+    """Where money goes back to. What a card paid goes back to it, whatever else is wanted."""
+    if card_id is not None:
+        return "gift_card"
+    return "store_credit" if is_credit else "provider"
 
 
 def _line(
@@ -212,12 +242,12 @@ def _line(
 
 
 def _shapes(placed: PlacedOrder, *, is_staff: bool) -> tuple[RefundShape, ...]:
-    return tuple(
-        refund_shape(row, placed.refund_lines, is_staff=is_staff) for row in placed.refunds
-    )
+    return tuple(refund_shape(row, placed, is_staff=is_staff) for row in placed.refunds)
 
 
-def _planned(planned: PlannedRefund, currency: str) -> PlannedShape:
+def _planned(planned: PlannedRefund, placed: PlacedOrder, *, is_credit: bool) -> PlannedShape:
+    currency = placed.order.currency
+    [payment] = [row for row in placed.payments if row.id == planned.payment_id]
     return PlannedShape(
         planned.payment_id,
         Money(planned.amount_minor, currency),
@@ -226,6 +256,7 @@ def _planned(planned: PlannedRefund, currency: str) -> PlannedShape:
             _line(row.line_id, row.quantity, row.net_minor, row.tax_minor, currency)
             for row in planned.shares
         ),
+        _way(payment.gift_card_id, is_credit=is_credit),
     )
 
 
@@ -271,7 +302,8 @@ async def list_refunds(
         about="Staff only. Units by line, shipping, both, or an amount; with none of them, all "
         "that is left. Units get their share of what is left of their line, tax and discount and "
         "all. The newest payment gives first. `restock` also cancels the units, which must not "
-        "have been sent.",
+        "have been sent. What a gift card paid is on it again at once; with `as_store_credit` "
+        "what was paid with money is credit of the buyer's, at once as well.",
         body=RefundBody,
         body_example=_EXAMPLE,
         answer=RefundMade,
@@ -300,7 +332,7 @@ async def _refund(
 
     def render(placed: PlacedOrder) -> bytes:
         made = tuple(
-            refund_shape(row, placed.refund_lines, is_staff=True)
+            refund_shape(row, placed, is_staff=True)
             for row in placed.refunds
             if row.batch_id == batch_id
         )
@@ -315,6 +347,7 @@ async def _refund(
             reason=body.reason,
             internal_reason=body.internal_reason,
             is_restocked=body.restock,
+            is_store_credit=body.as_store_credit,
             actor=STAFF_ACTOR,
             batch_id=batch_id,
             keep=Keep(REFUNDS, place, request_hash, render, 201),
@@ -376,9 +409,9 @@ async def preview(
     body, _ = await read_json(request, _WISH, is_optional=True)
     planned = await preview_refund(parts.checkout, order_id=found, wish=_wish(body))
     async with parts.db.connection() as connection:
-        currency = (await queries.get_placed_order(connection, order_id=found)).order.currency
-    total = Money(sum(row.amount_minor for row in planned), currency)
-    items = tuple(_planned(row, currency) for row in planned)
+        placed = await queries.get_placed_order(connection, order_id=found)
+    total = Money(sum(row.amount_minor for row in planned), placed.order.currency)
+    items = tuple(_planned(row, placed, is_credit=body.as_store_credit) for row in planned)
     return answer(RefundPreview(found, total, items))
 
 

@@ -27,7 +27,7 @@ from surehold.kernel.ids import (
 from surehold.kernel.money import Money
 from surehold.orders.carriers import CARRIERS, tracking_url
 from surehold.orders.model import Address, Fulfillment, Order, OrderLine, Return, ReturnLine
-from surehold.payments.model import NextAction, Payment, Refund
+from surehold.payments.model import NextAction, Payment, PaymentState, Refund
 from surehold.pricing.model import Adjustment
 
 
@@ -67,6 +67,20 @@ class AdjustmentShape(msgspec.Struct, frozen=True):
     amount: Money
 
 
+class CardPartShape(msgspec.Struct, frozen=True):
+    """What a gift card pays of an order: `authorized` until the rest came, then `captured`.
+
+    ``balance`` is what is on the card by now.
+    """
+
+    payment_id: PaymentId
+    last_four: str
+    state: str
+    amount: Money
+    refunded: Money
+    balance: Money
+
+
 class OrderShape(msgspec.Struct, frozen=True):
     """One order as its buyer may see it. ``access_token`` opens it for a guest."""
 
@@ -98,6 +112,9 @@ class OrderShape(msgspec.Struct, frozen=True):
     cancel_reason: str | None
     coupon: str | None
     adjustments: tuple[AdjustmentShape, ...]
+    #: What gift cards pay, or paid; and what is left to pay with money.
+    gift_cards: tuple[CardPartShape, ...]
+    to_pay: Money
 
 
 class PaymentShape(msgspec.Struct, frozen=True):
@@ -285,6 +302,24 @@ def money_back(row: Refund) -> MoneyBack:
     )
 
 
+def _card_parts(placed: PlacedOrder) -> tuple[CardPartShape, ...]:
+    if not placed.cards:
+        return ()
+    cards = {card.id: card for card in placed.cards}
+    return tuple(
+        CardPartShape(
+            row.id,
+            cards[row.gift_card_id].last_four,
+            row.state.value,
+            Money(row.requested_minor, row.currency),
+            Money(row.refunded_minor, row.currency),
+            Money(cards[row.gift_card_id].balance_minor, row.currency),
+        )
+        for row in placed.payments
+        if row.gift_card_id is not None and row.state is not PaymentState.VOIDED
+    )
+
+
 def order_shape(placed: PlacedOrder, *, token: str) -> OrderShape:
     """One order for the wire."""
     order: Order = placed.order
@@ -319,6 +354,8 @@ def order_shape(placed: PlacedOrder, *, token: str) -> OrderShape:
         cancel_reason=order.cancel_reason.value if order.cancel_reason else None,
         coupon=order.coupon_code,
         adjustments=adjustment_shapes(order.adjustments, currency),
+        gift_cards=_card_parts(placed),
+        to_pay=Money(placed.to_pay_minor, currency),
     )
 
 

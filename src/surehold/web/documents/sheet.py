@@ -29,6 +29,7 @@ _METHODS: Final = {
     "stripe": "Card",
     "bank_transfer": "Bank transfer",
     "cash_on_delivery": "Cash on delivery",
+    "gift_card": "Gift card",
 }
 
 

@@ -16,10 +16,10 @@ from surehold.cart.errors import CartFull, CartLineNotFound, CartNotFound
 from surehold.cart.model import Cart
 from surehold.catalog import queries as catalog
 from surehold.checkout.commands import place_order
-from surehold.checkout.commands.place_order import SCOPE
 from surehold.checkout.errors import NothingToOrder
 from surehold.checkout.model import Answer
 from surehold.checkout.queries import find_asked, find_first
+from surehold.checkout.replay import SCOPE
 from surehold.db import Connection, idempotency, urgent
 from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.inventory.errors import InsufficientStock
@@ -28,6 +28,7 @@ from surehold.kernel.errors import Busy
 from surehold.kernel.ids import CartLineId, OrderId
 from surehold.orders import queries as orders
 from surehold.payments.errors import CurrencyNotSupported, ProviderUnknown
+from surehold.payments.gift_cards.errors import GiftCardBalanceTooLow, GiftCardNotUsable
 from surehold.payments.model import NextAction, Redirect
 from surehold.pricing.errors import (
     CouponExhausted,
@@ -169,7 +170,7 @@ async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         return await _already_placed(store, visit, typed, key)
     except (
         PriceChanged, InsufficientStock, Busy, ShippingMethodUnknown, ProviderUnknown,
-        CurrencyNotSupported,
+        CurrencyNotSupported, GiftCardNotUsable, GiftCardBalanceTooLow,
     ) as refusal:  # fmt: skip
         attempt = min(read_quantity(form.get("attempt", "")) or 0, _MAX_ATTEMPT) + 1
         async with store.open(visit) as connection:
@@ -202,6 +203,10 @@ def refused(
             return Said(problem=busy, key=key, attempt=attempt, status=503)
         case ShippingMethodUnknown():
             field, words = "shipping_method", "We do not send it this way. Choose another one."
+        case GiftCardNotUsable():
+            field, words = "gift_card", "This gift card cannot be used here. Nothing was ordered."
+        case GiftCardBalanceTooLow():
+            field, words = "gift_card", "There is nothing left on this gift card."
         case CurrencyNotSupported():
             field, words = "provider", "This way of paying does not take the cart's currency."
         case _:

@@ -18,6 +18,8 @@ from surehold.checkout.model import Placement
 from surehold.kernel.ids import CartId
 from surehold.kernel.money import MAX_MINOR
 from surehold.orders.model import Address
+from surehold.payments.gift_cards import codes
+from surehold.payments.gift_cards.model import CardWish
 from surehold.web.api.fields import (
     AddressBody,
     Code,
@@ -48,6 +50,7 @@ _LABELS: Final = MappingProxyType(
         "company": "Company",
         "shipping_method": "Shipping method",
         "provider": "Payment",
+        "gift_card": "Gift card",
     }
 )
 _MISSING: Final = MappingProxyType(
@@ -89,6 +92,8 @@ def find_faults(typed: CheckoutForm) -> tuple[FieldFault, ...]:
     found: dict[str, str] = {}
     for field, words in _form_faults(typed):
         found.setdefault(field, words)
+    if typed.gift_card and codes.find_code(typed.gift_card) is None:
+        found["gift_card"] = "Enter the 20 letters and digits of the card, or leave this empty."
     if typed.country not in DESTINATIONS:
         found.setdefault("country", _MISSING["country"])
     order = [field for field in _LABELS if field in found]
@@ -198,7 +203,9 @@ def placement(
     email = normalize_email(typed.email)
     address = address_of(typed)
     token_hash = hash_token(cart_token)
-    asked = (email, address, typed.shipping_method, typed.provider, str(cart_id))
+    code = codes.find_code(typed.gift_card)
+    cards = () if code is None else (CardWish(codes.hash_code(code)),)
+    asked = (email, address, typed.shipping_method, typed.provider, str(cart_id), cards)
     # The cart's token is part of the question: without it nobody hears the answer again.
     digest = hashlib.sha256(msgspec.json.encode(asked) + token_hash)
     return Placement(
@@ -213,4 +220,5 @@ def placement(
         cart_token_hash=token_hash,
         expected_total_minor=expected_minor,
         expected_currency=currency,
+        gift_cards=cards,
     )

@@ -328,6 +328,7 @@ async def _view(
         known_address=() if address is None else address_lines(address, visit.locale),
         is_shipping_known=_is_shipping_known(content),
         has_billing_address=content.billing_address is not None,
+        takes_gift_cards=False,
     )
 
 

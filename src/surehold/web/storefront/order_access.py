@@ -20,6 +20,8 @@ from surehold.orders import queries as orders
 from surehold.orders.errors import OrderNotFound
 from surehold.orders.model import Order, OrderLine
 from surehold.payments import queries as payments
+from surehold.payments.gift_cards import queries as gift_cards
+from surehold.payments.gift_cards.model import Purse
 from surehold.payments.model import Payment, Refund
 from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.pay_state import Standing
@@ -34,6 +36,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     order: Order
     lines: tuple[OrderLine, ...]
     payments: tuple[Payment, ...]
+    #: The cards that pay parts of it.
+    cards: tuple[Purse, ...]
     refunds: tuple[Refund, ...]
     reservations: tuple[Reservation, ...]
     backorders: Mapping[OrderLineId, Backorder]
@@ -83,10 +87,13 @@ async def read(connection: Connection, order: Order) -> Opened:
     """Everything about an order that its buyer may know, read after the order itself."""
     ids = [order.id]
     lines = await orders.list_lines(connection, order_ids=ids)
+    found = await payments.list_payments(connection, order_ids=ids)
+    cards = {row.gift_card_id for row in found if row.gift_card_id is not None}
     return Opened(
         order=await orders.get_order(connection, order_id=order.id),
         lines=lines.get(order.id, ()),
-        payments=await payments.list_payments(connection, order_ids=ids),
+        payments=found,
+        cards=await gift_cards.list_faces(connection, ids=cards),
         refunds=await payments.list_refunds(connection, order_ids=ids),
         reservations=await inventory.list_reservations(connection, holder_ids=ids),
         backorders=await inventory.find_backorders(connection, order_ids=ids),

@@ -95,7 +95,15 @@ async def order_page(
     order = opened.order
     is_unpaid = order.status in UNPAID and order.canceled_at is None
     way = _paid_with(store, opened)
-    summary = order_summary(store, order, opened.lines, slugs=slugs, backorders=opened.backorders)
+    summary = order_summary(
+        store,
+        order,
+        opened.lines,
+        slugs=slugs,
+        payments=opened.payments,
+        cards=opened.cards,
+        backorders=opened.backorders,
+    )
     view = OrderView(
         number=order.number,
         status=order.status.value,
@@ -129,12 +137,16 @@ async def order_page(
 def _paid_with(store: Store, opened: Opened) -> str:
     """The way that the money came, as the buyer chose it."""
     captured = [row for row in opened.payments if row.state is PaymentState.CAPTURED]
-    payment: Payment | None = captured[-1] if captured else opened.standing.latest
+    by_money = [row for row in captured if row.gift_card_id is None]
+    if captured and not by_money:
+        return "gift card"
+    payment: Payment | None = by_money[-1] if by_money else opened.standing.latest
     name = opened.order.provider if payment is None else payment.provider
     try:
-        return store.checkout.context.providers.get(name).capabilities.title
+        title = store.checkout.context.providers.get(name).capabilities.title
     except ProviderUnknown:
-        return name
+        title = name
+    return f"{title} and gift card" if len(captured) > len(by_money) else title
 
 
 def _headline(order: Order, opened: Opened, locale: str) -> str | None:

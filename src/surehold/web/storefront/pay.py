@@ -27,7 +27,7 @@ from surehold.inventory.errors import InsufficientStock
 from surehold.inventory.model import Shortage as StockShortage
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import merchant_reference
-from surehold.kernel.money import Money, to_major
+from surehold.kernel.money import to_major
 from surehold.orders.model import Order
 from surehold.payments.errors import (
     CurrencyNotSupported,
@@ -267,8 +267,15 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
         number=order.number,
         buyer_name=order.shipping_address.name,
         email=order.email,
-        amount=MoneyView(order.total_minor, order.currency),
-        summary=order_summary(store, order, opened.lines, backorders=opened.backorders),
+        amount=MoneyView(_asked_minor(order, payment), order.currency),
+        summary=order_summary(
+            store,
+            order,
+            opened.lines,
+            payments=opened.payments,
+            cards=opened.cards,
+            backorders=opened.backorders,
+        ),
         pay_url=f"{url}/pay",
         status_url=f"{url}/pay/status",
         order_url=url,
@@ -337,14 +344,20 @@ def _transfer(payment: Payment | None, order: Order, locale: str) -> tuple[CopyL
     """What to type into one's bank: account, amount and reference."""
     if payment is None or not isinstance(payment.next_action, Instructions):
         return ()
-    amount = format_money(order.total_minor, order.currency, locale)
+    amount = format_money(payment.requested_minor, order.currency, locale)
     reference = payment.next_action.reference
     lines = [
         CopyLine(label, value, value.replace(" ", "") if label == "IBAN" else value)
         for label, value in payment.next_action.lines
     ]
-    plain = f"{to_major(Money(order.total_minor, order.currency)):f}"
+    plain = f"{to_major(payment.requested):f}"
     return (*lines, CopyLine("Amount", amount, plain), CopyLine("Reference", reference, reference))
+
+
+def _asked_minor(order: Order, payment: Payment | None) -> int:
+    """What the payment that the page is about asks for; what gift cards pay in full, all."""
+    is_money = payment is not None and payment.gift_card_id is None
+    return payment.requested_minor if payment is not None and is_money else order.due_minor
 
 
 def _answer_by(opened: Opened) -> datetime | None:

@@ -19,6 +19,7 @@ from surehold.payments.model import (
     Payment,
     PaymentState,
     Redirect,
+    find_main,
 )
 from surehold.web.storefront.views import PayState
 
@@ -64,7 +65,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def latest(self) -> Payment | None:
         """The payment that the page is about."""
-        return self.payments[-1] if self.payments else None
+        return find_main(self.payments)
 
     @property
     def reserved_until(self) -> datetime | None:

@@ -15,6 +15,8 @@ from surehold.inventory.model import Backorder, BackorderKind
 from surehold.inventory.model import Shortage as StockShortage
 from surehold.kernel.ids import OrderLineId, VariantId
 from surehold.orders.model import Address, Order, OrderLine
+from surehold.payments.gift_cards.model import Purse
+from surehold.payments.model import Payment, PaymentState
 from surehold.payments.providers.port import HoldKind, Provider
 from surehold.pricing import rules as pricing
 from surehold.pricing.errors import NotForSale, ShippingMethodUnknown
@@ -22,6 +24,7 @@ from surehold.pricing.model import Destination, Quote
 from surehold.web.storefront import destinations
 from surehold.web.storefront.parts import Store, product_url
 from surehold.web.storefront.views import (
+    CardPartView,
     LineProblem,
     LineProblemKind,
     LineView,
@@ -155,9 +158,13 @@ def order_summary(
     lines: Iterable[OrderLine],
     *,
     slugs: Mapping[VariantId, str] | None = None,
+    payments: Iterable[Payment] = (),
+    cards: Iterable[Purse] = (),
     backorders: Mapping[OrderLineId, Backorder] | None = None,
 ) -> SummaryView:
     """Lines and sums of an order, as they were promised; ``slugs`` of what is still sold."""
+    parts = _card_parts(payments, cards)
+    by_card = sum(part.amount.minor for part in parts)
     shown = tuple(
         msgspec.structs.replace(
             order_line(store, line, order.currency, slugs=slugs or {}),
@@ -175,8 +182,22 @@ def order_summary(
         tax=_when_any(order.tax_minor, order.currency),
         tax_label="tax" if place is None else place.tax_label,
         is_tax_included=order.is_tax_included,
+        cards=parts,
+        rest=None
+        if not parts or order.paid_minor
+        else MoneyView(order.due_minor - by_card, order.currency),
     )
     return SummaryView(shown, totals)
+
+
+def _card_parts(payments: Iterable[Payment], cards: Iterable[Purse]) -> tuple[CardPartView, ...]:
+    """What gift cards pay, or paid, of an order."""
+    faces = {card.id: card.last_four for card in cards}
+    return tuple(
+        CardPartView(faces[row.gift_card_id], MoneyView(row.requested_minor, row.currency))
+        for row in payments
+        if row.gift_card_id is not None and row.state is not PaymentState.VOIDED
+    )
 
 
 def order_line(

@@ -312,6 +312,13 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     waits: WaitView | None = None
 
 
+class CardPartView(msgspec.Struct, frozen=True):
+    """What a gift card pays."""
+
+    last_four: str
+    amount: MoneyView
+
+
 class TotalsView(msgspec.Struct, frozen=True, kw_only=True):
     """The sums of a cart, quote or order. ``total`` is exact; its parts add up to it.
 
@@ -328,6 +335,9 @@ class TotalsView(msgspec.Struct, frozen=True, kw_only=True):
     tax: MoneyView | None = None
     tax_label: str = "tax"
     is_tax_included: bool = True
+    #: What gift cards pay of the total, and what that leaves while it is not paid.
+    cards: tuple[CardPartView, ...] = ()
+    rest: MoneyView | None = None
 
 
 class SummaryView(msgspec.Struct, frozen=True):
@@ -383,6 +393,7 @@ class CheckoutForm(msgspec.Struct, frozen=True, kw_only=True):
     company: str = ""
     shipping_method: str = ""
     provider: str = ""
+    gift_card: str = ""
 
 
 class RegionChoice(msgspec.Struct, frozen=True):
@@ -538,6 +549,7 @@ class CheckoutView(msgspec.Struct, frozen=True, kw_only=True):
     has_billing_address: bool = False
     #: Whether the price may depend on whose order it is, so that it is asked anew.
     is_email_priced: bool = False
+    takes_gift_cards: bool = True
 
     def fault(self, field: str) -> str | None:
         """The sentence about a field, if anything is wrong with it."""
