@@ -110,7 +110,7 @@ async def _live(url: str) -> None:
         await _finish_refunds(url, db, providers)
         await _move_and_count(db, mug.variant_id)
         await _sell_ahead(db)
-        assert await documents.issue_due(db, limit=100) == 13
+        assert await documents.issue_due(db, limit=100) == 15
         await outbox.publish(db, subscribers=())
 
 

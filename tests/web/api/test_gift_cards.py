@@ -64,7 +64,14 @@ async def test_one_who_has_store_credit_is_not_issued_another(api: Api) -> None:
 
     assert refused.refusal == (409, "store_credit_exists")
     assert nobodys.faults == {("/email", "missing"), ("/amount/amount", "out_of_range")}
+    far = await api.post(
+        "/gift-cards",
+        {**body, "expires_at": "9999-12-31T23:59:59-14:00"},
+        headers={**STAFF, **a_key()},
+    )
+
     assert past.faults == {("/expires_at", "past")}
+    assert far.faults == {("/expires_at", "out_of_range")}
 
 
 async def test_cards_are_found_by_address_and_last_letters_page_by_page(api: Api) -> None:

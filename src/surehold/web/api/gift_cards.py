@@ -62,6 +62,8 @@ from surehold.web.validation import Reader, parse_id
 
 _SCOPE: Final = "gift-cards"
 _CREATED: Final = 201
+#: The end of what every calendar on the way can count.
+_LAST_YEAR: Final = "2999"
 _REPEATED: Final = (
     IdempotencyKeyMissing,
     IdempotencyKeyInvalid,
@@ -89,6 +91,9 @@ class IssueCardBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield Fault(f"{at}/amount/amount", "out_of_range", "There must be something on it.")
         if raw.get("kind") == "store_credit" and raw.get("email") is None:
             yield Fault(f"{at}/email", "missing", "Say whose credit it is.")
+        until = raw.get("expires_at")
+        if isinstance(until, str) and until[:4] > _LAST_YEAR:
+            yield Fault(f"{at}/expires_at", "out_of_range", "Within this millennium, or never.")
 
 
 class AdjustCardBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
