@@ -140,8 +140,12 @@ class Card(PretendProvider):
             "cancel", lambda: plain(provider_payment_id, idempotency_key=idempotency_key)
         )
 
-    async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
-        return await self._pass("refund", lambda: self._refund(body, idempotency_key))
+    async def refund(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> RefundSnapshot:
+        return await self._pass(
+            "refund", lambda: self._refund(body, provider_payment_id, idempotency_key)
+        )
 
     def parse_webhook(
         self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int
@@ -151,7 +155,7 @@ class Card(PretendProvider):
             raise WebhookRefused("not signed by us")
         return (msgspec.json.decode(raw_body, type=NormalizedEvent),)
 
-    async def _refund(self, body: bytes, key: str) -> RefundSnapshot:
+    async def _refund(self, body: bytes, payment_id: str, key: str) -> RefundSnapshot:
         """Give back once per reference, at once or in a while."""
         sent = json.loads(body)
         before = self.payments[sent["payment"]]
@@ -159,7 +163,7 @@ class Card(PretendProvider):
         found = known.get(sent["reference"])
         if found is not None:
             return found
-        done = await super().refund(body, idempotency_key=key)
+        done = await super().refund(body, provider_payment_id=payment_id, idempotency_key=key)
         if not self.is_slow_to_refund:
             return done
         pending = msgspec.structs.replace(done, state=ProviderRefundState.PENDING)

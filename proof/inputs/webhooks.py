@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gzip
+import json
 import random
 import sys
 import time
@@ -20,21 +21,13 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
-from proof.inputs.forgery import (
-    FORGERIES,
-    HEADER,
-    RETIRED,
-    SECRETS,
-    Forged,
-    Genuine,
-    a_genuine,
-    is_same,
-)
+from proof.inputs.forgery import Forged, Genuine, a_genuine, forgeries_of, is_same
 from proof.inputs.place import Stage, a_stage
+from proof.inputs.schemes import RETIRED, SCHEMES, SECRETS, Scheme
 from proof.inputs.wire import NO_ANSWER, Connection, Request
 from proof.report import Finding, show
-from surehold.payments.providers.port import WebhookRefused
-from surehold.payments.providers.sandbox import SandboxProvider
+from surehold.payments.providers.port import RemoteProvider, WebhookRefused
+from tests.fakes import FAKES
 
 HARNESS: Final = "inputs-webhooks"
 #: A genuine message is forged this often before the next one is made.
@@ -76,15 +69,17 @@ class Seen:
 
 
 def forge_at_verifier(seen: Seen, *, cases: int, seed: int) -> None:
-    """Ask the verifier itself, in this process, about so many forged ones."""
+    """Ask the verifiers themselves, in this process, about so many forged ones."""
     rng = random.Random(seed)
-    provider = SandboxProvider("http://127.0.0.1:1", "sk_test", SECRETS)
+    providers = {scheme.name: scheme.provider() for scheme in SCHEMES}
     done = 0
     while done < cases:
-        genuine = a_genuine(rng, at=NOW)
-        _expect(seen, provider, Forged(genuine.raw, ((HEADER, genuine.proof),)), "genuine")
+        scheme = rng.choice(SCHEMES)
+        provider = providers[scheme.name]
+        genuine = a_genuine(rng, scheme, at=NOW)
+        _expect(seen, provider, Forged(genuine.raw, ((scheme.header, genuine.proof),)), "genuine")
         for _ in range(min(FROM_ONE, cases - done)):
-            forge = rng.choice(FORGERIES)
+            forge = rng.choice(forgeries_of(scheme))
             forged = forge(rng, genuine)
             if is_same(forged, genuine):
                 _expect(seen, provider, forged, "changed into the genuine one again")
@@ -93,18 +88,19 @@ def forge_at_verifier(seen: Seen, *, cases: int, seed: int) -> None:
             is_taken = _is_taken(provider, forged)
             seen.counts[f"refused: {forge.__name__}"] += not is_taken
             if is_taken:
-                seen.note(f"verifier took {forge.__name__}", forged)
+                seen.note(f"{scheme.name} took {forge.__name__}", forged)
             if done % 200_000 == 0:
                 print(f"{done:,} forged, {len(seen.violations)} taken", flush=True)
+        seen.counts[f"provider: {scheme.name}"] += 1
 
 
-def _expect(seen: Seen, provider: SandboxProvider, message: Forged, kind: str) -> None:
+def _expect(seen: Seen, provider: RemoteProvider, message: Forged, kind: str) -> None:
     seen.counts[f"taken: {kind}"] += 1
     if not _is_taken(provider, message):
-        seen.note(f"verifier refused what is {kind}", message)
+        seen.note(f"{provider.name} refused what is {kind}", message)
 
 
-def _is_taken(provider: SandboxProvider, message: Forged) -> bool:
+def _is_taken(provider: RemoteProvider, message: Forged) -> bool:
     try:
         provider.parse_webhook(message.raw, Multi(message.headers), received_at=NOW)
     except WebhookRefused:
@@ -129,39 +125,50 @@ def _json(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 def encode_otherwise(rng: random.Random, genuine: Genuine) -> Request:
     """The genuine proof, and a body that a server might turn into the genuine one."""
-    raw, proof = genuine.raw, (HEADER, genuine.proof)
+    raw, proof = genuine.raw, (genuine.scheme.header, genuine.proof)
+    target = _address(genuine.scheme)
     utf_16 = ("Content-Type", "application/json; charset=utf-16")
     form = ("Content-Type", "application/x-www-form-urlencoded")
-    padding = b" " * rng.choice((1, 1000, _TOO_LARGE - len(raw), _TOO_LARGE))
+    sizes = (1, 1000, _TOO_LARGE - len(raw), _TOO_LARGE)
+    # To a provider that proves the values, some spaces are nothing; too many are too many.
+    is_blind = genuine.scheme.is_same_body(raw + b" ", raw)
+    padding = b" " * rng.choice(sizes[2:] if is_blind else sizes)
     return rng.choice(
         (
-            Request(gzip.compress(raw), _json((proof, ("Content-Encoding", "gzip")))),
-            Request(zlib.compress(raw), _json((proof, ("Content-Encoding", "deflate")))),
-            Request(raw.decode().encode("utf-16"), (proof, utf_16)),
-            Request(b"payload=" + raw, (proof, form)),
-            Request(raw + padding, _json((proof,)), is_chunked=rng.random() < 0.3),
-            Request(b"", _json((proof, ("X-Body", raw.decode("latin-1"))))),
+            Request(
+                gzip.compress(raw), _json((proof, ("Content-Encoding", "gzip"))), target=target
+            ),
+            Request(
+                zlib.compress(raw), _json((proof, ("Content-Encoding", "deflate"))), target=target
+            ),
+            Request(raw.decode().encode("utf-16"), (proof, utf_16), target=target),
+            Request(b"payload=" + raw, (proof, form), target=target),
+            Request(raw + padding, _json((proof,)), target=target, is_chunked=rng.random() < 0.3),
+            Request(b"", _json((proof, ("X-Body", raw.decode("latin-1")))), target=target),
         )
     )
 
 
 def send_otherwise(rng: random.Random, genuine: Genuine) -> Request:
     """The genuine message, but not to the address, by the method or of the length it should be."""
-    raw, headers = genuine.raw, _json(((HEADER, genuine.proof),))
+    raw, scheme = genuine.raw, genuine.scheme
+    headers = _json(((scheme.header, genuine.proof),))
+    home = _address(scheme)
+    others = [_address(other) for other in SCHEMES if other.name != scheme.name]
     target = rng.choice(
         (
-            *("/webhooks/bank_transfer", "/webhooks/Sandbox", "/webhooks/sandbox%00"),
-            *("/webhooks/stripe", "/webhooks/..%2fsandbox", "/webhooks/sandbox%20"),
+            *("/webhooks/bank_transfer", f"/webhooks/{scheme.name.title()}", f"{home}%00"),
+            *(*others, f"/webhooks/..%2f{scheme.name}", f"{home}%20"),
         )
     )
     method = rng.choice(("GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"))
-    query = f"/webhooks/sandbox?{HEADER}={genuine.proof}"
+    query = f"{home}?{scheme.header}={genuine.proof}"
     return rng.choice(
         (
             Request(raw, headers, target=target),
-            Request(raw, headers, method=method),
-            Request(raw, headers, length=rng.randrange(len(raw))),
-            Request(raw, headers, length=len(raw) + rng.randrange(1, 50)),
+            Request(raw, headers, method=method, target=home),
+            Request(raw, headers, length=rng.randrange(len(raw)), target=home),
+            Request(raw, headers, length=len(raw) + rng.randrange(1, 50), target=home),
             Request(raw, _json(()), target=query),
         )
     )
@@ -169,30 +176,32 @@ def send_otherwise(rng: random.Random, genuine: Genuine) -> Request:
 
 def _genuine_request(rng: random.Random, genuine: Genuine) -> Request:
     """As a provider, or something on the way from it, may write it."""
-    pairs = [(HEADER, genuine.proof), ("Sandbox-Event-Id", "evt"), ("User-Agent", "provider/1")]
+    header, target = genuine.scheme.header, _address(genuine.scheme)
+    pairs = [(header, genuine.proof), ("X-Event-Id", "evt"), ("User-Agent", "provider/1")]
     match rng.randrange(4):
         case 0:
-            return Request(genuine.raw, _json(pairs), is_chunked=True)
+            return Request(genuine.raw, _json(pairs), target=target, is_chunked=True)
         case 1:
             lower = [(name.lower(), value) for name, value in pairs]
-            return Request(genuine.raw, _json(lower))
-        case 2:
+            return Request(genuine.raw, _json(lower), target=target)
+        case 2 if genuine.scheme.is_timed:
             more = f"{genuine.proof},v1={'b' * 64}"
-            return Request(genuine.raw, _json([(HEADER, more)]))
+            return Request(genuine.raw, _json([(header, more)]), target=target)
         case _:
-            return Request(genuine.raw, _json(pairs))
+            return Request(genuine.raw, _json(pairs), target=target)
 
 
 def _make_sendings(cases: int, seed: int) -> Iterator[Sent]:
     """So many forged requests and the genuine ones between them."""
     rng = random.Random(seed)
-    forges = (*FORGERIES, *(encode_otherwise, send_otherwise) * 3)
     done = 0
     while done < cases:
-        genuine = a_genuine(rng, at=int(time.time()))
+        scheme = rng.choice(SCHEMES)
+        forges = (*forgeries_of(scheme), *(encode_otherwise, send_otherwise) * 3)
+        genuine = a_genuine(rng, scheme, at=int(time.time()))
         yield Sent(_genuine_request(rng, genuine), "genuine", is_genuine=True)
         for _ in range(GENUINE_EVERY - 1):
-            other = a_genuine(rng, at=int(time.time()))
+            other = a_genuine(rng, scheme, at=int(time.time()))
             forge = rng.choice(forges)
             made = forge(rng, other)
             if isinstance(made, Request):
@@ -201,8 +210,12 @@ def _make_sendings(cases: int, seed: int) -> Iterator[Sent]:
                 continue
             is_genuine = is_same(made, other)
             done += not is_genuine
-            request = Request(made.raw, _json(made.headers))
+            request = Request(made.raw, _json(made.headers), target=_address(scheme))
             yield Sent(request, forge.__name__, is_genuine=is_genuine)
+
+
+def _address(scheme: Scheme) -> str:
+    return f"/webhooks/{scheme.name}"
 
 
 async def _send_all(seen: Seen, port: int, sendings: Iterator[Sent]) -> None:
@@ -237,6 +250,7 @@ async def _rows(stage: Stage) -> int:
 
 def forge_over_http(stage: Stage, seen: Seen, *, cases: int, seed: int) -> None:
     """Ask a real server, and look into its inbox."""
+    stage.shop.settings = switched_on(SECRETS)
     web = stage.run(stage.shop.start_web(secrets=SECRETS))
     stage.run(_send_all(seen, stage.shop.port, _make_sendings(cases, seed)))
     rows, taken = stage.run(_rows(stage)), seen.counts["HTTP genuine taken"]
@@ -251,6 +265,18 @@ def forge_over_http(stage: Stage, seen: Seen, *, cases: int, seed: int) -> None:
     _rotate(stage, seen, seed)
 
 
+def switched_on(secrets: Sequence[str]) -> dict[str, str]:
+    """Settings of every provider that has a fake; it is not there to be asked."""
+    settings = {}
+    live = json.dumps({str(number): secret for number, secret in enumerate(secrets)})
+    for name, fake in FAKES.items():
+        prefix = f"SUREHOLD_{name.upper()}_"
+        settings[f"{prefix}SECRET_KEY"] = fake().secret_key
+        settings[f"{prefix}WEBHOOK_SECRETS"] = live
+        settings[f"{prefix}BASE_URL"] = "http://127.0.0.1:1"
+    return settings
+
+
 def _rotate(stage: Stage, seen: Seen, seed: int) -> None:
     """While a secret is being changed both are taken; afterwards the old one is not."""
     rng = random.Random(seed)
@@ -262,15 +288,19 @@ def _rotate(stage: Stage, seen: Seen, seed: int) -> None:
     )
     for live, answers in expected:
         port = stage.shop.use_another_port()
+        stage.shop.settings = switched_on(live)
         stage.run(stage.shop.start_web(secrets=live))
         connection = Connection("127.0.0.1", port)
-        for secret, wanted in answers.items():
-            genuine = a_genuine(rng, at=int(time.time()), secret=secret)
-            request = Request(genuine.raw, _json([(HEADER, genuine.proof)]))
-            status, _ = stage.run(connection.ask(request))
-            seen.counts["rotation: as it must be"] += status == wanted
-            if status != wanted:
-                seen.note("rotation", f"{status} instead of {wanted} with {len(live)} secrets")
+        for scheme in SCHEMES:
+            for secret, wanted in answers.items():
+                genuine = a_genuine(rng, scheme, at=int(time.time()), secret=secret)
+                headers = _json([(scheme.header, genuine.proof)])
+                request = Request(genuine.raw, headers, target=_address(scheme))
+                status, _ = stage.run(connection.ask(request))
+                seen.counts["rotation: as it must be"] += status == wanted
+                if status != wanted:
+                    what = f"{scheme.name}: {status} instead of {wanted}"
+                    seen.note("rotation", f"{what} with {len(live)} secrets")
         stage.run(connection.close())
 
 

@@ -15,11 +15,8 @@ from surehold.config import Config
 from surehold.db import Database
 from surehold.db.database import Settings as DatabaseSettings
 from surehold.identity.tokens import OrderAccess, Seals
-from surehold.payments.providers.bank_transfer import BankTransfer
-from surehold.payments.providers.http import provider_client
-from surehold.payments.providers.port import Provider
+from surehold.payments.providers.kinds import open_providers
 from surehold.payments.providers.registry import Providers
-from surehold.payments.providers.sandbox import SandboxProvider
 from surehold.web.api.shapes import renderer
 from surehold.web.application import WebApplication, create_web
 from surehold.web.assets import AssetIndex
@@ -60,25 +57,6 @@ def database_of(config: Config, *, name: str) -> Database:
     )
 
 
-def providers_of(config: Config) -> Providers:
-    """Every payment provider that the settings switch on, in the order that buyers see."""
-    found: list[Provider] = []
-    if config.sandbox_url is not None:
-        found.append(
-            SandboxProvider(
-                base_url=config.sandbox_url,
-                api_key=config.sandbox_api_key.get_secret_value(),
-                webhook_secrets=tuple(
-                    secret.get_secret_value() for secret in config.sandbox_webhook_secrets
-                ),
-                client=provider_client(),
-            )
-        )
-    if config.bank_transfer:
-        found.append(BankTransfer())
-    return Providers(found)
-
-
 def access_of(config: Config) -> OrderAccess:
     """What signs and checks guests' access to their orders.
 
@@ -101,7 +79,7 @@ def checkout_of(
     access = access_of(config)
     context = Context(
         db=db,
-        providers=providers if providers is not None else providers_of(config),
+        providers=providers if providers is not None else open_providers(config),
         access=access,
         base_url=config.base_url,
         render=renderer(access),

@@ -25,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from surehold import logs, processes
 from surehold.config import Config
+from surehold.payments.providers.kinds import list_kinds
 from surehold.web.requests import WHOLE_BODY
 
 log = structlog.get_logger(__name__)
@@ -221,6 +222,8 @@ def config_secrets(config: Config) -> list[str]:
             reveal = getattr(item, "get_secret_value", None)
             if reveal is not None:
                 found.append(str(reveal()))
+    for kind in list_kinds():
+        found += kind.settings().list_secrets() if kind.settings is not None else ()
     return found
 
 

@@ -15,6 +15,7 @@ from surehold.payments.providers.port import (
     CreateRequest,
     CreateResult,
     HoldKind,
+    NoOptions,
     NormalizedEvent,
     NotFound,
     ProviderFailure,
@@ -30,7 +31,7 @@ _CAPABILITIES: Final = Capabilities(
 )
 
 
-class PretendProvider:
+class PretendProvider(NoOptions):
     """Payments that a test captures by hand; ``fail_next`` loses or refuses the next answer."""
 
     name = "pretend"
@@ -118,12 +119,15 @@ class PretendProvider:
             }
         )
 
-    async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
+    async def refund(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> RefundSnapshot:
         self.keys.append(idempotency_key)
         refusal, self.refuse_next = self.refuse_next, None
         if refusal is not None:
             raise refusal
         sent = json.loads(body)
+        assert sent["payment"] == provider_payment_id
         before = self.payments[sent["payment"]]
         amount = Money(sent["amount"], sent["currency"])
         refund = RefundSnapshot(
@@ -141,6 +145,15 @@ class PretendProvider:
             )
         self._lose()
         return refund
+
+    async def find_refund(
+        self, provider_payment_id: str, refund_reference: str
+    ) -> RefundSnapshot | None:
+        found = await self.list_refunds(provider_payment_id)
+        return next((row for row in found if row.refund_reference == refund_reference), None)
+
+    async def list_refunds(self, provider_payment_id: str) -> tuple[RefundSnapshot, ...]:
+        return (await self.fetch(provider_payment_id)).refunds
 
     def parse_webhook(
         self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int

@@ -116,8 +116,12 @@ async def test_P9_a_provider_that_was_asked_for_another_amount_is_not_believed(
 class _ShortRefunds(PretendProvider):
     """Says of every refund that it was one minor unit smaller."""
 
-    async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
-        given = await super().refund(body, idempotency_key=idempotency_key)
+    async def refund(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> RefundSnapshot:
+        given = await super().refund(
+            body, provider_payment_id=provider_payment_id, idempotency_key=idempotency_key
+        )
         short = Money(given.amount.amount - 1, given.amount.currency)
         return msgspec.structs.replace(given, amount=short)
 

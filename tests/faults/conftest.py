@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from surehold.db import Database
-from surehold.payments.providers import sandbox as adapter
+from surehold.payments.providers import http as adapter
 from tests.builders.catalog import a_product
 from tests.support.bank import Bazaar, a_bazaar
 

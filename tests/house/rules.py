@@ -28,9 +28,12 @@ FLOATS_THAT_ARE_TIME: Final[dict[tuple[str, str], str]] = {
     ("checkout/lane.py", "Lane._adapt"): "how long a batch took",
     ("checkout/lane.py", "Lane._take"): "how long somebody has waited",
     ("checkout/lane.py", "_Waiter.__init__"): "since when somebody waits",
-    ("payments/providers/sandbox.py", "CALL_SECONDS"): "a time-out",
-    ("payments/providers/sandbox.py", "CONNECT_SECONDS"): "a time-out",
-    ("payments/providers/sandbox.py", "READ_SECONDS"): "a time-out",
+    ("payments/providers/http.py", "CALL_SECONDS"): "a time-out",
+    ("payments/providers/http.py", "CONNECT_SECONDS"): "a time-out",
+    ("payments/providers/http.py", "PAUSE_SECONDS"): "a pause",
+    ("payments/providers/http.py", "READ_SECONDS"): "a time-out",
+    ("payments/providers/http.py", "_Breaker.__init__"): "when a pause ends",
+    ("payments/providers/http.py", "_Breaker.note"): "when a pause ends",
 }
 
 
@@ -155,9 +158,13 @@ _BRITISH: Final = re.compile(
     re.IGNORECASE,
 )
 # Names that Python and others chose; we cannot spell them otherwise.
-_THEIRS: Final = re.compile(r"CancelledError|\.cancelled\(\)|AUTHORISATION")
+_THEIRS: Final = re.compile(
+    r"CancelledError|\.cancelled\(\)|AUTHORISATION|charge\.failed/cancelled"
+)
 #: Start of a path: why other people's words stand there.
-OTHER_PEOPLES_WORDS: Final[dict[str, str]] = {}
+OTHER_PEOPLES_WORDS: Final[dict[str, str]] = {
+    "payments/providers/chapa.py": "Chapa writes its states so",
+}
 
 
 def american(source: Source) -> Iterator[Fault]:

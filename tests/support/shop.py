@@ -92,6 +92,8 @@ class Shop:
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
         self.processes: list[Process] = []
+        #: Settings of this shop alone.
+        self.settings: dict[str, str] = {}
         self.client = httpx2.AsyncClient(timeout=20, trust_env=False)
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -102,6 +104,7 @@ class Shop:
             "SUREHOLD_BASE_URL": self.base_url,
             "SUREHOLD_SANDBOX_URL": self.sandbox_url,
             "SUREHOLD_SANDBOX_WEBHOOK_SECRETS": f'["{WEBHOOK_SECRET}"]',
+            **self.settings,
             **more,
         }
 

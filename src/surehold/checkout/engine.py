@@ -98,6 +98,15 @@ class Context(msgspec.Struct, frozen=True):
         kind = self.providers.get(provider).capabilities.hold_kind
         return rules.hold_time(kind, case.settings)
 
+    def can_collect(self, provider: str, order: Order, amount_minor: int) -> bool:
+        """Whether a provider can collect exactly so much of an order.
+
+        Raises:
+            ProviderUnknown: This store does not have it.
+        """
+        due = Money(amount_minor, order.currency)
+        return self.providers.get(provider).capabilities.takes(due)
+
     def begin_payment(
         self,
         order: Order,
@@ -114,9 +123,10 @@ class Context(msgspec.Struct, frozen=True):
 
         Raises:
             ProviderUnknown: This store does not have the provider.
-            CurrencyNotSupported: It does not take the order's currency.
+            CurrencyNotSupported, AmountNotSupported: It cannot collect what is due.
         """
-        provider = self.providers.get_for(provider_name, currency=order.currency)
+        due = Money(amount_minor, order.currency)
+        provider = self.providers.get_for(provider_name, due=due)
         payment_id = PaymentId(new_id())
         state: PaymentState = PaymentState.PENDING
         provider_payment_id: str | None = None
@@ -185,6 +195,7 @@ class Context(msgspec.Struct, frozen=True):
             return_url=pay_url,
             cancel_url=pay_url,
             notify_url=f"{self.base_url}/webhooks/{payment.provider}",
+            requested_at=payment.created_at,
             expires_at=expires_at,
             description=order.number,
         )

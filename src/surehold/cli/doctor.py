@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from rich.text import Text
 
 from surehold import logs
-from surehold.app import MissingSetting, access_of, database_of, providers_of
+from surehold.app import MissingSetting, access_of, database_of
 from surehold.cli import environment
 from surehold.cli.console import ExitCode, aside, out, say_json
 from surehold.cli.failures import explain
@@ -24,6 +24,8 @@ from surehold.db.invariants import report
 from surehold.db.migrate import list_pending
 from surehold.jobs import queries as jobs
 from surehold.kernel import clock
+from surehold.payments.providers.account import ProviderKind, SettingsFault
+from surehold.payments.providers.kinds import list_kinds, open_providers
 from surehold.payments.providers.port import NotFound, ProviderFailure, RemoteProvider
 
 commands = typer.Typer()
@@ -110,7 +112,32 @@ def check_settings(config: Config) -> list[Check]:
             if has_secret
             else Check("webhook secrets: sandbox", Verdict.FAIL, "not set: nothing is believed")
         )
+    for kind in list_kinds():
+        checks += check_account(kind, config)
     return checks
+
+
+def check_account(kind: ProviderKind, config: Config) -> list[Check]:
+    """What is missing of a provider that is switched on, and what to register there."""
+    if kind.settings is None:
+        return []
+    settings = kind.settings()
+    if not settings.is_on:
+        return []
+    name = f"account: {kind.name}"
+    faults = settings.list_faults(config.mode)
+    if faults:
+        return [Check(name, Verdict.FAIL, fault) for fault in faults]
+    secrets = ", ".join(settings.webhook_secrets)
+    return [
+        Check(name, Verdict.OK, f"{settings.mode.value} mode, webhook secrets {secrets}"),
+        Check(
+            f"webhooks: {kind.name}",
+            Verdict.OK,
+            f"register {config.base_url}/webhooks/{kind.name} for "
+            + ", ".join(kind.webhook_events),
+        ),
+    ]
 
 
 async def _look_around(config: Config) -> list[Check]:
@@ -175,8 +202,11 @@ async def _check_worker(db: Database) -> Check:
 
 
 async def _check_providers(config: Config) -> list[Check]:
-    providers = providers_of(config)
     checks: list[Check] = []
+    try:
+        providers = open_providers(config)
+    except SettingsFault:
+        return checks  # told with the settings
     try:
         for provider in providers:
             name = f"provider: {provider.name}"
@@ -215,6 +245,10 @@ def mask(config: Config) -> dict[str, str]:
             shown[name] = ", ".join(value)
         else:
             shown[name] = "" if value is None else str(value)
+    for kind in list_kinds():
+        settings = kind.settings() if kind.settings is not None else None
+        if settings is not None and settings.is_on:
+            shown |= {f"{kind.name}_{name}": text for name, text in settings.show(logs.MASK)}
     return shown
 
 

@@ -13,11 +13,13 @@ from surehold.db.embedded import EmbeddedPostgresFailure
 from surehold.db.migrate import InvalidSchemaName, MigrationChanged
 from surehold.kernel.errors import DomainError, InvalidInput
 from surehold.logs import UnknownLogLevel
+from surehold.payments.providers.account import SettingsFault
 from surehold.sandbox.settings import SandboxRefusesToStart
 from surehold.server import AddressInUse
 
 _PLAIN: Final = (
     MissingSetting,
+    SettingsFault,
     EmbeddedPostgresFailure,
     MigrationChanged,
     InvalidSchemaName,

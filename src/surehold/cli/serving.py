@@ -16,6 +16,7 @@ from surehold.cli.console import ExitCode, Failure
 from surehold.config import Config
 from surehold.db.invariants import Watch
 from surehold.jobs.worker import run_worker
+from surehold.payments.providers.kinds import list_account_faults
 
 commands = typer.Typer()
 
@@ -57,6 +58,13 @@ def _checked(config: Config) -> Config:
     if faults:
         raise Failure(
             "Production mode refuses to start.", code=ExitCode.ENVIRONMENT, details=faults
+        )
+    faults = list_account_faults(config)
+    if faults:
+        raise Failure(
+            "The settings of a payment provider cannot be used.",
+            code=ExitCode.ENVIRONMENT,
+            details=faults,
         )
     return config
 

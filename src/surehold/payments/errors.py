@@ -6,6 +6,7 @@ DomainError
 ├── RefundNotConfirmable     409
 ├── ProviderUnknown          422
 ├── CurrencyNotSupported     422
+├── AmountNotSupported       422
 ├── PaymentInProgress        409
 ├── WebhookProofInvalid      422, answered 400 on the webhook route
 └── PaymentNotConfirmable    409
@@ -54,6 +55,14 @@ class CurrencyNotSupported(DomainError):
     kind = Kind.INVALID
     code = "currency_not_supported"
     title = "This payment method does not take this currency"
+
+
+class AmountNotSupported(DomainError):
+    """The provider cannot take exactly this amount. Facts: ``provider``, ``amount``."""
+
+    kind = Kind.INVALID
+    code = "amount_not_supported"
+    title = "This payment method does not take this amount"
 
 
 class PaymentInProgress(DomainError):

@@ -93,7 +93,39 @@ class Wait(msgspec.Struct, frozen=True, tag="wait"):
     poll_after_seconds: int
 
 
-NextAction = Redirect | Instructions | NoAction | Wait
+class PostForm(msgspec.Struct, frozen=True, tag="post_form"):
+    """Send the buyer's browser to this address with these fields, by POST."""
+
+    url: str
+    fields: tuple[tuple[str, str], ...]
+
+
+class ClientSecret(msgspec.Struct, frozen=True, tag="client_secret"):
+    """Let the provider's own script collect the payment; the secret opens this payment alone."""
+
+    publishable_key: str
+    secret: str
+
+
+class JsCheckout(msgspec.Struct, frozen=True, tag="js_checkout"):
+    """Open the provider's own script on an order of its own, with what the buyer typed before."""
+
+    key: str
+    provider_order_id: str
+    prefill: tuple[tuple[str, str], ...] = ()
+
+
+class PushPrompt(msgspec.Struct, frozen=True, tag="push_prompt"):
+    """The buyer confirms on the telephone; read the payment again after so many seconds."""
+
+    phone: str
+    message: str
+    poll_after_seconds: int
+
+
+NextAction = (
+    Redirect | PostForm | ClientSecret | JsCheckout | PushPrompt | Instructions | NoAction | Wait
+)
 
 
 class Payment(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from surehold.app import checkout_of
 from surehold.db import Database
 from surehold.web.storefront.orders import TRIES
 from surehold.web.storefront.visit import local_path
@@ -190,18 +191,20 @@ async def test_guessing_orders_is_slowed_down(browser: Browser) -> None:
     assert pages[-1].heading == "That was too many tries"
 
 
-async def test_pages_carry_the_policy(browser: Browser, checkout: Any) -> None:
+async def test_pages_carry_the_policy(browser: Browser, db: Database) -> None:
     page = await browser.get("/")
     policy = page.response.headers["content-security-policy"]
     with_sandbox = config(sandbox_url="http://127.0.0.1:9999/base")
+    checkout = checkout_of(with_sandbox, db)
     async with Browser(create_store(with_sandbox, checkout, assets=asset_index())) as other:
         sandboxed = await other.get("/track")
+    await checkout.context.providers.close()
 
     assert "script-src 'self'" in policy
     assert "form-action 'self';" in policy
     assert "unsafe" not in policy
     assert (
-        "form-action 'self' http://127.0.0.1:9999;"
+        "form-action 'self' http://127.0.0.1:9999; "
         in sandboxed.response.headers["content-security-policy"]
     )
     assert page.response.headers["x-content-type-options"] == "nosniff"

@@ -25,10 +25,14 @@ from surehold.orders.model import (
     PaymentStatus,
 )
 from surehold.payments.model import (
+    ClientSecret,
     Instructions,
+    JsCheckout,
     NoAction,
     Payment,
     PaymentState,
+    PostForm,
+    PushPrompt,
     Redirect,
     Wait,
 )
@@ -51,7 +55,6 @@ TRANSFER = Instructions((("IBAN", "DE89"),), "SH-1")
 
 #: States that no configured way of paying leads to yet.
 UNREACHABLE = {
-    PayState.PHONE_PROMPT: "no provider asks on the telephone",
     PayState.CASH: "there is no cash on delivery",
 }
 
@@ -100,6 +103,16 @@ CASES: list[tuple[str, Order, tuple[Payment, ...], tuple[Reservation, ...], PayS
     ("at the bank", order(), (payment(P.REQUIRES_ACTION, next_action=AT_BANK),), HELD, S.REDIRECT),
     ("transfer", order(), (payment(P.REQUIRES_ACTION, next_action=TRANSFER),), HELD,
      S.BANK_TRANSFER),
+    ("at the bank by a form", order(),
+     (payment(P.REQUIRES_ACTION, next_action=PostForm("https://bank.test/1", (("a", "1"),))),),
+     HELD, S.REDIRECT),
+    ("asked on the telephone", order(),
+     (payment(P.REQUIRES_ACTION, next_action=PushPrompt("0911234567", "PIN", 5)),), HELD,
+     S.PHONE_PROMPT),
+    ("in a script of somebody else's", order(),
+     (payment(P.REQUIRES_ACTION, next_action=ClientSecret("pk_1", "secret")),), HELD, S.ELSEWHERE),
+    ("on an order of the provider's", order(),
+     (payment(P.REQUIRES_ACTION, next_action=JsCheckout("key", "order_1")),), HELD, S.ELSEWHERE),
     ("told to wait", order(), (payment(P.REQUIRES_ACTION, next_action=Wait(2)),), HELD, S.PENDING),
     ("slow bank", order(), (payment(P.PENDING),), HELD, S.PENDING),
     ("slow bank, hold over", order(), (payment(P.PENDING),), OVER, S.PENDING),
@@ -184,7 +197,9 @@ def test_whatever_the_facts_are_there_is_an_answer(
 def test_no_button_pays_while_money_may_be_on_its_way() -> None:
     allowed = {state for state in PayState if may_retry(state)}
 
-    assert allowed == {S.REDIRECT, S.BANK_TRANSFER, S.DECLINED, S.HOLD_ENDED}
+    assert allowed == {
+        S.REDIRECT, S.PHONE_PROMPT, S.ELSEWHERE, S.BANK_TRANSFER, S.DECLINED, S.HOLD_ENDED,
+    }  # fmt: skip
 
 
 def test_unpaid_orders_never_leave_the_payment_page() -> None:

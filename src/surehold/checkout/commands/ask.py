@@ -147,7 +147,9 @@ async def _ask_refund(
     refund_id = operation.refund_id
     try:
         snapshot = await _find_refund(provider, payment, operation) or await provider.refund(
-            operation.request, idempotency_key=operation.idempotency_key
+            operation.request,
+            provider_payment_id=payment.provider_payment_id or payment.merchant_reference,
+            idempotency_key=operation.idempotency_key,
         )
     except ProviderFailure as failure:
         return RecordRefund(
@@ -169,9 +171,7 @@ async def _find_refund(
     """A refund that was asked for before, as the provider has it now."""
     if operation.state is OperationState.PENDING or payment.provider_payment_id is None:
         return None
-    snapshot = await provider.fetch(payment.provider_payment_id)
-    reference = str(operation.refund_id)
-    return next((row for row in snapshot.refunds if row.refund_reference == reference), None)
+    return await provider.find_refund(payment.provider_payment_id, str(operation.refund_id))
 
 
 async def _ask_void(

@@ -22,7 +22,7 @@ from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
 from surehold.payments.errors import PaymentNotFound, ProviderUnknown, WebhookProofInvalid
 from surehold.payments.model import WebhookEvent, WebhookState
-from surehold.payments.providers.port import ProviderFailure, WebhookRefused
+from surehold.payments.providers.port import NotFound, ProviderFailure, WebhookRefused
 
 log = structlog.get_logger(__name__)
 
@@ -133,10 +133,24 @@ async def _find_payment(checkout: Checkout, event: WebhookEvent) -> PaymentId | 
             )
         if payment is not None:
             return payment.id
-    if event.merchant_reference is None:
-        return None
-    found = parse_merchant_reference(event.merchant_reference)
+    reference = event.merchant_reference or await _ask_reference(checkout, event)
+    found = None if reference is None else parse_merchant_reference(reference)
     return None if found is None else PaymentId(found)
+
+
+async def _ask_reference(checkout: Checkout, event: WebhookEvent) -> str | None:
+    """Our reference of what an event names by an id that we never saw: a charge, a later intent.
+
+    Raises:
+        ProviderFailure: The provider could not be read now; try again later.
+    """
+    provider = checkout.context.providers.find_remote(event.provider)
+    if provider is None or event.provider_payment_id is None:
+        return None
+    try:
+        return (await provider.fetch(event.provider_payment_id)).merchant_reference
+    except NotFound:
+        return None
 
 
 async def _park(checkout: Checkout, event: WebhookEvent, reason: str) -> str:

@@ -47,6 +47,7 @@ from surehold.kernel.ids import (
     new_id,
     new_order_number,
 )
+from surehold.kernel.money import Money
 from surehold.orders import queries as order_queries
 from surehold.orders.drafts.model import DraftPlaced
 from surehold.orders.events import order_placed
@@ -58,6 +59,7 @@ from surehold.orders.model import (
     PaymentStatus,
 )
 from surehold.payments import queries as payment_queries
+from surehold.payments.errors import AmountNotSupported
 from surehold.payments.model import OperationKind
 from surehold.pricing import queries as pricing
 from surehold.pricing.model import Quote, Redemption
@@ -176,7 +178,8 @@ class PlacementWork:
             placement = placements[index]
             try:
                 quote = rules.price(placement, facts)
-                self._context.providers.get_for(placement.provider, currency=quote.currency)
+                due = Money(quote.total_minor, quote.currency)
+                self._context.providers.get_for(placement.provider, due=due)
             except DomainError as refusal:
                 answers[index] = refusal
             else:
@@ -230,7 +233,10 @@ class PlacementWork:
             elif isinstance(decision, rules.DraftGone):
                 answers[row.index] = drafting.placed_before(decision, rows.drafts, rows.orders)
             elif isinstance(decision, (stock_rules.Admitted, rules.WithCards)):
-                answers[row.index] = self._build(rows, row, decision, seen, settings)
+                try:
+                    answers[row.index] = self._build(rows, row, decision, seen, settings)
+                except AmountNotSupported as refusal:  # of what the cards leave to pay
+                    answers[row.index] = refusal
             else:
                 answers[row.index] = decision.refusal()
         return rows
@@ -399,7 +405,8 @@ async def place_order(checkout: Checkout, placement: Placement) -> Answer:
         Busy: Nothing was taken; come back.
         IdempotencyKeyReused: The key belongs to another body.
         CartNotFound, NothingToOrder, QuoteExpired, NotForSale, ShippingMethodUnknown,
-        ProviderUnknown, CurrencyNotSupported: The request cannot be placed as it is.
+        ProviderUnknown, CurrencyNotSupported, AmountNotSupported: The request cannot be placed
+            as it is.
         PriceChanged: The total is not what the buyer was shown.
         CouponNotApplicable, CouponExhausted, NothingToPay: Of a coupon and what it leaves to pay.
         GiftCardNotUsable, GiftCardBalanceTooLow, GiftCardPaysTooMuch: A card cannot pay its part.

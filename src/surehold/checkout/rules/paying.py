@@ -100,6 +100,8 @@ def _park_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> s
 def _find_mismatch(payment: Payment, evidence: ProviderSnapshot) -> str | None:
     if evidence.merchant_reference != payment.merchant_reference:
         return "reference_mismatch"
+    if evidence.requested is None:
+        return None  # no money has moved, and the provider names no amount before it has
     if evidence.requested.currency != payment.currency:
         return "currency_mismatch"
     if evidence.requested.amount != payment.requested_minor:

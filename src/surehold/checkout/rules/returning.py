@@ -215,6 +215,10 @@ def find_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> st
     if evidence.disputed.amount > payment.disputed_minor:
         return "disputed"
     ours = {str(row.id): row for row in case.refunds.values()}
+    if evidence.refunded.amount and all(
+        row.state is RefundState.FAILED for row in ours.values() if row.payment_id == payment.id
+    ):
+        return "refunded_at_provider"
     for snapshot in evidence.refunds:
         refund = ours.get(snapshot.refund_reference or "")
         is_failed = snapshot.state is ProviderRefundState.FAILED

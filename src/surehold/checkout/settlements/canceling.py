@@ -71,7 +71,8 @@ class CancelPart(Settlement, frozen=True):
         rest_minor = rules.rest_minor(case)
         if not rest_minor:
             rules.sell_covered(case, actor=self.actor, providers=context.providers)
-        if not rest_minor or not waiting:
+        is_asked = context.can_collect(case.order.provider, case.order, rest_minor)
+        if not rest_minor or not waiting or not is_asked:
             case.relabel()
             return Outcome(effect)
         begun, operation = context.begin_payment(

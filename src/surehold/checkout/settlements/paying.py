@@ -7,6 +7,7 @@ from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
 from surehold.checkout.model import BUYER
 from surehold.checkout.settlements.model import Outcome, Settlement
+from surehold.kernel.money import Money
 from surehold.payments.model import Payment, PaymentState
 
 
@@ -29,8 +30,8 @@ class RetryPayment(Settlement, frozen=True):
         """Join the open payment of the same provider while its hold lives, else begin another.
 
         Raises:
-            ProviderUnknown, CurrencyNotSupported, OrderNotPayable, PaymentInProgress,
-            InsufficientStock: As named.
+            ProviderUnknown, CurrencyNotSupported, AmountNotSupported, OrderNotPayable,
+            PaymentInProgress, InsufficientStock: As named.
         """
         joined = next(
             (row for row in reversed(case.open_payments) if row.provider == self.provider), None
@@ -44,7 +45,8 @@ class RetryPayment(Settlement, frozen=True):
         if joined is not None:
             return Outcome("joined", joined.id)
         # Whether the way of paying is to be had is known before anything changes.
-        context.providers.get_for(self.provider, currency=case.order.currency)
+        due = Money(case.order.due_minor, case.order.currency)
+        context.providers.get_for(self.provider, due=due)
         rules.hold_again(case, ttl=context.hold_time(case, self.provider))
         for payment in case.open_payments:
             rules.give_up_payment(case, payment, providers=context.providers)
@@ -55,6 +57,10 @@ class RetryPayment(Settlement, frozen=True):
             paid_by = case.card_parts[-1]
             effect = rules.sell_covered(case, actor=BUYER, providers=context.providers)
             return Outcome(effect, paid_by.id)
+        if not context.can_collect(self.provider, case.order, rest_minor):
+            # Not exactly what the cards leave; all of it, as was asked above.
+            rules.give_parts_back(case, actor=BUYER)
+            rest_minor = rules.rest_minor(case)
         payment, operation = context.begin_payment(
             case.order,
             amount_minor=rest_minor,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from surehold.config import Config
 from surehold.db.shop import ShopSettings
 from surehold.payments.model import Instructions, PaymentState
+from surehold.payments.providers.account import ProviderKind
 from surehold.payments.providers.port import Capabilities, CreateResult, HoldKind
 
 _CAPABILITIES: Final = Capabilities(
@@ -39,3 +41,10 @@ class BankTransfer:
                 reference=order_number,
             ),
         )
+
+
+def _open(config: Config) -> BankTransfer | None:
+    return BankTransfer() if config.bank_transfer else None
+
+
+KIND: Final = ProviderKind("bank_transfer", _open)

@@ -10,13 +10,17 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
 from surehold.db.shop import ShopSettings
 from surehold.kernel.money import Money
 from surehold.payments.model import NextAction, PaymentState
+from surehold.payments.providers.amounts import Amounts
+
+#: What a provider says of amounts before any money moved, when it says nothing of them.
+NOTHING: Final = Money(0, "XXX")
 
 
 class HoldKind(enum.Enum):
@@ -34,15 +38,39 @@ class Capabilities(msgspec.Struct, frozen=True):
     explanation: str
     hold_kind: HoldKind
     is_local: bool = False
+    is_for_demo_only: bool = False
     can_find_by_reference: bool = True
     can_cancel_unpaid: bool = True
     can_refund_partially: bool = True
-    is_for_demo_only: bool = False
-    currencies: frozenset[str] | None = None
+    #: Authorize now and capture later; all of it, or a part.
+    can_capture_later: bool = False
+    can_capture_partially: bool = False
+    #: A repeated call with the same key and body is answered as the first one was; without keys,
+    #: our reference makes a payment or a refund one, and the repetition is a conflict.
+    has_keys: bool = True
+    #: Every refund of a payment, those that people began at the provider too.
+    can_list_refunds: bool = True
+    can_read_disputes: bool = False
+    #: The browser brings proof back. Without it, what it brings is worth nothing.
+    has_signed_return: bool = False
+    #: A signed time bounds how long a stolen webhook can be sent again.
+    signs_time: bool = True
+    #: Events have ids of their own; without, they are told apart by what they say.
+    has_event_ids: bool = True
+    #: A declined buyer may try again on the same payment, so that it stays open.
+    stays_open_after_decline: bool = False
+    #: How the provider counts; ``None``: as we do, and it takes every currency.
+    amounts: Amounts | None = None
+    #: Where its own pages are: a browser may be sent there, and nowhere else.
+    page_origins: tuple[str, ...] = ()
 
     def supports(self, currency: str) -> bool:
         """Whether amounts in this currency can be collected."""
-        return self.currencies is None or currency in self.currencies
+        return self.amounts is None or currency in self.amounts.exponents
+
+    def takes(self, due: Money) -> bool:
+        """Whether exactly this amount can be collected."""
+        return self.amounts is None or self.amounts.can_carry(due)
 
 
 class Customer(msgspec.Struct, frozen=True):
@@ -54,7 +82,10 @@ class Customer(msgspec.Struct, frozen=True):
 
 
 class CreateRequest(msgspec.Struct, frozen=True):
-    """Everything needed to begin collecting one payment."""
+    """Everything needed to begin collecting one payment.
+
+    ``is_captured_later``: only authorize; the money is taken by ``capture``.
+    """
 
     merchant_reference: str
     amount: Money
@@ -62,8 +93,10 @@ class CreateRequest(msgspec.Struct, frozen=True):
     return_url: str
     cancel_url: str
     notify_url: str
+    requested_at: datetime
     expires_at: datetime
     description: str
+    is_captured_later: bool = False
 
 
 class CreateResult(msgspec.Struct, frozen=True):
@@ -74,11 +107,20 @@ class CreateResult(msgspec.Struct, frozen=True):
     next_action: NextAction
 
 
+class CaptureRequest(msgspec.Struct, frozen=True):
+    """Take ``amount`` of an authorized payment. ``is_final``: the rest is let go."""
+
+    provider_payment_id: str
+    amount: Money
+    is_final: bool = True
+
+
 class RefundOrigin(enum.Enum):
-    """Who began a refund."""
+    """Who began a refund: this program, a person at the provider, or the provider itself."""
 
     US = "us"
     DASHBOARD = "dashboard"
+    PROVIDER = "provider"
 
 
 class ProviderRefundState(enum.Enum):
@@ -109,16 +151,53 @@ class RefundSnapshot(msgspec.Struct, frozen=True):
     failure_code: str | None = None
 
 
+class DisputeStage(enum.Enum):
+    """How far a dispute has gone. An inquiry moves no money."""
+
+    INQUIRY = "inquiry"
+    CHARGEBACK = "chargeback"
+    PRE_ARBITRATION = "pre_arbitration"
+    ARBITRATION = "arbitration"
+
+
+class DisputeState(enum.Enum):
+    """Where a dispute stands. ``closed``: an inquiry that came to nothing."""
+
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+
+
+class DisputeSnapshot(msgspec.Struct, frozen=True):
+    """One dispute as the provider has it."""
+
+    provider_dispute_id: str
+    amount: Money
+    stage: DisputeStage
+    state: DisputeState
+    reason: str
+    respond_by: datetime | None = None
+
+    @property
+    def is_money_away(self) -> bool:
+        """Whether the provider has taken the amount, or keeps it until the end."""
+        is_over = self.state in (DisputeState.WON, DisputeState.CLOSED)
+        return self.stage is not DisputeStage.INQUIRY and not is_over
+
+
 class ProviderSnapshot(msgspec.Struct, frozen=True):
     """One payment as the provider has it, read from the provider: the only proof there is.
 
-    Totals are the truth; ``state`` follows from them.
+    Totals are the truth; ``state`` follows from them. ``authorized`` is what was ever held or
+    taken. ``requested`` is ``None`` where a provider names no amount before money has moved.
     """
 
     provider_payment_id: str
     merchant_reference: str
     state: PaymentState
-    requested: Money
+    requested: Money | None
     authorized: Money
     captured: Money
     refunded: Money
@@ -128,6 +207,9 @@ class ProviderSnapshot(msgspec.Struct, frozen=True):
     failure_code: str | None = None
     failure_message: str | None = None
     refunds: tuple[RefundSnapshot, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert self.requested is not None or not self.captured.amount, "money without an amount"
 
 
 class NormalizedEvent(msgspec.Struct, frozen=True):
@@ -176,6 +258,10 @@ class AmountRefused(ProviderFailure):
     """More than is left, or another currency."""
 
 
+class Unsupported(ProviderFailure):
+    """This provider has no such operation: its capabilities say so before anybody asks."""
+
+
 class RateLimited(ProviderFailure):
     """Too many calls; nothing happened."""
 
@@ -220,7 +306,10 @@ class LocalProvider(Protocol):
 
 @runtime_checkable
 class RemoteProvider(Protocol):
-    """A provider reached over HTTP. Every coroutine raises only ``ProviderFailure`` kinds."""
+    """A provider reached over HTTP. Every coroutine raises only ``ProviderFailure`` kinds.
+
+    What the capabilities exclude raises ``Unsupported`` and sends nothing.
+    """
 
     name: str
     account: str
@@ -246,12 +335,47 @@ class RemoteProvider(Protocol):
         """Expire an unpaid payment, and read what became of it: it may have been paid."""
         ...
 
+    def verify_return(
+        self, provider_payment_id: str, merchant_reference: str, query: Mapping[str, str]
+    ) -> bool:
+        """Whether a browser that came back brings the provider's own proof of this payment.
+
+        Pure, and never final: what it proves is read at the provider all the same.
+        """
+        ...
+
+    def prepare_capture(self, request: CaptureRequest) -> bytes:
+        """The exact body that ``capture`` will send. Pure."""
+        ...
+
+    async def capture(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        """Take authorized money. The same key and body take it once."""
+        ...
+
     def prepare_refund(self, request: RefundRequest) -> bytes:
         """The exact body that ``refund`` will send. Pure."""
         ...
 
-    async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
+    async def refund(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> RefundSnapshot:
         """Give money back. The same key and body make one refund."""
+        ...
+
+    async def find_refund(
+        self, provider_payment_id: str, refund_reference: str
+    ) -> RefundSnapshot | None:
+        """Read a refund of ours by our reference; ``None`` when the provider has none such."""
+        ...
+
+    async def list_refunds(self, provider_payment_id: str) -> tuple[RefundSnapshot, ...]:
+        """Every refund of a payment, whoever began it, oldest first."""
+        ...
+
+    async def list_disputes(self, provider_payment_id: str) -> tuple[DisputeSnapshot, ...]:
+        """Every dispute of a payment, oldest first."""
         ...
 
     def parse_webhook(
@@ -267,6 +391,39 @@ class RemoteProvider(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+class NoOptions:
+    """The optional operations of an adapter that has none; it overrides those that it has."""
+
+    def verify_return(
+        self, provider_payment_id: str, merchant_reference: str, query: Mapping[str, str]
+    ) -> bool:
+        """Refuse."""
+        del provider_payment_id, merchant_reference, query
+        raise Unsupported("returns are not signed")
+
+    def prepare_capture(self, request: CaptureRequest) -> bytes:
+        """Refuse."""
+        del request
+        raise Unsupported("money is taken at once")
+
+    async def capture(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        """Refuse."""
+        del body, provider_payment_id, idempotency_key
+        raise Unsupported("money is taken at once")
+
+    async def list_refunds(self, provider_payment_id: str) -> tuple[RefundSnapshot, ...]:
+        """Refuse."""
+        del provider_payment_id
+        raise Unsupported("there is no list of refunds")
+
+    async def list_disputes(self, provider_payment_id: str) -> tuple[DisputeSnapshot, ...]:
+        """Refuse."""
+        del provider_payment_id
+        raise Unsupported("there is no list of disputes")
 
 
 Provider = LocalProvider | RemoteProvider

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from surehold.payments.errors import CurrencyNotSupported, ProviderUnknown
+from surehold.kernel.money import Money
+from surehold.payments.errors import AmountNotSupported, CurrencyNotSupported, ProviderUnknown
 from surehold.payments.providers.port import LocalProvider, Provider, RemoteProvider
 
 
@@ -39,19 +40,27 @@ class Providers:
             )
         return provider
 
-    def get_for(self, name: str, *, currency: str) -> Provider:
-        """A provider that takes this currency.
+    def get_for(self, name: str, *, due: Money) -> Provider:
+        """A provider that can collect this amount.
 
         Raises:
             ProviderUnknown: This store does not have it.
             CurrencyNotSupported: It does not take this currency.
+            AmountNotSupported: It takes the currency, but not exactly this amount.
         """
         provider = self.get(name)
-        if not provider.capabilities.supports(currency):
+        capabilities = provider.capabilities
+        if not capabilities.supports(due.currency):
             raise CurrencyNotSupported(
-                f"{provider.capabilities.title} does not take {currency}.",
+                f"{capabilities.title} does not take {due.currency}.",
                 provider=name,
-                currency=currency,
+                currency=due.currency,
+            )
+        if not capabilities.takes(due):
+            raise AmountNotSupported(
+                f"{capabilities.title} cannot take exactly this amount.",
+                provider=name,
+                amount={"amount": due.amount, "currency": due.currency},
             )
         return provider
 

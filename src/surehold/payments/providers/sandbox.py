@@ -6,19 +6,22 @@ would leave a money call unknown makes a read merely unavailable.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
+from pydantic import SecretStr
 
+from surehold.config import Config
 from surehold.kernel.money import Money
 from surehold.payments.model import NoAction, PaymentState, Redirect, Wait
+from surehold.payments.providers import signatures
+from surehold.payments.providers.account import ProviderKind, WebhookSecret
+from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.port import (
     AmountRefused,
     Capabilities,
@@ -28,6 +31,7 @@ from surehold.payments.providers.port import (
     Declined,
     HoldKind,
     InvalidRequest,
+    NoOptions,
     NormalizedEvent,
     NotFound,
     OutcomeUnknown,
@@ -43,23 +47,11 @@ from surehold.payments.providers.port import (
     WebhookRefused,
 )
 
-Answer = TypeVar("Answer")
+Shape = TypeVar("Shape")
 
-CONNECT_SECONDS: Final = 2.0
-READ_SECONDS: Final = 5.0
-#: The read limit is per chunk; this one is for the whole call, slow drip included.
-CALL_SECONDS: Final = 10.0
-MAX_BYTES: Final = 262_144
-TOLERANCE_SECONDS: Final = 300
 POLL_AFTER_SECONDS: Final = 3
-MAX_SIGNATURES: Final = 5
 
 _SIGNATURE_HEADER: Final = "sandbox-signature"
-# The one grammar that is accepted: lower-case hex, one t, no spaces. ``[0-9]``, because ``\d``
-# would take digits of every script.
-_SIGNATURE: Final = re.compile(
-    rf"t=([1-9][0-9]{{0,11}})((?:,v1=[0-9a-f]{{64}}){{1,{MAX_SIGNATURES}}})"
-)
 _PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_]{1,80}")
 
 
@@ -153,16 +145,10 @@ _STATES: Final = {
 }
 
 
-class SandboxProvider:
+class SandboxProvider(NoOptions):
     """The sandbox behind the port. Holds keys and connections, no state."""
 
     name = "sandbox"
-    capabilities = Capabilities(
-        title="Card",
-        explanation="You pay on the bank's page, then come back here.",
-        hold_kind=HoldKind.REDIRECT,
-        is_for_demo_only=True,
-    )
 
     def __init__(
         self,
@@ -176,10 +162,20 @@ class SandboxProvider:
             # An empty key signs anything: it must not even be a candidate.
             raise ValueError("a webhook secret is empty")
         self.account = account
-        self._base_url = base_url.rstrip("/")
-        self._headers = {"authorization": f"Bearer {api_key}", "accept": "application/json"}
-        self._secrets = tuple(secret.encode() for secret in webhook_secrets)
-        self._client = client or httpx2.AsyncClient(trust_env=False)
+        parts = urlsplit(base_url)
+        self.capabilities = Capabilities(
+            title="Card",
+            explanation="You pay on the bank's page, then come back here.",
+            hold_kind=HoldKind.REDIRECT,
+            is_for_demo_only=True,
+            page_origins=(f"{parts.scheme}://{parts.netloc}",),
+        )
+        self._secrets = tuple(
+            WebhookSecret(str(number), SecretStr(secret))
+            for number, secret in enumerate(webhook_secrets, start=1)
+        )
+        headers = {"authorization": f"Bearer {api_key}", "accept": "application/json"}
+        self._http = ProviderHttp(base_url, headers, client=client)
 
     def prepare_create(self, request: CreateRequest) -> bytes:
         """The exact body that ``create`` will send."""
@@ -255,9 +251,25 @@ class SandboxProvider:
             }
         )
 
-    async def refund(self, body: bytes, *, idempotency_key: str) -> RefundSnapshot:
+    async def refund(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> RefundSnapshot:
         """Give money back."""
-        return _refund(await self._post("/v1/refunds", body, _Refund, key=idempotency_key))
+        refund = await self._post("/v1/refunds", body, _Refund, key=idempotency_key)
+        if refund.payment != provider_payment_id:
+            raise OutcomeUnknown("the answer is about another payment")
+        return _refund(refund)
+
+    async def find_refund(
+        self, provider_payment_id: str, refund_reference: str
+    ) -> RefundSnapshot | None:
+        """Read a refund of ours."""
+        found = await self.list_refunds(provider_payment_id)
+        return next((row for row in found if row.refund_reference == refund_reference), None)
+
+    async def list_refunds(self, provider_payment_id: str) -> tuple[RefundSnapshot, ...]:
+        """Every refund: the payment carries them."""
+        return (await self.fetch(provider_payment_id)).refunds
 
     def parse_webhook(
         self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int
@@ -267,19 +279,18 @@ class SandboxProvider:
         Raises:
             WebhookRefused: No valid proof, or not an event of this test account.
         """
-        if len(raw_body) > MAX_BYTES:
+        if len(raw_body) > signatures.MAX_BYTES:
             raise WebhookRefused("body too large")
         self._verify(raw_body, headers, received_at)
         try:
             event = msgspec.json.decode(raw_body, type=_Event)
             occurred_at = datetime.fromtimestamp(event.created, UTC)
-        except (ValueError, OverflowError, OSError) as error:
+        except (ValueError, OverflowError, OSError, RecursionError) as error:
             raise WebhookRefused("malformed event") from error
         if event.livemode:
             raise WebhookRefused("live event on a test account")
-        told = (event.id, event.type, event.data.object.id, event.data.object.merchant_reference)
-        if not event.id or not all(word.isprintable() for word in told):
-            raise WebhookRefused("event with an unusable id")
+        payment = event.data.object
+        signatures.check_told(event.id, event.type, payment.id, payment.merchant_reference)
         return (
             NormalizedEvent(
                 dedup_key=event.id,
@@ -293,97 +304,54 @@ class SandboxProvider:
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._client.aclose()
+        await self._http.close()
 
     def _verify(self, raw_body: bytes, headers: Mapping[str, str], received_at: int) -> None:
-        # items() of a multi-mapping shows a repeated header twice, in whatever case it came.
-        given = [value for name, value in headers.items() if name.lower() == _SIGNATURE_HEADER]
-        if len(given) != 1:
-            raise WebhookRefused("signature missing" if not given else "signature repeated")
-        found = _SIGNATURE.fullmatch(given[0])
-        if found is None:
-            raise WebhookRefused("signature malformed")
-        if abs(received_at - int(found[1])) > TOLERANCE_SECONDS:
-            raise WebhookRefused("timestamp outside the tolerance")
-        signed = found[1].encode() + b"." + raw_body
-        marks = [part.removeprefix("v1=").encode() for part in found[2].split(",")[1:]]
-        is_proven = False
-        for secret in self._secrets:
-            expected = hmac.new(secret, signed, hashlib.sha256).hexdigest().encode()
-            for mark in marks:
-                # Every pair is compared, so that time tells nothing about which one matched.
-                is_proven |= hmac.compare_digest(expected, mark)
-        if not is_proven:
+        value = signatures.get_header(headers, _SIGNATURE_HEADER)
+        at, marks = signatures.read_timed(value, received_at=received_at)
+        signed = at.encode() + b"." + raw_body
+        if not signatures.is_signed(self._secrets, signed, marks, digest="sha256"):
             raise WebhookRefused("signature does not match")
 
     async def _get(
-        self, path: str, shape: type[Answer], *, parameters: Mapping[str, str] | None = None
-    ) -> Answer:
-        request = self._client.build_request(
-            "GET", self._base_url + path, params=parameters, headers=self._headers
-        )
-        return await self._call(request, shape, lost=Unavailable)
+        self, path: str, shape: type[Shape], *, parameters: Mapping[str, str] | None = None
+    ) -> Shape:
+        return _read(await self._http.read(path, parameters), shape)
 
-    async def _post(self, path: str, body: bytes, shape: type[Answer], *, key: str) -> Answer:
-        headers = {
-            **self._headers, "content-type": "application/json", "idempotency-key": key,
-        }  # fmt: skip
-        request = self._client.build_request(
-            "POST", self._base_url + path, content=body, headers=headers
-        )
-        return await self._call(request, shape, lost=OutcomeUnknown)
-
-    async def _call(
-        self, request: httpx2.Request, shape: type[Answer], *, lost: type[ProviderFailure]
-    ) -> Answer:
-        """Send once and read the answer. ``lost`` is raised when it cannot be known."""
-        request.extensions["timeout"] = httpx2.Timeout(
-            READ_SECONDS, connect=CONNECT_SECONDS
-        ).as_dict()
-        try:
-            async with asyncio.timeout(CALL_SECONDS):
-                response = await self._client.send(request, stream=True, follow_redirects=False)
-                try:
-                    body = await _read(response)
-                finally:
-                    await response.aclose()
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise Unavailable(f"not reached: {type(error).__name__}") from error
-        except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
-            raise ConfigurationFault(f"not sent: {error}") from error
-        except (httpx2.HTTPError, TimeoutError) as error:
-            raise lost(f"no answer: {type(error).__name__}") from error
-        if body is None:
-            raise lost("the answer is too large")
-        if response.status_code not in (200, 201):
-            raise _failure(response.status_code, body, lost)
-        try:
-            return msgspec.json.decode(body, type=shape)
-        except ValueError as error:
-            raise lost("the answer cannot be read") from error
+    async def _post(self, path: str, body: bytes, shape: type[Shape], *, key: str) -> Shape:
+        headers = {"content-type": "application/json", "idempotency-key": key}
+        return _read(await self._http.send("POST", path, body, headers), shape)
 
 
-async def _read(response: httpx2.Response) -> bytes | None:
-    """The body, or ``None`` above the limit."""
-    chunks, size = [], 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > MAX_BYTES:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
+def _open(config: Config) -> SandboxProvider | None:
+    if config.sandbox_url is None:
+        return None
+    return SandboxProvider(
+        base_url=config.sandbox_url,
+        api_key=config.sandbox_api_key.get_secret_value(),
+        webhook_secrets=tuple(
+            secret.get_secret_value() for secret in config.sandbox_webhook_secrets
+        ),
+    )
 
 
-def _failure(status: int, body: bytes, lost: type[ProviderFailure]) -> ProviderFailure:
+KIND: Final = ProviderKind("sandbox", _open)
+
+
+def _read(answer: Answer, shape: type[Shape]) -> Shape:
+    if not answer.is_success:
+        raise _failure(answer)
+    return answer.read(shape)
+
+
+def _failure(answer: Answer) -> ProviderFailure:
     """What a refusal means.
 
     401, 403 and 429 are believed whoever says so, for nothing happened. Any other status counts
     only in the provider's own words: a proxy's 404 page proves nothing about a payment.
     """
-    try:
-        error = msgspec.json.decode(body, type=_ErrorBody).error
-    except ValueError:
-        error = None
+    told = answer.find(_ErrorBody)
+    error, status = None if told is None else told.error, answer.status
     code = None if error is None else error.code
     detail = f"HTTP {status}" if error is None else error.message
     if status in (401, 403):
@@ -391,7 +359,7 @@ def _failure(status: int, body: bytes, lost: type[ProviderFailure]) -> ProviderF
     if status == 429:
         return RateLimited(detail, code=code)
     if error is None or not 400 <= status < 500:
-        return lost(detail, code=code)
+        return answer.lost(detail, code=code)
     if code == "amount_too_large":
         return AmountRefused(detail, code=code)
     kinds: dict[int, type[ProviderFailure]] = {402: Declined, 404: NotFound, 409: StateConflict}

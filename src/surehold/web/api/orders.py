@@ -38,7 +38,12 @@ from surehold.orders import queries as orders
 from surehold.orders.carriers import tracking_url
 from surehold.orders.errors import OrderNotCancelable, OrderNotFound
 from surehold.orders.model import CancelReason, TimelineEntry
-from surehold.payments.errors import CurrencyNotSupported, PaymentInProgress, ProviderUnknown
+from surehold.payments.errors import (
+    AmountNotSupported,
+    CurrencyNotSupported,
+    PaymentInProgress,
+    ProviderUnknown,
+)
 from surehold.web.api.access import open_order
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import PaymentMethodBody, Units
@@ -311,6 +316,7 @@ async def cancel(
             Unauthenticated,
             ProviderUnknown,
             CurrencyNotSupported,
+            AmountNotSupported,
             OrderNotPayable,
             PaymentInProgress,
             InsufficientStock,

@@ -20,6 +20,7 @@ from surehold.kernel.money import Money
 from surehold.orders.errors import OrderNotFound
 from surehold.payments import queries
 from surehold.payments.errors import (
+    AmountNotSupported,
     CurrencyNotSupported,
     PaymentInProgress,
     PaymentNotConfirmable,
@@ -100,6 +101,7 @@ async def _open_payment(request: ApiRequest, parts: Parts, found: UUID | None) -
             Unauthenticated,
             ProviderUnknown,
             CurrencyNotSupported,
+            AmountNotSupported,
             OrderNotPayable,
             PaymentInProgress,
             InsufficientStock,

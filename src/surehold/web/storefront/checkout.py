@@ -27,7 +27,7 @@ from surehold.kernel import clock
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import CartLineId, OrderId
 from surehold.orders import queries as orders
-from surehold.payments.errors import CurrencyNotSupported, ProviderUnknown
+from surehold.payments.errors import AmountNotSupported, CurrencyNotSupported, ProviderUnknown
 from surehold.payments.gift_cards.errors import GiftCardBalanceTooLow, GiftCardNotUsable
 from surehold.payments.model import NextAction, Redirect
 from surehold.pricing.errors import (
@@ -170,7 +170,7 @@ async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         return await _already_placed(store, visit, typed, key)
     except (
         PriceChanged, InsufficientStock, Busy, ShippingMethodUnknown, ProviderUnknown,
-        CurrencyNotSupported, GiftCardNotUsable, GiftCardBalanceTooLow,
+        CurrencyNotSupported, AmountNotSupported, GiftCardNotUsable, GiftCardBalanceTooLow,
     ) as refusal:  # fmt: skip
         attempt = min(read_quantity(form.get("attempt", "")) or 0, _MAX_ATTEMPT) + 1
         async with store.open(visit) as connection:
@@ -209,6 +209,8 @@ def refused(
             field, words = "gift_card", "There is nothing left on this gift card."
         case CurrencyNotSupported():
             field, words = "provider", "This way of paying does not take the cart's currency."
+        case AmountNotSupported():
+            field, words = "provider", "This way of paying does not take this amount."
         case _:
             field, words = "provider", "Choose how you want to pay."
     faults = (checkout_form.fault(field, words, typed.country),)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 import jinja2
 import msgspec
@@ -20,6 +20,7 @@ from surehold.config import Config, Mode
 from surehold.db import Connection, shop
 from surehold.db.shop import ShopSettings
 from surehold.kernel import clock
+from surehold.payments.providers.registry import Providers
 from surehold.web.assets import MEDIA_PREFIX, AssetIndex
 from surehold.web.limits import read_body
 from surehold.web.problems import BadRequest, UnsupportedMediaType
@@ -66,7 +67,7 @@ class Store:
         self.signs = Signs()
         self._signs_until = -1.0
         self._headers = {
-            "content-security-policy": _policy(config),
+            "content-security-policy": _policy(checkout.context.providers),
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
             "cross-origin-opener-policy": "same-origin",
@@ -237,12 +238,10 @@ def is_here(slug: str, visit: Visit) -> bool:
     return visit.path == category_url(slug)
 
 
-def _policy(config: Config) -> str:
+def _policy(providers: Providers) -> str:
     """What browsers may load. A form that leads on to a provider counts as sent there."""
-    forms = ["'self'"]
-    if config.sandbox_url is not None:
-        parts = urlsplit(config.sandbox_url)
-        forms.append(f"{parts.scheme}://{parts.netloc}")
+    pages = [origin for one in providers for origin in one.capabilities.page_origins]
+    forms = dict.fromkeys(["'self'", *pages])
     return "; ".join(
         (
             "default-src 'none'",

@@ -30,11 +30,19 @@ from surehold.kernel.ids import merchant_reference
 from surehold.kernel.money import to_major
 from surehold.orders.model import Order
 from surehold.payments.errors import (
+    AmountNotSupported,
     CurrencyNotSupported,
     PaymentInProgress,
     ProviderUnknown,
 )
-from surehold.payments.model import Instructions, Payment, PaymentState, Redirect
+from surehold.payments.model import (
+    Instructions,
+    Payment,
+    PaymentState,
+    PostForm,
+    PushPrompt,
+    Redirect,
+)
 from surehold.web.format import format_money
 from surehold.web.storefront import destinations, order_access
 from surehold.web.storefront.order_access import Opened, order_url
@@ -126,7 +134,7 @@ async def pay(request: StoreRequest, store: NamedDependency[Store], number: From
         return await pay_page(store, visit, order, is_asking=True, status=409)
     except OrderNotPayable:
         return store.go(visit, f"{order_url(number)}/pay")
-    except (ProviderUnknown, CurrencyNotSupported):
+    except (ProviderUnknown, CurrencyNotSupported, AmountNotSupported):
         return await pay_page(store, visit, order, status=422)
     payment = placed.payment
     if payment is not None and isinstance(payment.next_action, Redirect):
@@ -258,7 +266,7 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
         state is PayState.PROVIDER_DOWN
         and (payment is None or payment.state is PaymentState.FAILED)
     )
-    if state in (PayState.REDIRECT, PayState.BANK_TRANSFER):
+    if state in (PayState.REDIRECT, PayState.BANK_TRANSFER, PayState.ELSEWHERE):
         methods = tuple(choice for choice in methods if choice.code != used)
     title, reason = describe_decline(payment)
     url = order_url(order.number)
@@ -286,6 +294,8 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
         hold=hold_view(store, opened),
         poll=_poll(url, state, is_retry_allowed=is_retry_allowed, asked=asked),
         continue_url=_continue_url(payment),
+        continue_fields=_continue_fields(payment),
+        phone_hint=_phone_hint(payment),
         transfer=_transfer(payment, order, visit.locale),
         decline_reason=reason,
         decline_title=title,
@@ -328,16 +338,35 @@ def _seconds(span: timedelta) -> int:
 
 
 def _poll(url: str, state: PayState, *, is_retry_allowed: bool, asked: int) -> PollView | None:
-    is_waiting = state in (PayState.PENDING, PayState.UNKNOWN)
+    is_waiting = state in (
+        PayState.PENDING,
+        PayState.UNKNOWN,
+        PayState.PHONE_PROMPT,
+        PayState.ELSEWHERE,
+    )
     if not is_waiting and not (state is PayState.PROVIDER_DOWN and not is_retry_allowed):
         return None
     return PollView(f"{url}/pay/status?asked={asked + 1}", poll_after(asked))
 
 
 def _continue_url(payment: Payment | None) -> str | None:
-    if payment is None or not isinstance(payment.next_action, Redirect):
+    if payment is None or not isinstance(payment.next_action, Redirect | PostForm):
         return None
     return quote(payment.next_action.url, safe="/:?#[]@!$&'()*+,;=%~-._")
+
+
+def _continue_fields(payment: Payment | None) -> tuple[tuple[str, str], ...]:
+    """What the provider's page wants by POST; nothing where a link is enough."""
+    if payment is None or not isinstance(payment.next_action, PostForm):
+        return ()
+    return payment.next_action.fields
+
+
+def _phone_hint(payment: Payment | None) -> str | None:
+    """The end of the number that was asked: enough for its owner, too little for others."""
+    if payment is None or not isinstance(payment.next_action, PushPrompt):
+        return None
+    return f"··· {payment.next_action.phone[-4:]}"
 
 
 def _transfer(payment: Payment | None, order: Order, locale: str) -> tuple[CopyLine, ...]:

@@ -15,9 +15,13 @@ import msgspec
 from surehold.inventory.model import Reservation, ReservationState
 from surehold.orders.model import CancelReason, Order, OrderStatus
 from surehold.payments.model import (
+    ClientSecret,
     Instructions,
+    JsCheckout,
     Payment,
     PaymentState,
+    PostForm,
+    PushPrompt,
     Redirect,
     find_main,
 )
@@ -108,15 +112,24 @@ def _decide_unpaid(standing: Standing) -> PayState:
         case _ if not is_held:
             return PayState.HOLD_ENDED
         case PaymentState.REQUIRES_ACTION:
-            if isinstance(payment.next_action, Redirect):
-                return PayState.REDIRECT
-            if isinstance(payment.next_action, Instructions):
-                return PayState.BANK_TRANSFER
-            return PayState.PENDING
+            return _ACTIONS.get(type(payment.next_action), PayState.PENDING)
         case PaymentState.FAILED if payment.provider_payment_id is None:
             return PayState.PROVIDER_DOWN  # it refused to begin; no bank was asked
         case _:
             return PayState.DECLINED
+
+
+#: What the page shows for what the buyer must do. A provider's own script is not loaded here.
+_ACTIONS: Final = MappingProxyType(
+    {
+        Redirect: PayState.REDIRECT,
+        PostForm: PayState.REDIRECT,
+        Instructions: PayState.BANK_TRANSFER,
+        PushPrompt: PayState.PHONE_PROMPT,
+        ClientSecret: PayState.ELSEWHERE,
+        JsCheckout: PayState.ELSEWHERE,
+    }
+)
 
 
 def describe_decline(payment: Payment | None) -> tuple[str, str | None]:
@@ -131,6 +144,8 @@ def may_retry(state: PayState) -> bool:
     """Whether paying (again) is safe: never while money may be on its way."""
     return state in {
         PayState.REDIRECT,
+        PayState.PHONE_PROMPT,
+        PayState.ELSEWHERE,
         PayState.BANK_TRANSFER,
         PayState.DECLINED,
         PayState.HOLD_ENDED,

@@ -663,6 +663,7 @@ def pay_samples() -> Iterator[Sample]:
     )
     views = (
         pay(state.REDIRECT, hold=hold(), continue_url="/sandbox/pay/1", is_retry_allowed=True),
+        pay(state.ELSEWHERE, hold=hold(), is_retry_allowed=True),
         pay(state.PHONE_PROMPT, hold=hold(), phone_hint="··· 4821", is_retry_allowed=True),
         pay(
             state.BANK_TRANSFER,
@@ -700,6 +701,14 @@ def pay_samples() -> Iterator[Sample]:
         ),
     )
     yield Sample("pay-hold-ended-short", "store/pay.html", gone, frame)
+    posted = pay(
+        state.REDIRECT,
+        hold=hold(),
+        continue_url="https://bank.example/pay",
+        continue_fields=(("reference", "SH-10482"), ("note", 'a "quoted" <note>')),
+        is_retry_allowed=True,
+    )
+    yield Sample("pay-redirect-by-form", "store/pay.html", posted, frame)
 
 
 def order_samples() -> Iterator[Sample]:

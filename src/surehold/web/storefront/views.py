@@ -564,6 +564,7 @@ class PayState(enum.Enum):
 
     REDIRECT = "redirect"
     PHONE_PROMPT = "phone_prompt"
+    ELSEWHERE = "elsewhere"
     BANK_TRANSFER = "bank_transfer"
     CASH = "cash"
     PENDING = "pending"
@@ -622,11 +623,11 @@ class PayView(msgspec.Struct, frozen=True, kw_only=True):
 
     Which facts a state needs:
 
-    redirect: ``continue_url``, ``hold`` · phone_prompt: ``phone_hint`` · bank_transfer:
-    ``transfer``, ``hold`` · pending, unknown: ``poll`` · declined: ``decline_reason``, ``hold`` ·
-    hold_ended: ``shortages`` (empty: all of it is still there) · late_refunded:
-    ``refund_reference``, ``refund_days`` · review: ``answer_by`` · paid, late_confirmed, cash:
-    ``arrival``, ``address``.
+    redirect: ``continue_url`` (and ``continue_fields``: by POST), ``hold`` · phone_prompt:
+    ``phone_hint`` · elsewhere: ``hold`` · bank_transfer: ``transfer``, ``hold`` · pending,
+    unknown: ``poll`` · declined: ``decline_reason``, ``hold`` · hold_ended: ``shortages``
+    (empty: all of it is still there) · late_refunded: ``refund_reference``, ``refund_days`` ·
+    review: ``answer_by`` · paid, late_confirmed, cash: ``arrival``, ``address``.
 
     ``methods`` are the ways to pay that may be tried now, ``selected`` the one used before.
     ``is_retry_allowed`` is false while money may be on its way: then no pay button is shown.
@@ -648,6 +649,7 @@ class PayView(msgspec.Struct, frozen=True, kw_only=True):
     hold: HoldView | None = None
     poll: PollView | None = None
     continue_url: str | None = None
+    continue_fields: tuple[tuple[str, str], ...] = ()
     phone_hint: str | None = None
     transfer: tuple[CopyLine, ...] = ()
     decline_reason: str | None = None

@@ -1,0 +1,198 @@
+"""One account at a provider: which keys, which mode, which addresses; and the settings it is from.
+
+Secrets are ``SecretStr``: printing or logging one shows stars.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from surehold.config import Config, Mode
+from surehold.payments.providers.port import Provider
+
+#: Webhook secrets that may be live at once: the new one and the one that it replaces.
+SECRETS_MAX: Final = 3
+
+
+class AccountMode(enum.StrEnum):
+    """Whether money is real. A provider's keys, events and objects all say which."""
+
+    TEST = "test"
+    LIVE = "live"
+
+
+class WebhookSecret(msgspec.Struct, frozen=True):
+    """One live secret; its id is the name that people have for it."""
+
+    id: str
+    value: SecretStr
+
+
+class AccountConfig(msgspec.Struct, frozen=True):
+    """Everything that an adapter needs to know of one account."""
+
+    #: Our name for it; with the provider's name and an id it names a payment for good.
+    account: str
+    mode: AccountMode
+    base_url: str
+    secret_key: SecretStr
+    webhook_secrets: tuple[WebhookSecret, ...]
+    public_key: str = ""
+
+    def __post_init__(self) -> None:
+        if not all(secret.value.get_secret_value() for secret in self.webhook_secrets):
+            # An empty key signs anything: it must not even be a candidate.
+            raise ValueError("a webhook secret is empty")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether money is real."""
+        return self.mode is AccountMode.LIVE
+
+    def page_origins(self, *own: str) -> tuple[str, ...]:
+        """Where a browser may be sent: the provider's own pages, or a fake's on loopback."""
+        parts = urlsplit(self.base_url)
+        return (*own, f"http://{parts.netloc}") if parts.scheme == "http" else own
+
+
+class ProviderSettings(BaseSettings):
+    """The settings block of a provider, from ``SUREHOLD_<PROVIDER>_…``.
+
+    A provider is switched on by its secret key, and then all the rest must be right.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    #: What an address must begin with to be the provider's own; others need ``https`` or loopback.
+    default_url: ClassVar[str]
+    #: How a secret key begins, by mode.
+    key_prefixes: ClassVar[Mapping[AccountMode, tuple[str, ...]]]
+    #: What a webhook secret begins with, where the provider has such a custom.
+    webhook_prefix: ClassVar[str] = ""
+
+    account: str = Field(default="main", pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    mode: AccountMode = AccountMode.TEST
+    secret_key: SecretStr = SecretStr("")
+    public_key: str = ""
+    #: By id, all of them live: add the new one, change it at the provider, take the old one away.
+    webhook_secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    base_url: str = ""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the store takes payments this way."""
+        return bool(self.secret_key.get_secret_value())
+
+    @classmethod
+    def name_of(cls, field: str) -> str:
+        """The environment variable of a setting."""
+        return f"{cls.model_config.get('env_prefix', '')}{field}".upper()
+
+    def list_faults(self, installation: Mode) -> list[str]:
+        """Everything that is wrong or missing; an account with a fault is not used."""
+        faults = []
+        starts = self.key_prefixes[self.mode]
+        if not self.secret_key.get_secret_value().startswith(starts):
+            faults.append(
+                f"{self.name_of('secret_key')} is no {self.mode.value} key: those begin with "
+                f"{' or '.join(starts)}"
+            )
+        if not self.webhook_secrets:
+            faults.append(f"{self.name_of('webhook_secrets')} is not set: nothing is believed")
+        if len(self.webhook_secrets) > SECRETS_MAX:
+            faults.append(f"{self.name_of('webhook_secrets')} has more than {SECRETS_MAX}")
+        for key, secret in self.webhook_secrets.items():
+            value = secret.get_secret_value()
+            if not value or not value.startswith(self.webhook_prefix):
+                faults.append(
+                    f"{self.name_of('webhook_secrets')}: {key} is no webhook secret"
+                    + (f" ({self.webhook_prefix}…)" if self.webhook_prefix else "")
+                )
+        if self.base_url and not _is_safe(self.base_url):
+            faults.append(f"{self.name_of('base_url')} is not https")
+        if installation is Mode.PRODUCTION:
+            if self.mode is AccountMode.TEST:
+                faults.append(
+                    f"{self.name_of('mode')} is test: in production goods would leave for no money"
+                )
+            if self.base_url:
+                faults.append(f"{self.name_of('base_url')} is set: production asks the provider")
+        return faults
+
+    def show(self, mask: str) -> list[tuple[str, str]]:
+        """The settings as they may be seen, secrets as ``mask``."""
+        return [
+            ("mode", self.mode.value),
+            ("account", self.account),
+            ("secret_key", mask),
+            ("public_key", self.public_key),
+            ("webhook_secrets", ", ".join(f"{key}: {mask}" for key in self.webhook_secrets)),
+            ("base_url", self.base_url),
+        ]
+
+    def list_secrets(self) -> list[str]:
+        """Every secret, for masking."""
+        secrets = (self.secret_key, *self.webhook_secrets.values())
+        return [value for secret in secrets if (value := secret.get_secret_value())]
+
+    def to_account(self) -> AccountConfig:
+        """The account as its adapter takes it."""
+        return AccountConfig(
+            account=self.account,
+            mode=self.mode,
+            base_url=(self.base_url or self.default_url).rstrip("/"),
+            secret_key=self.secret_key,
+            webhook_secrets=tuple(
+                WebhookSecret(key, value) for key, value in self.webhook_secrets.items()
+            ),
+            public_key=self.public_key,
+        )
+
+
+class ProviderKind(msgspec.Struct, frozen=True):
+    """What a provider's module tells the program about itself, under the name ``KIND``.
+
+    ``open`` makes the provider, or ``None`` when its settings do not switch it on. ``settings``
+    reads its block; a provider without one of its own has its settings in ``Config``.
+    """
+
+    name: str
+    open: Callable[[Config], Provider | None]
+    settings: Callable[[], ProviderSettings] | None = None
+    #: What to register at the provider; its address is ``/webhooks/<name>``.
+    webhook_events: tuple[str, ...] = ()
+
+
+class SettingsFault(RuntimeError):
+    """A provider is switched on, and its settings cannot be used. Lists every fault."""
+
+    def __init__(self, name: str, faults: list[str]) -> None:
+        super().__init__(f"{name}: " + "; ".join(faults))
+        self.faults = faults
+
+
+def open_account(name: str, settings: ProviderSettings, config: Config) -> AccountConfig | None:
+    """The account of a provider that is switched on.
+
+    Raises:
+        SettingsFault: It is switched on, and something of it is missing or wrong.
+    """
+    if not settings.is_on:
+        return None
+    faults = settings.list_faults(config.mode)
+    if faults:
+        raise SettingsFault(name, faults)
+    return settings.to_account()
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    is_here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    return is_here or (parts.scheme == "https" and bool(parts.hostname))
