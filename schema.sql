@@ -676,7 +676,7 @@ CREATE TABLE carts (
     CONSTRAINT carts_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text)
 );
 CREATE UNIQUE INDEX carts_buyer ON carts USING btree (buyer_id) WHERE buyer_id IS NOT NULL;
-CREATE INDEX carts_created_at ON carts USING brin (created_at);
+CREATE INDEX carts_created_at ON carts USING btree (created_at);
 CREATE UNIQUE INDEX carts_token ON carts USING btree (token_hash);
 
 CREATE TABLE categories (
@@ -1196,6 +1196,7 @@ CREATE TABLE outbox (
     published_at timestamp with time zone,
     CONSTRAINT outbox_pkey PRIMARY KEY (id)
 );
+CREATE INDEX outbox_created_at ON outbox USING brin (created_at);
 CREATE INDEX outbox_unpublished ON outbox USING btree (id) WHERE published_at IS NULL;
 
 CREATE TABLE payment_events (
@@ -1931,4 +1932,4 @@ CREATE TABLE wishlists (
     CONSTRAINT wishlists_token_hash_key UNIQUE (token_hash)
 );
 CREATE UNIQUE INDEX wishlists_buyer ON wishlists USING btree (buyer_id) WHERE buyer_id IS NOT NULL;
-CREATE INDEX wishlists_created_at ON wishlists USING brin (created_at);
+CREATE INDEX wishlists_created_at ON wishlists USING btree (created_at);

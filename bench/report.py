@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from rich.console import Console
@@ -212,5 +212,18 @@ def _figures(workload: Workload) -> str:
 
 
 def save(report: Report, path: Path = LATEST) -> None:
-    """Write the report as JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    """Write the report as JSON; parts of the bench that keep their own stay."""
+    _write({**_load(path), **msgspec.to_builtins(report)}, path)
+
+
+def save_part(name: str, found: object, path: Path = LATEST) -> None:
+    """Put one part in its place beside the others."""
+    _write({**_load(path), name: msgspec.to_builtins(found)}, path)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, Any]) if path.exists() else {}
+
+
+def _write(parts: dict[str, Any], path: Path) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(parts), indent=2) + b"\n")

@@ -30,6 +30,7 @@ class Part(enum.StrEnum):
     HOT = "hot"
     SPREAD = "spread"
     JOURNEYS = "journeys"
+    FLAT = "flat"
 
 
 class Options(msgspec.Struct, frozen=True):

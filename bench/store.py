@@ -268,14 +268,21 @@ def open_bench(folder: Path | None) -> Iterator[Bench]:
 
     It has the settings of every embedded server: what is committed is on the disk.
     """
-    # Not where temporary files go: that is memory on many machines, and a flush costs nothing.
-    parent = folder or Path("/var/tmp")  # noqa: S108 - the folder is made for us alone
-    place = Path(tempfile.mkdtemp(prefix="surehold-bench-", dir=parent))
-    place.chmod(0o711)  # As root the server runs as another account, which must be able to pass.
-    try:
+    with make_folder(folder) as place:
         server, can_count = _start(place / "data")
         with server:
             yield Bench(server, can_count=can_count)
+
+
+@contextmanager
+def make_folder(parent: Path | None) -> Iterator[Path]:
+    """A new folder for a server of our own under ``data``; gone afterwards, data and all."""
+    # Not where temporary files go: that is memory on many machines, and a flush costs nothing.
+    where = parent or Path("/var/tmp")  # noqa: S108 - the folder is made for us alone
+    place = Path(tempfile.mkdtemp(prefix="surehold-bench-", dir=where))
+    place.chmod(0o711)  # As root the server runs as another account, which must be able to pass.
+    try:
+        yield place
     finally:
         if (place / "data").exists():
             embedded.reset(place / "data")

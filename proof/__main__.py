@@ -32,6 +32,7 @@ class Wish(msgspec.Struct, frozen=True):
     operations: int
     minutes: float | None
     schedules: int
+    carts: int
 
 
 def simulation(wish: Wish) -> Iterable[Finding]:
@@ -45,6 +46,13 @@ def simulation(wish: Wish) -> Iterable[Finding]:
         workers=wish.jobs,
         console=Console(),
     )
+
+
+def carts(wish: Wish) -> Iterable[Finding]:
+    """Generated carts, each order added up anew after every step."""
+    from proof.carts.run import run
+
+    yield run(carts=wish.carts, seed=wish.seed, jobs=wish.jobs, console=Console())
 
 
 def explorer(wish: Wish) -> Iterable[Finding]:
@@ -152,6 +160,7 @@ HARNESSES: Final[dict[str, Callable[[Wish], Iterable[Finding]]]] = {
         webhooks,
         machines,
         api,
+        carts,
         planted,
         sleepers,
         connections,
@@ -178,9 +187,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ops", type=int, default=500_000, help="operations to simulate")
     parser.add_argument("--minutes", type=float, help="simulate for so long instead")
     parser.add_argument("--schedules", type=int, default=100, help="of each pair or triple (100)")
+    parser.add_argument("--carts", type=int, default=10_000, help="to generate (10,000)")
     parser.add_argument("--no-save", action="store_true", help="leave proof/latest.json alone")
     given = parser.parse_args(arguments)
-    wish = Wish(given.seed, given.jobs, given.ops, given.minutes, given.schedules)
+    wish = Wish(given.seed, given.jobs, given.ops, given.minutes, given.schedules, given.carts)
     chosen = HARNESSES if "all" in given.what else [name for name in given.what if name != "page"]
     console = Console()
     is_good = True

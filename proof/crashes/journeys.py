@@ -293,6 +293,85 @@ async def ship(story: Story) -> None:
     story.expect("movements", await story.value(left), 1)
 
 
+async def send_back(story: Story) -> None:
+    """Two units were sent; one comes back as good as new, and its money goes back once."""
+    await story.open_shop(SUREHOLD_SANDBOX_REFUND_SECONDS="0")
+    placed = await story.place(lines=[{"variant_id": str(story.variant_id), "quantity": 2}])
+    await story.capture(placed)
+    await story.settle()
+    order = f"/api/v1/orders/{placed['order']['id']}"
+    sent = {"status": "shipped", "carrier": "dhl", "tracking_number": "JD0146"}
+    await story.staff("PUT", f"{order}/status", sent)
+    story.watch()
+    line = placed["order"]["lines"][0]
+    wanted = {"lines": [{"line_id": line["id"], "quantity": 1, "reason": "does_not_fit"}]}
+    asked = await story.ask("POST", f"{order}/returns", wanted, key=True, statuses=(201,))
+    back = f"{order}/returns/{asked['id']}"
+    await story.staff("POST", f"{back}/approve", {})
+    await story.ask("POST", f"{back}/send", {})
+    await story.staff("POST", f"{back}/receive", {})
+    judged = {"lines": [{"line_id": line["id"], "sellable": 1}]}
+    await story.staff("POST", f"{back}/inspect", judged)
+    done = await story.staff("POST", f"{back}/complete", {})
+    story.expect("return", done["state"], "completed")
+    await story.sweep()
+    await story.come_to_rest()
+    story.expect("status", await story.status(placed), "partially_refunded")
+    story.expect("stock", await story.stock(), (ON_HAND - 1, 0, 0))
+    story.expect("on the shelf again", await _moves(story, "returned"), [1])
+    total, price = placed["order"]["total"]["amount"], line["unit_price"]["amount"]
+    moved = [("capture", total), ("refund", -price)]
+    story.expect("moved at the bank", sorted(await story.moved()), moved)
+    story.expect("journals", await _journals(story), ["capture", "refund", "sale", "sale_credit"])
+
+
+async def move_stock(story: Story) -> None:
+    """Five units are sent to another place and arrive in two parts."""
+    await story.open_shop()
+    annex = {"code": "annex", "name": "Annex", "country": "DE", "priority": 10}
+    await story.staff("POST", "/api/v1/inventory/locations", annex, statuses=(201,))
+    story.watch()
+    units = [{"variant_id": str(story.variant_id), "quantity": 5}]
+    body = {"from_location": "main", "to_location": "annex", "lines": units}
+    path = "/api/v1/inventory/transfers"
+    drafted = await story.staff("POST", path, body, key=True, statuses=(201,))
+    one = f"{path}/{drafted['transfer']['id']}"
+    await story.staff("POST", f"{one}/dispatch")
+    part = {"lines": [{**units[0], "quantity": 2}]}
+    some = await story.staff("POST", f"{one}/receive", part, key=True)
+    story.expect("after a part", some["transfer"]["state"], "in_transit")
+    rest = await story.staff("POST", f"{one}/receive", {}, key=True)
+    story.expect("after the rest", rest["transfer"]["state"], "received")
+    await story.come_to_rest()
+    story.expect("moves", await _moves(story, "transfer"), [-5, 2, 3])
+    shelves = "SELECT array_agg(on_hand ORDER BY on_hand) FROM stock_levels"
+    story.expect("shelves", await story.value(shelves), [5, ON_HAND - 5])
+
+
+async def count_stock(story: Story) -> None:
+    """A shelf is counted twice: once the count is called off, once two units are missing."""
+    await story.open_shop()
+    story.watch()
+    path = "/api/v1/inventory/counts"
+    counted = {"lines": [{"variant_id": str(story.variant_id), "counted": ON_HAND - 2}]}
+    for verb in ("cancel", "apply"):
+        begun = await story.staff("POST", path, {"location": "main"}, key=True, statuses=(201,))
+        one = f"{path}/{begun['count']['id']}"
+        await story.staff("PUT", f"{one}/lines", counted)
+        await story.staff("POST", f"{one}/{verb}")
+    await story.come_to_rest()
+    story.expect("moves", await _moves(story, "count"), [-2])
+    story.expect("stock", await story.stock(), (ON_HAND - 2, 0, 0))
+    states = "SELECT array_agg(state ORDER BY id) FROM stock_counts"
+    story.expect("counts", await story.value(states), ["canceled", "applied"])
+
+
+async def _moves(story: Story, reason: str) -> list[int]:
+    """What came to shelves and left them for one reason, in order."""
+    moves = "SELECT array_agg(delta ORDER BY id) FROM stock_movements WHERE reason = $1"
+    return list(await story.value(moves, reason) or ())
+
+
 async def dead_server(story: Story) -> None:
     """The webhook comes while no server runs; the next server is the one to die of it."""
     await story.open_shop(is_victim=False)
@@ -323,6 +402,9 @@ WEB: Final = tuple(
         reserve,
         extend,
         ship,
+        send_back,
+        move_stock,
+        count_stock,
         dead_server,
     )
 )

@@ -194,6 +194,14 @@ async def test_every_wait_on_the_server_is_bounded(db: Database) -> None:
     }
 
 
+async def test_no_page_waits_for_helpers_or_a_compiler(db: Database) -> None:
+    async with db.connection() as connection:
+        helpers = await connection.raw.fetchval("SHOW max_parallel_workers_per_gather")
+        compiler = await connection.raw.fetchval("SHOW jit")
+
+    assert (helpers, compiler) == ("0", "off")
+
+
 async def test_a_slow_statement_is_ended(url: str) -> None:
     async with (
         Database(Settings(url=url, statement_timeout_ms=100)) as db,

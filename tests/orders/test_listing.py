@@ -1,4 +1,4 @@
-"""Orders in lists: filters, search, scopes, pages; and the index that each list begins at."""
+"""Orders in lists: filters, search, scopes, pages. Their plans: ``tests/db/test_plans.py``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from surehold.orders.model import (
     PaymentStatus,
     Scope,
 )
-from surehold.orders.sql import listing
 from tests.builders.catalog import a_product, a_vendor
 from tests.builders.fulfillments import reach
 from tests.builders.orders import a_checkout, a_paid_order, a_placed_order, look_at, pay
@@ -184,92 +183,6 @@ async def test_a_buyer_sees_orders_of_the_same_address_only(db: Database) -> Non
                 connection, order_id=paid.id, scope=Scope(email="ada@example.com")
             )
     assert own.id == paid.id
-
-
-#: How each list begins, and what it may walk.
-INDEXES = {
-    "newest": {"orders_newest"},
-    "search": {
-        "orders_number_key",
-        "orders_email",
-        "fulfillments_tracking",
-        "order_lines_variant",
-        "variants_sku_key",
-        "orders_pkey",
-    },
-    "email": {"orders_email"},
-    "vendor": {"order_lines_vendor", "orders_pkey"},
-    "review": {"payments_in_review", "orders_pkey"},
-    "status": {"orders_by_status"},
-    "fulfillment": {"orders_by_fulfillment"},
-    "payment": {"orders_by_payment"},
-}
-
-_FILL = """
-    INSERT INTO orders (id, number, email, currency, subtotal_minor, shipping_minor,
-                        shipping_tax_minor, tax_minor, total_minor, is_tax_included,
-                        shipping_method, shipping_address, provider, status, payment_status,
-                        fulfillment_status, placed_at, changed_by, change_reason, updated_at)
-    SELECT gen_random_uuid(), 'SH-' || n, 'b' || n || '@example.com', 'USD', 1000, 0, 0, 0, 1000,
-           true, 'standard', '{}', 'bank_transfer',
-           CASE WHEN n % 50 = 0 THEN 'shipped' ELSE 'paid' END,
-           CASE WHEN n % 100 = 0 THEN 'refunded' ELSE 'paid' END,
-           CASE WHEN n % 50 = 0 THEN 'shipped' ELSE 'unfulfilled' END,
-           store_now() - n * interval '1 minute', 'x', 'x', store_now()
-      FROM generate_series(1, 6000) AS n
-"""
-_FILL_LINES = """
-    INSERT INTO order_lines (id, order_id, position, product_id, variant_id, vendor_id, sku, name,
-                             options, quantity, unit_price_minor, total_minor, tax_rate,
-                             net_minor, tax_minor, gross_minor)
-    SELECT gen_random_uuid(), orders.id, 0, variants.product_id, variants.id,
-           products.vendor_id, variants.sku, 'x', '[]', 1, 1000, 1000, 0, 1000, 0, 1000
-      FROM orders
-      JOIN variants ON variants.sku = CASE WHEN right(number, 2) = '00' THEN 'MUG'
-                           ELSE 'LAMP-' || 1 + ltrim(right(number, 2), '-')::int % 40 END
-      JOIN products ON products.id = variants.product_id
-"""
-_FILL_PAYMENTS = """
-    INSERT INTO payments (id, order_id, provider, account, state, currency, requested_minor,
-                          next_action, review_reason, created_at, updated_at)
-    SELECT gen_random_uuid(), id, 'bank_transfer', 'x', 'pending', 'USD', 1000, '{}',
-           CASE WHEN right(number, 2) = '00' THEN 'amount_mismatch' END, store_now(), store_now()
-      FROM orders
-"""
-
-
-async def test_every_list_begins_at_an_index(db: Database) -> None:
-    await a_product(db, sku="LAMP", sizes=[str(size) for size in range(40)])
-    await a_product(db, sku="MUG", vendor="harbor")
-    async with db.connection() as connection:
-        raw = connection.raw
-        for fill in (_FILL, _FILL_LINES, _FILL_PAYMENTS):
-            await raw.execute(fill)
-        await raw.execute("ANALYZE orders, order_lines, payments, fulfillments, variants")
-        vendor_id = await raw.fetchval("SELECT id FROM vendors WHERE slug = 'harbor'")
-        values: list[Any] = [None] * 15
-        values.append(25)
-        given = {
-            "newest": {},
-            "search": {0: "b77@example.com"},
-            "email": {12: "b77@example.com"},
-            "vendor": {4: vendor_id},
-            "review": {10: True},
-            "status": {1: "shipped"},
-            "fulfillment": {3: "shipped"},
-            "payment": {2: "refunded"},
-        }
-        for mode in ("force_custom_plan", "force_generic_plan"):
-            await raw.execute(f"SET plan_cache_mode = {mode}")
-            for start, changes in given.items():
-                chosen = [changes.get(place, value) for place, value in enumerate(values)]
-                rows = await raw.fetch(f"EXPLAIN {listing.LIST[start].text}", *chosen)
-                plan = "\n".join(row[0] for row in rows)
-                walked = {name for name in INDEXES[start] if name in plan}
-                assert walked, f"{mode} {start}:\n{plan}"
-                assert "Seq Scan on orders" not in plan, f"{mode} {start}:\n{plan}"
-                assert "Seq Scan on order_lines" not in plan, f"{mode} {start}:\n{plan}"
-        await raw.execute("RESET plan_cache_mode")
 
 
 async def test_a_day_is_half_open(db: Database) -> None:

@@ -295,6 +295,10 @@ class Database:
             "application_name": settings.application_name,
             "search_path": settings.schema,
             "timezone": "UTC",
+            # A page is asked for beside many others. Starting helpers for one takes longer than it
+            # does alone, and so does compiling it: a search of 100,000 products took 4 ms for 1.
+            "max_parallel_workers_per_gather": "0",
+            "jit": "off",
             "statement_timeout": str(settings.statement_timeout_ms),
             "lock_timeout": str(settings.lock_timeout_ms),
             "idle_in_transaction_session_timeout": str(settings.idle_in_transaction_timeout_ms),

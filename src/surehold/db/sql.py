@@ -99,7 +99,7 @@ PRUNE_KEYS: Final = command(
     """
     /* db.prune_keys */
     DELETE FROM idempotency_keys
-     WHERE created_at < store_now() - interval '24 hours'
-       AND expires_at <= store_now()
+     WHERE created_at < (SELECT store_now()) - interval '24 hours'
+       AND expires_at <= (SELECT store_now())
     """
 )

@@ -57,7 +57,8 @@ PRUNE_OUTBOX: Final = command(
     """
     /* jobs.prune_outbox */
     DELETE FROM outbox
-     WHERE published_at < store_now() - interval '30 days'
+     WHERE created_at < (SELECT store_now()) - interval '30 days'
+       AND published_at < (SELECT store_now()) - interval '30 days'
     """
 )
 

@@ -145,7 +145,7 @@ CLAIM_OPERATIONS: Final = query(
     WITH due AS (
         SELECT id
           FROM payment_operations
-         WHERE next_attempt_at <= store_now()
+         WHERE next_attempt_at <= (SELECT store_now())
          ORDER BY next_attempt_at
          LIMIT $1
            FOR UPDATE SKIP LOCKED
@@ -204,7 +204,7 @@ CLAIM_CHECKS: Final = query(
     WITH due AS (
         SELECT id
           FROM payments
-         WHERE next_check_at <= store_now()
+         WHERE next_check_at <= (SELECT store_now())
          ORDER BY next_check_at
          LIMIT $1
            FOR UPDATE SKIP LOCKED
@@ -330,7 +330,7 @@ CLAIM_WEBHOOKS: Final = query(
     WITH due AS (
         SELECT id
           FROM webhook_events
-         WHERE next_attempt_at <= store_now()
+         WHERE next_attempt_at <= (SELECT store_now())
          ORDER BY next_attempt_at
          LIMIT $1
            FOR UPDATE SKIP LOCKED

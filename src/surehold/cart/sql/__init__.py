@@ -366,7 +366,7 @@ TAKE_ORDERED: Final = command(
     """
 )
 
-# A cart untouched for so long is at least that old, which the block ranges of created_at know.
+# A cart untouched for so long is at least that old, so only the oldest are looked at.
 PRUNE_CARTS: Final = command(
     """
     /* cart.prune_carts */
@@ -374,9 +374,9 @@ PRUNE_CARTS: Final = command(
      WHERE id IN (
            SELECT id
              FROM carts
-            WHERE created_at < store_now() - $1::interval
-              AND updated_at < store_now() - $1::interval
-            ORDER BY id
+            WHERE created_at < (SELECT store_now()) - $1::interval
+              AND updated_at < (SELECT store_now()) - $1::interval
+            ORDER BY created_at
             LIMIT $2
               FOR UPDATE SKIP LOCKED)
     """

@@ -199,9 +199,9 @@ PRUNE_WISHLISTS: Final = command(
      WHERE id IN (
            SELECT id
              FROM wishlists
-            WHERE created_at < store_now() - $1::interval
-              AND updated_at < store_now() - $1::interval
-            ORDER BY id
+            WHERE created_at < (SELECT store_now()) - $1::interval
+              AND updated_at < (SELECT store_now()) - $1::interval
+            ORDER BY created_at
             LIMIT $2
               FOR UPDATE SKIP LOCKED)
     """

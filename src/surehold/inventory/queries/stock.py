@@ -47,7 +47,8 @@ async def list_levels(
     """
     check_limit(limit)
     after = decode(cursor, (read_text, read_text))
-    rows = await connection.all(sql.LIST_LEVELS, *after, is_low_only, limit + 1)
+    statement = sql.LIST_LOW_LEVELS if is_low_only else sql.LIST_LEVELS
+    rows = await connection.all(statement, *after, limit + 1)
     return page_of(rows, limit, lambda row: (row.sku, row.location))
 
 
@@ -86,7 +87,10 @@ async def list_movements(
     """
     check_limit(limit)
     (before,) = decode(cursor, (UUID,))
-    rows = await connection.all(sql.LIST_MOVEMENTS, variant_id, before, limit + 1)
+    if variant_id is None:
+        rows = await connection.all(sql.LIST_MOVEMENTS, before, limit + 1)
+    else:
+        rows = await connection.all(sql.LIST_MOVEMENTS_OF, before, limit + 1, variant_id)
     return page_of(rows, limit, lambda row: (str(row.id),))
 
 

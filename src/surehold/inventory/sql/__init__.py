@@ -224,7 +224,7 @@ LIST_HOLDERS_DUE: Final = query(
       FROM (SELECT holder_id
               FROM reservations
              WHERE state = 'active'
-               AND expires_at <= store_now()
+               AND expires_at <= (SELECT store_now())
              ORDER BY expires_at
              LIMIT $1) AS due
     """,
@@ -247,30 +247,48 @@ class LevelRow(msgspec.Struct, frozen=True):
     is_low: bool
 
 
-LIST_LEVELS: Final = query(
-    """
-    /* inventory.list_levels */
-    SELECT level.variant_id, variants.sku, products.name, locations.code AS location,
+_LEVELS: Final = """level.variant_id, variants.sku, products.name, locations.code AS location,
            on_hand, allocated, reserved, on_hand - allocated - reserved AS available,
-           low_stock_threshold, on_hand - allocated - reserved <= low_stock_threshold AS is_low
-      FROM stock_levels AS level
+           low_stock_threshold, on_hand - allocated - reserved <= low_stock_threshold AS is_low"""
+
+_LEVELS_AFTER: Final = """
       JOIN variants ON variants.id = level.variant_id
       JOIN products ON products.id = variants.product_id
       JOIN locations ON locations.id = level.location_id
-     WHERE ($1::text IS NULL OR (variants.sku, locations.code) > ($1, $2))
-       AND (NOT $3::boolean OR on_hand - allocated - reserved <= low_stock_threshold)
+     WHERE variants.sku >= coalesce($1::text, '')
+       AND (variants.sku, locations.code) > (coalesce($1, ''), coalesce($2::text, ''))
      ORDER BY variants.sku, locations.code
-     LIMIT $4
+     LIMIT $3"""
+
+LIST_LEVELS: Final = query(
+    f"""
+    /* inventory.list_levels */
+    SELECT {_LEVELS}
+      FROM stock_levels AS level{_LEVELS_AFTER}
+    """,
+    LevelRow,
+)
+
+# No index knows which levels are low: it would have to be changed with every hold. So all of them
+# are looked at, once and before anything is joined.
+LIST_LOW_LEVELS: Final = query(
+    f"""
+    /* inventory.list_low_levels */
+    WITH level AS MATERIALIZED (
+        SELECT variant_id, location_id, on_hand, allocated, reserved, low_stock_threshold
+          FROM stock_levels
+         WHERE on_hand - allocated - reserved <= low_stock_threshold
+    )
+    SELECT {_LEVELS}
+      FROM level{_LEVELS_AFTER}
     """,
     LevelRow,
 )
 
 LIST_LEVELS_OF: Final = query(
-    """
+    f"""
     /* inventory.list_levels_of */
-    SELECT level.variant_id, variants.sku, products.name, locations.code AS location,
-           on_hand, allocated, reserved, on_hand - allocated - reserved AS available,
-           low_stock_threshold, on_hand - allocated - reserved <= low_stock_threshold AS is_low
+    SELECT {_LEVELS}
       FROM stock_levels AS level
       JOIN variants ON variants.id = level.variant_id
       JOIN products ON products.id = variants.product_id
@@ -318,18 +336,31 @@ class MovementRow(msgspec.Struct, frozen=True):
     moved_at: datetime
 
 
-LIST_MOVEMENTS: Final = query(
-    """
-    /* inventory.list_movements */
-    SELECT move.id, move.variant_id, variants.sku, locations.code AS location, delta, reason,
-           reference, note, actor, moved_at
+_MOVEMENTS: Final = """move.id, move.variant_id, variants.sku, locations.code AS location, delta,
+           reason, reference, note, actor, moved_at
       FROM stock_movements AS move
       JOIN variants ON variants.id = move.variant_id
-      JOIN locations ON locations.id = move.location_id
-     WHERE ($1::uuid IS NULL OR move.variant_id = $1)
-       AND ($2::uuid IS NULL OR move.id < $2)
+      JOIN locations ON locations.id = move.location_id"""
+
+LIST_MOVEMENTS: Final = query(
+    f"""
+    /* inventory.list_movements */
+    SELECT {_MOVEMENTS}
+     WHERE move.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
      ORDER BY move.id DESC
-     LIMIT $3
+     LIMIT $2
+    """,
+    MovementRow,
+)
+
+LIST_MOVEMENTS_OF: Final = query(
+    f"""
+    /* inventory.list_movements_of */
+    SELECT {_MOVEMENTS}
+     WHERE move.variant_id = $3
+       AND move.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+     ORDER BY move.variant_id DESC, move.id DESC
+     LIMIT $2
     """,
     MovementRow,
 )

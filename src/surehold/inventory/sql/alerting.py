@@ -38,13 +38,18 @@ class LowRow(msgspec.Struct, frozen=True):
 LIST_UNTOLD: Final = query(
     """
     /* inventory.list_untold */
-    SELECT level.variant_id, level.location_id, sku, locations.code AS location,
-           on_hand - allocated - reserved AS available, low_stock_threshold AS threshold
-      FROM stock_levels AS level
+    WITH level AS MATERIALIZED (
+        SELECT variant_id, location_id, low_stock_threshold,
+               on_hand - allocated - reserved AS available
+          FROM stock_levels
+         WHERE on_hand - allocated - reserved <= low_stock_threshold
+    )
+    SELECT level.variant_id, level.location_id, sku, locations.code AS location, available,
+           low_stock_threshold AS threshold
+      FROM level
       JOIN variants ON variants.id = level.variant_id
       JOIN locations ON locations.id = level.location_id
-     WHERE on_hand - allocated - reserved <= low_stock_threshold
-       AND NOT EXISTS (SELECT
+     WHERE NOT EXISTS (SELECT
                          FROM low_stock_alerts AS alert
                         WHERE alert.variant_id = level.variant_id
                           AND alert.location_id = level.location_id

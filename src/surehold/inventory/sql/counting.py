@@ -58,7 +58,7 @@ LIST_COUNTS: Final = query(
     /* inventory.list_counts */
     SELECT {_COLUMNS}
       FROM {_TABLES}
-     WHERE ($1::uuid IS NULL OR counting.id < $1)
+     WHERE counting.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
      ORDER BY counting.id DESC
      LIMIT $2
     """,

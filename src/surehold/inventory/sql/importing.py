@@ -60,7 +60,8 @@ LIST_FILE: Final = query(
       JOIN variants ON variants.id = level.variant_id
       JOIN products ON products.id = variants.product_id
       JOIN locations ON locations.id = level.location_id
-     WHERE ($1::text IS NULL OR (variants.sku, locations.code) > ($1, $2))
+     WHERE variants.sku >= coalesce($1::text, '')
+       AND (variants.sku, locations.code) > (coalesce($1, ''), coalesce($2::text, ''))
      ORDER BY variants.sku, locations.code
      LIMIT $3
     """,

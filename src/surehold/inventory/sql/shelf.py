@@ -114,15 +114,18 @@ _SUMMARY: Final = """
       FROM page
       JOIN vendors ON vendors.id = page.vendor_id"""
 
-#: What a listing is ordered by: from where, the key, its type, its direction, and beyond it.
+_MOST: Final = "9223372036854775807"
+
+#: What a listing is ordered by: from where, the key, its type, its direction, and beyond it; and
+#: what lies before every key.
 _ORDERS: Final = {
-    "newest": (_PRODUCTS, "products.created_at", "timestamptz", "DESC", "<"),
-    "name": (_PRODUCTS, "products.name", "text", "ASC", ">"),
-    "price_up": (_PRODUCTS, "price.lowest", "bigint", "ASC", ">"),
-    "price_down": (_PRODUCTS, "price.lowest", "bigint", "DESC", "<"),
+    "newest": (_PRODUCTS, "products.created_at", "timestamptz", "DESC", "<", "'infinity'"),
+    "name": (_PRODUCTS, "products.name", "text", "ASC", ">", "''"),
+    "price_up": (_PRODUCTS, "price.lowest", "bigint", "ASC", ">", "0"),
+    "price_down": (_PRODUCTS, "price.lowest", "bigint", "DESC", "<", _MOST),
     # For the whole catalog only: among few products the walk would pass all the others.
-    "price_up_of_all": (_PRODUCTS_BY_PRICE, "first.amount_minor", "bigint", "ASC", ">"),
-    "price_down_of_all": (_PRODUCTS_BY_PRICE, "first.amount_minor", "bigint", "DESC", "<"),
+    "price_up_of_all": (_PRODUCTS_BY_PRICE, "first.amount_minor", "bigint", "ASC", ">", "0"),
+    "price_down_of_all": (_PRODUCTS_BY_PRICE, "first.amount_minor", "bigint", "DESC", "<", _MOST),
     # Whole millionths, so that a cursor names exactly the rank that was seen.
     "relevance": (
         _PRODUCTS,
@@ -130,6 +133,7 @@ _ORDERS: Final = {
         "int",
         "DESC",
         "<",
+        "2147483647",
     ),
 }
 
@@ -141,8 +145,9 @@ class ShelfRow(ProductSummary, frozen=True):
 
 
 def _listing(verb: str, order: str) -> Statement[ShelfRow]:
-    products, key, kind, direction, beyond = _ORDERS[order]
-    # The last comparison says no more than the one before; with it, an index is entered there.
+    products, key, kind, direction, beyond, edge = _ORDERS[order]
+    # The last comparison says no more than the one before; with it, an index is entered there,
+    # even by a plan that is made for all values.
     return query(
         f"""
     /* inventory.{verb}_shelf_by_{order} */{_COMMON}, page AS (
@@ -151,7 +156,7 @@ def _listing(verb: str, order: str) -> Statement[ShelfRow]:
          CROSS JOIN wanted{_PRICE_OF_EACH}{_FILTERS}{_STOCK_OF_EACH}
            {_MATCHES[verb]}
            AND ($8::{kind} IS NULL OR ({key}, products.id) {beyond} ($8, $9::uuid))
-           AND ($8 IS NULL OR {key} {beyond}= $8)
+           AND {key} {beyond}= coalesce($8, {edge})
          ORDER BY {key} {direction}, products.id {direction}
          LIMIT $10
     ){_SUMMARY}

@@ -61,21 +61,23 @@ LIST_TRANSFERS: Final = query(
     /* inventory.list_transfers */
     SELECT {_COLUMNS}
       FROM {_TABLES}
-     WHERE ($1::uuid IS NULL OR transfer.id < $1)
+     WHERE transfer.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
      ORDER BY transfer.id DESC
      LIMIT $2
     """,
     Transfer,
 )
 
+# The index of states is walked even by a plan that does not know how rare a state is.
 LIST_TRANSFERS_IN: Final = query(
     f"""
     /* inventory.list_transfers_in */
     SELECT {_COLUMNS}
       FROM {_TABLES}
-     WHERE state = $3
-       AND ($1::uuid IS NULL OR transfer.id < $1)
-     ORDER BY transfer.id DESC
+     WHERE transfer.state >= $3
+       AND (transfer.state, transfer.id)
+           < ($3, coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+     ORDER BY transfer.state DESC, transfer.id DESC
      LIMIT $2
     """,
     Transfer,

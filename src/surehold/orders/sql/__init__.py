@@ -209,7 +209,7 @@ LIST_TO_ARCHIVE: Final = query(
             OR (status = 'partially_refunded'
                 AND fulfillment_status IN ('delivered', 'returned')))
        AND status IN ('delivered', 'canceled', 'refunded', 'partially_refunded')
-       AND updated_at <= store_now() - $1::interval
+       AND updated_at <= (SELECT store_now()) - $1::interval
        AND NOT EXISTS (SELECT
                          FROM refunds
                         WHERE refunds.order_id = orders.id
@@ -232,7 +232,7 @@ LIST_UNPAID: Final = query(
     SELECT id
       FROM orders
      WHERE status IN ('pending_payment', 'payment_failed')
-       AND placed_at <= store_now() - $1::interval
+       AND placed_at <= (SELECT store_now()) - $1::interval
      ORDER BY placed_at
      LIMIT $2
     """,

@@ -11,14 +11,49 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from surehold.db import Statement, query
 from surehold.orders.model import OrderSummary
 
-#: By name: how a list begins at the index of one filter. An array, where few orders are meant, so
-#: that they are fetched one by one whatever the planner thinks of their number.
+#: What every row is before: the last one seen, or the end of what is wanted.
+_BEFORE: Final = """least(coalesce($8::timestamptz, 'infinity'),
+                   coalesce($14::timestamptz, 'infinity')),
+              coalesce($15::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')"""
+
+
+class _Start(msgspec.Struct, frozen=True):
+    """How a list begins at the index of one filter, and what it is ordered by before the instant.
+
+    ``is_fetched``: few orders are meant. They are fetched one by one, and no index of instants may
+    be walked for them.
+    """
+
+    beginning: str
+    order: str = ""
+    is_fetched: bool = False
+
+
+def _at(column: str, parameter: str, *, but: str = "") -> _Start:
+    """At the index of one status, between two instants or rows of it.
+
+    Rows are compared, and the status is a part of the order: nothing else than its index has that,
+    however common a status is, or would be for a plan that is made for all values. ``but``: what
+    the index leaves out.
+    """
+    return _Start(
+        f"""(orders.{column}, orders.placed_at)
+           >= ({parameter}::text, coalesce($7::timestamptz, '-infinity'))
+       AND (orders.{column}, orders.placed_at, orders.id)
+           < ({parameter}, {_BEFORE}){but}""",
+        order=f"orders.{column} DESC, ",
+    )
+
+
 _STARTS: Final = {
-    "newest": "true",
-    "search": """orders.id = ANY(ARRAY(
+    "newest": _Start("true"),
+    "search": _Start(
+        """orders.id = ANY(ARRAY(
                SELECT id FROM orders WHERE number = upper($1::text)
                 UNION
                SELECT id FROM orders WHERE lower(email) = lower($1)
@@ -28,24 +63,40 @@ _STARTS: Final = {
                SELECT order_id
                  FROM order_lines
                 WHERE variant_id = (SELECT id FROM variants WHERE sku = $1)))""",
-    "email": "lower(orders.email) = $13::text",
-    "vendor": """orders.id IN (
+        is_fetched=True,
+    ),
+    "email": _Start("lower(orders.email) = $13::text"),
+    "vendor": _Start(
+        """orders.id IN (
                SELECT order_id
                  FROM order_lines
-                WHERE vendor_id = coalesce($12::uuid, $5::uuid))""",
-    "review": """orders.id = ANY(ARRAY(
+                WHERE vendor_id = coalesce($12::uuid, $5::uuid))"""
+    ),
+    "review": _Start(
+        """orders.id = ANY(ARRAY(
                SELECT order_id FROM payments WHERE review_reason IS NOT NULL))""",
-    "status": "orders.status = $2::text",
-    "fulfillment": "orders.fulfillment_status = $4::text",
-    "payment": "orders.payment_status = $3::text",
+        is_fetched=True,
+    ),
+    "status": _at("status", "$2"),
+    "fulfillment": _at(
+        "fulfillment_status", "$4", but="\n       AND orders.fulfillment_status <> 'unfulfilled'"
+    ),
+    "payment": _at(
+        "payment_status", "$3", but="\n       AND orders.payment_status NOT IN ('pending', 'paid')"
+    ),
 }
+# An index is entered at the first of what bounds it, so the nearest bound of all comes first.
+_WITHIN: Final = f"""(orders.placed_at, orders.id) < ({_BEFORE})
+       AND orders.placed_at >= coalesce($7::timestamptz, '-infinity')
+       AND orders.placed_at < coalesce($8::timestamptz, 'infinity')"""
 #: Values that are so common, or so young, that their orders are met soon on the way from the
 #: newest; no index is kept of them.
 UNINDEXED: Final = frozenset({"unfulfilled", "pending", "paid"})
 
 
 def _listing(start: str) -> Statement[OrderSummary]:
-    beginning = _STARTS[start]
+    begun = _STARTS[start]
+    within = f"({_WITHIN}) IS TRUE" if begun.is_fetched else _WITHIN
     # Whatever is searched for begins its own list, so nothing else ever looks for it.
     is_searched = "true" if start == "search" else "false"
     return query(
@@ -69,7 +120,7 @@ def _listing(start: str) -> Statement[OrderSummary]:
              FROM order_lines
             WHERE order_lines.order_id = orders.id
               AND ($12::uuid IS NULL OR order_lines.vendor_id = $12)) AS line
-     WHERE {beginning}
+     WHERE {begun.beginning}
        AND ($1::text IS NULL OR {is_searched})
        AND ($2::text IS NULL OR orders.status = $2)
        AND ($3::text IS NULL OR orders.payment_status = $3)
@@ -80,8 +131,7 @@ def _listing(start: str) -> Statement[OrderSummary]:
                 WHERE order_lines.order_id = orders.id
                   AND order_lines.vendor_id = $5))
        AND ($6::bpchar IS NULL OR orders.currency = $6)
-       AND orders.placed_at >= coalesce($7::timestamptz, '-infinity')
-       AND orders.placed_at < coalesce($8::timestamptz, 'infinity')
+       AND {within}
        AND orders.total_minor
            BETWEEN coalesce($9::bigint, 0) AND coalesce($10::bigint, 9223372036854775807)
        AND ($11::boolean IS NULL OR $11 = EXISTS (
@@ -91,10 +141,7 @@ def _listing(start: str) -> Statement[OrderSummary]:
                   AND payments.review_reason IS NOT NULL))
        AND ($12 IS NULL OR line.units > 0)
        AND ($13::text IS NULL OR lower(orders.email) = $13)
-       AND (orders.placed_at, orders.id)
-           < (coalesce($14::timestamptz, 'infinity'),
-              coalesce($15::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-     ORDER BY orders.placed_at DESC, orders.id DESC
+     ORDER BY {begun.order}orders.placed_at DESC, orders.id DESC
      LIMIT $16
     """,
         OrderSummary,

@@ -52,7 +52,7 @@ PRUNE_QUOTES: Final = command(
     """
     /* pricing.prune_quotes */
     DELETE FROM quotes
-     WHERE expires_at < store_now() - interval '1 day'
+     WHERE expires_at < (SELECT store_now()) - interval '1 day'
     """
 )
 

@@ -1,7 +1,9 @@
 """Statements of what staff enter into the price book.
 
 An entry is sent as one document; its table takes the fields that it has, by name. Saving is
-inserting or changing, and the caller knows which.
+inserting or changing, and the caller knows which. A list goes by id after $1; where nothing was
+seen yet that is the lowest id, and no alternative that a plan made for all values cannot enter the
+index by.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ LIST_SPECIAL_PRICES: Final = query(
     /* pricing.list_special_prices */
     SELECT id, variant_id, currency, amount_minor, min_quantity, starts_at, ends_at, is_active
       FROM special_prices
-     WHERE ($1::uuid IS NULL OR id > $1)
+     WHERE id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
        AND ($2::uuid IS NULL OR id = $2)
      ORDER BY id
      LIMIT $3
@@ -72,7 +74,7 @@ LIST_TAX_RATES: Final = query(
     /* pricing.list_tax_rates */
     SELECT id, country, rate::text AS rate, region, tax_class, is_active
       FROM tax_rates
-     WHERE ($1::uuid IS NULL OR id > $1)
+     WHERE id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
        AND ($2::uuid IS NULL OR id = $2)
      ORDER BY id
      LIMIT $3
@@ -100,7 +102,7 @@ LIST_SHIPPING_ZONES: Final = query(
     /* pricing.list_shipping_zones */
     SELECT id, name, countries, regions, postal_prefixes, is_active
       FROM shipping_zones
-     WHERE ($1::uuid IS NULL OR id > $1)
+     WHERE id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
        AND ($2::uuid IS NULL OR id = $2)
      ORDER BY id
      LIMIT $3
@@ -158,7 +160,7 @@ LIST_SHIPPING_METHODS: Final = query(
                        FROM shipping_rates AS rate
                       WHERE rate.method_id = shipping_methods.id), '[]') AS rates
       FROM shipping_methods
-     WHERE ($1::uuid IS NULL OR id > $1)
+     WHERE id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
        AND ($2::uuid IS NULL OR id = $2)
      ORDER BY id
      LIMIT $3
@@ -205,7 +207,7 @@ LIST_PROMOTIONS: Final = query(
            product_ids, category_ids, variant_ids, priority, is_stackable, is_automatic,
            is_first_order, starts_at, ends_at, is_active
       FROM promotions
-     WHERE ($1::uuid IS NULL OR id > $1)
+     WHERE id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
        AND ($2::uuid IS NULL OR id = $2)
      ORDER BY id
      LIMIT $3
@@ -238,7 +240,7 @@ LIST_COUPONS: Final = query(
     SELECT id, promotion_id, code, limit_total, limit_per_buyer, starts_at, ends_at, is_active,
            used
       FROM coupons
-     WHERE ($1::uuid IS NULL OR id > $1)
+     WHERE id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
        AND ($2::uuid IS NULL OR id = $2)
      ORDER BY id
      LIMIT $3

@@ -1,0 +1,381 @@
+"""Every statement that takes a page touches about a page, however much there is.
+
+Each, and whatever prunes, is carried out on a filled store under both kinds of plan that
+PostgreSQL may choose, at its first page and half-way down. What its plan has read or thrown away
+is counted: a scan of a whole table, a sort of one and a filter that passes by all that was seen
+are the same fault. A new statement with ``LIMIT $n`` is in the table below, or the first test
+fails. What an instant decides is compared with ``(SELECT store_now())``: no index is entered by a
+volatile call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+import pytest
+
+from bench.flat.fill import Size, fill
+from surehold.db.database import prepare_connection
+from surehold.db.statement import REGISTRY
+from tests.db.test_statements import MODULES
+from tests.support import server
+
+PAGE: Final = 25
+#: So many rows one node of a plan may touch. The smallest table that grows has five times as many.
+TOUCHED_MAX: Final = 400
+SIZE: Final = Size(products=2_000, orders=5_000, open=500)
+MODES: Final = ("force_custom_plan", "force_generic_plan")
+#: Tables that do not grow with what a store sells.
+SMALL: Final = frozenset({"categories", "locations", "vendors"})
+_TAKES_A_PAGE: Final = re.compile(r"LIMIT \$\d+")
+
+#: Rows of tables that the bench's store has none of: as many of each as there are products.
+_MORE: Final = """
+    INSERT INTO stock_transfers
+           (id, from_location_id, to_location_id, state, note, created_by, created_at, ended_by,
+            ended_at)
+    SELECT gen_random_uuid(), (SELECT id FROM locations WHERE code = 'place-1'),
+           (SELECT id FROM locations WHERE code = 'place-2'),
+           CASE WHEN n % 100 = 0 THEN 'draft' ELSE 'canceled' END, '', 'test', now(),
+           CASE WHEN n % 100 <> 0 THEN 'test' END, CASE WHEN n % 100 <> 0 THEN now() END
+      FROM generate_series(1, 2000) AS n;
+    INSERT INTO stock_counts
+           (id, location_id, state, note, created_by, created_at, ended_by, ended_at)
+    SELECT gen_random_uuid(), (SELECT id FROM locations LIMIT 1), 'canceled', '', 'test', now(),
+           'test', now()
+      FROM generate_series(1, 2000);
+    INSERT INTO special_prices (id, variant_id, currency, amount_minor, is_active)
+    SELECT gen_random_uuid(), id, 'EUR', 100, true FROM variants;
+    INSERT INTO tax_rates (id, country, region, tax_class, rate, is_active)
+    SELECT gen_random_uuid(), 'US', n::text, 'standard', 0.1, true
+      FROM generate_series(1, 2000) AS n;
+    INSERT INTO shipping_zones (id, name, is_active)
+    SELECT gen_random_uuid(), 'Zone ' || n, false FROM generate_series(1, 2000) AS n;
+    INSERT INTO shipping_methods (id, zone_id, code, name, kind, basis, is_active)
+    SELECT gen_random_uuid(), id, 'standard', 'Standard', 'delivery', 'count', true
+      FROM shipping_zones;
+    INSERT INTO shipping_rates (method_id, currency, from_value, amount_minor)
+    SELECT id, 'EUR', 0, 100 FROM shipping_methods;
+    INSERT INTO promotions (id, name, effect, rate, is_stackable, is_automatic, is_active)
+    SELECT gen_random_uuid(), 'Promotion', 'percent', 0.1, true, false, true
+      FROM generate_series(1, 2000);
+    INSERT INTO coupons (id, promotion_id, code, is_active)
+    SELECT gen_random_uuid(), id, 'CODE-' || row_number() OVER (), true FROM promotions;
+    INSERT INTO wishlists (id, token_hash, created_at, updated_at)
+    SELECT gen_random_uuid(), sha256(n::text::bytea), now(), now()
+      FROM generate_series(1, 2000) AS n;
+    INSERT INTO cart_contacts (cart_id, email, email_hash, state, given_at, decided_at)
+    SELECT id, 'a@example.com', sha256('a'), 'passed', now(), now() FROM carts;
+    INSERT INTO webhook_events
+           (id, provider, account, dedup_key, kind, raw_body, state, outcome, received_at,
+            last_seen_at, processed_at)
+    SELECT gen_random_uuid(), 'sandbox', 'x', n::text, 'other', '', 'processed', 'ignored', now(),
+           now(), now()
+      FROM generate_series(1, 2000) AS n;
+    INSERT INTO payment_operations
+           (id, payment_id, kind, state, idempotency_key, request, created_at, ended_at)
+    SELECT gen_random_uuid(), id, 'create', 'succeeded', id::text, '', now(), now() FROM payments;
+    INSERT INTO order_notes (id, order_id, text, is_visible, actor, written_at)
+    SELECT gen_random_uuid(), id, 'Note', true, 'test', now() FROM orders;
+    INSERT INTO quotes (id, currency, total_minor, content, created_at, expires_at)
+    SELECT gen_random_uuid(), 'EUR', 100, '{}', now(), now() FROM generate_series(1, 2000);
+    ANALYZE;
+"""
+
+
+class Case(msgspec.Struct, frozen=True):
+    """How a statement is called; ``deep`` half-way down, where it pages.
+
+    ``most``: how many rows it may touch where it is more than a page, and ``why``.
+    """
+
+    first: tuple[Any, ...]
+    deep: tuple[Any, ...] | None = None
+    most: int = TOUCHED_MAX
+    why: str = ""
+
+
+def _orders(*, deep: tuple[Any, Any] | None = None, **given: Any) -> tuple[Any, ...]:
+    """The sixteen parameters of every list of orders, by number: ``p2="paid"``."""
+    values = [given.get(f"p{number}") for number in range(1, 14)]
+    return (*values, *(deep or (None, None)), PAGE)
+
+
+def _shelf(*, key: Any = None, product_id: Any = None, **given: Any) -> tuple[Any, ...]:
+    """The ten parameters of every list of products."""
+    search, category, vendor = (given.get(name) for name in ("search", "category", "vendor"))
+    in_stock = given.get("in_stock", False)
+    return ("EUR", search, category, vendor, in_stock, None, None, key, product_id, PAGE)
+
+
+#: What each list of orders may find orders by. An index that holds what is wanted somewhere may be
+#: read from one end to the other without a row being touched: counting rows does not show it.
+FINDS: Final = {
+    "newest": {"orders_newest"},
+    "search": {"orders_number_key", "orders_email", "orders_pkey"},
+    "email": {"orders_email"},
+    "vendor": {"orders_newest", "orders_pkey"},
+    "review": {"orders_pkey"},
+    "status": {"orders_by_status"},
+    "fulfillment": {"orders_by_fulfillment"},
+    "payment": {"orders_by_payment"},
+}
+
+
+class Middle(msgspec.Struct, frozen=True):
+    """What stands half-way down each list."""
+
+    order: tuple[Any, Any]
+    newest: tuple[Any, Any]
+    name: tuple[Any, Any]
+    price_up: tuple[Any, Any]
+    price_down: tuple[Any, Any]
+    movement: Any
+    variant_id: Any
+    ids: dict[str, Any]
+
+
+def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]]:
+    """Every statement that takes a page, and how it is called."""
+    deep = middle.order
+    found: dict[str, list[Case]] = {
+        f"orders.list_orders_by_{start}": [Case(_orders(**given), _orders(deep=deep, **given))]
+        for start, given in {
+            "newest": {},
+            "search": {"p1": "buyer77@example.com"},
+            "email": {"p13": "buyer77@example.com"},
+            "review": {"p11": True},
+            "status": {"p2": "shipped"},
+            "fulfillment": {"p4": "shipped"},
+            "payment": {"p3": "refunded"},
+        }.items()
+    }
+    vendor = {"most": 2_000, "why": "an order in fifty is of this vendor: so many are met"}
+    found["orders.list_orders_by_vendor"] = [
+        Case(_orders(p5=vendor_id), _orders(deep=deep, p5=vendor_id), **vendor)
+    ]
+    day = timedelta(days=365)
+    found["orders.list_timeline"] = [Case((order_id, False, None, None, None, None, PAGE))]
+    found["orders.list_to_archive"] = [Case((day, PAGE))]
+    found["orders.list_unpaid"] = [Case((timedelta(days=1), PAGE))]
+    ranges = "block ranges are read whole, and a small table is one or two"
+    found["orders.list_due_documents"] = [Case((PAGE,), most=9_100, why=ranges)]
+    found["inventory.list_holders_due"] = [Case((PAGE,))]
+    counters = "an index of the counters would cost each checkout its heap-only update"
+    found["inventory.list_untold"] = [Case((PAGE,), most=3_100, why=counters)]
+    found["inventory.list_low_levels"] = [
+        Case((None, None, PAGE), ("SKU-5", "place-1", PAGE), most=3_100, why=counters)
+    ]
+    for name in ("checks", "operations", "webhooks"):
+        more = (timedelta(minutes=1),) if name == "operations" else ()
+        found[f"payments.claim_{name}"] = [Case((PAGE, *more))]
+    found["jobs.take"] = [Case((PAGE,))]
+    for name in ("lock_silent", "prune_carts", "prune_wishlists"):
+        found[f"cart.{name}"] = [Case((day, PAGE))]
+    for kind in (
+        *("special_prices", "tax_rates", "shipping_zones", "shipping_methods", "promotions"),
+        "coupons",
+    ):
+        found[f"pricing.list_{kind}"] = [Case((None, None, PAGE), (middle.ids[kind], None, PAGE))]
+    found["pricing.prune_quotes"] = [Case(())]
+    for name in ("db.prune_keys", "jobs.prune_outbox"):
+        found[name] = [Case((), most=2_000, why=ranges)]
+    found["catalog.page_stored"] = [Case(("", PAGE), ("product-5", PAGE))]
+    found["inventory.list_counts"] = [Case((None, PAGE), (middle.ids["stock_counts"], PAGE))]
+    transfer_id = middle.ids["stock_transfers"]
+    found["inventory.list_transfers"] = [Case((None, PAGE), (transfer_id, PAGE))]
+    found["inventory.list_transfers_in"] = [
+        Case((None, PAGE, "draft"), (transfer_id, PAGE, "draft"))
+    ]
+    found["inventory.list_file"] = [Case((None, None, PAGE), ("SKU-5", "place-1", PAGE))]
+    found["inventory.list_levels"] = [Case((None, None, PAGE), ("SKU-5", "place-1", PAGE))]
+    found["inventory.list_movements"] = [
+        Case((None, PAGE), (middle.movement, PAGE)),
+    ]
+    found["inventory.list_movements_of"] = [Case((None, PAGE, middle.variant_id))]
+    for order in ("newest", "name", "price_up", "price_down"):
+        key, product_id = getattr(middle, order)
+        whole = order.startswith("price")
+        every = {"most": 2_100, "why": "few products are looked at one by one"} if whole else {}
+        found[f"inventory.list_shelf_by_{order}"] = [
+            Case(_shelf(), _shelf(key=key, product_id=product_id), **every),
+        ]
+        if whole:
+            found[f"inventory.list_shelf_by_{order}_of_all"] = [
+                Case(_shelf(), _shelf(key=key, product_id=product_id))
+            ]
+        found[f"inventory.search_shelf_by_{order}"] = [Case(_shelf(search="harbor kettle"), None)]
+    found["inventory.search_shelf_by_relevance"] = [Case(_shelf(search="harbor kettle"))]
+    return found
+
+
+@asynccontextmanager
+async def a_connection(url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """A connection with the triggers at rest: what is done is taken back anyway."""
+    raw = await asyncpg.connect(url, server_settings={"search_path": "store"})
+    try:
+        await prepare_connection(raw)
+        await raw.execute("SET session_replication_role = replica")
+        yield raw
+    finally:
+        await raw.close()
+
+
+@pytest.fixture(scope="module")
+def filled(run_folder: Path, worker_id: str) -> Iterator[str]:
+    """The address of a store with thousands of everything."""
+    name = f"plans_{worker_id}"
+    url = server.clone(run_folder, name)
+
+    async def make() -> None:
+        await fill(url, SIZE)
+        async with a_connection(url) as raw:
+            await raw.execute(_MORE)
+
+    asyncio.run(make())
+    yield url
+    server.drop(run_folder, name)
+
+
+def test_every_statement_that_takes_a_page_is_looked_at() -> None:
+    assert MODULES
+    paging = {
+        name
+        for name, one in REGISTRY.items()
+        if _TAKES_A_PAGE.search(one.text) or name.partition(".")[2].startswith("prune_")
+    }
+    nothing = Middle(*[(None, None)] * 5, None, None, dict.fromkeys(IDS))
+
+    assert paging == cases(nothing, None, None).keys()
+
+
+#: Tables whose lists go by id.
+IDS: Final = (
+    *("special_prices", "tax_rates", "shipping_zones", "shipping_methods", "promotions"),
+    *("coupons", "stock_counts", "stock_transfers"),
+)
+
+
+async def find_middle(raw: asyncpg.Connection[Any]) -> Middle:
+    """What stands half-way down each list."""
+
+    async def row(text: str) -> Any:
+        return tuple(await raw.fetchrow(text))
+
+    price = """SELECT amount_minor, product_id FROM variant_prices JOIN variants ON id = variant_id
+                WHERE currency = 'EUR' ORDER BY 1, 2 OFFSET 1000 LIMIT 1"""
+    return Middle(
+        order=await row(
+            "SELECT placed_at, id FROM orders ORDER BY placed_at DESC, id DESC OFFSET 2500 LIMIT 1"
+        ),
+        newest=await row("SELECT created_at, id FROM products ORDER BY 1 OFFSET 1000 LIMIT 1"),
+        name=await row("SELECT name, id FROM products ORDER BY name, id OFFSET 1000 LIMIT 1"),
+        price_up=await row(price),
+        price_down=await row(price),
+        movement=await raw.fetchval(
+            "SELECT id FROM stock_movements ORDER BY id OFFSET 2500 LIMIT 1"
+        ),
+        variant_id=await raw.fetchval("SELECT variant_id FROM order_lines LIMIT 1"),
+        ids={
+            table: await raw.fetchval(f"SELECT id FROM {table} ORDER BY id OFFSET 1000 LIMIT 1")
+            for table in IDS
+        },
+    )
+
+
+def list_nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A plan and all below it."""
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from list_nodes(below)
+
+
+def find_most(plan: dict[str, Any]) -> tuple[int, str]:
+    """How many rows the busiest node of a plan has touched, and which node that is."""
+    busiest = (0, "")
+    for node in list_nodes(plan):
+        name = node.get("Relation Name")
+        # A join or a sort touches what scans have found; a sort of many has a scan of many.
+        if name is None or name in SMALL:
+            continue
+        rows = node["Actual Rows"] + sum(
+            value for name, value in node.items() if name.startswith("Rows Removed by")
+        )
+        busiest = max(busiest, (int(rows * node["Actual Loops"]), f"{node['Node Type']} {name}"))
+    return busiest
+
+
+def find_indexes(plan: dict[str, Any], table: str) -> set[str]:
+    """By which indexes a plan finds rows of a table; the table's own name where by none."""
+    found: set[str] = set()
+    for node in list_nodes(plan):
+        if node.get("Relation Name") == table:
+            at = [node, *node.get("Plans", ())] if "Bitmap" in node["Node Type"] else [node]
+            found.update({one["Index Name"] for one in at if "Index Name" in one} or {table})
+    return found
+
+
+async def test_no_list_touches_more_than_about_a_page(filled: str) -> None:
+    async with a_connection(filled) as raw:
+        faults = await find_faults(raw)
+
+    assert not faults, "\n".join(faults)
+
+
+async def find_faults(raw: asyncpg.Connection[Any]) -> list[str]:
+    """Carry every statement out in every way; those that touch too much."""
+    vendor_id = await raw.fetchval("SELECT id FROM vendors WHERE slug = 'vendor-7'")
+    order_id = await raw.fetchval("SELECT id FROM orders WHERE status = 'archived' LIMIT 1")
+    found = cases(await find_middle(raw), vendor_id, order_id)
+    faults = []
+    for mode in MODES:
+        await raw.execute(f"SET plan_cache_mode = {mode}")
+        for name, calls in found.items():
+            for case in calls:
+                for values in filter(None, (case.first, case.deep)):
+                    plan = await _carry_out(raw, REGISTRY[name].text, values)
+                    place = f"{name}, {mode}, {'deep' if values is case.deep else 'first'}"
+                    touched, what = find_most(plan)
+                    if touched > case.most:
+                        faults.append(f"{place}: {touched} rows in {what}")
+                    used = find_indexes(plan, "orders")
+                    allowed = FINDS.get(name.removeprefix("orders.list_orders_by_"), used)
+                    if used - allowed:
+                        faults.append(f"{place}: orders are found by {used - allowed}")
+    return faults
+
+
+async def _carry_out(
+    raw: asyncpg.Connection[Any], text: str, values: tuple[Any, ...]
+) -> dict[str, Any]:
+    """Carry a statement out, and take it back. Prepared, or its plan would never be generic."""
+    arguments = ", ".join(map(_written, values))
+    transaction = raw.transaction()
+    await transaction.start()
+    try:
+        await raw.execute(f"PREPARE listed AS {text}")
+        explained = await raw.fetchval(
+            "EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF, FORMAT JSON) EXECUTE listed"
+            + (f" ({arguments})" if arguments else "")
+        )
+    finally:
+        await transaction.rollback()
+        await raw.execute("DEALLOCATE listed")
+    if isinstance(explained, str):
+        explained = json.loads(explained)
+    plan: dict[str, Any] = explained[0]["Plan"]
+    return plan
+
+
+def _written(value: Any) -> str:
+    """A value as it is typed into psql."""
+    return "NULL" if value is None else f"'{value}'"
