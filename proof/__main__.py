@@ -151,6 +151,13 @@ def planted(wish: Wish) -> Iterable[Finding]:
     yield run(jobs=wish.jobs)
 
 
+def mutation(wish: Wish) -> Iterable[Finding]:
+    """Small mistakes in rules, states and money, and the tests that find each."""
+    from proof.mutation.run import run
+
+    yield run(jobs=wish.jobs, minutes=wish.minutes)
+
+
 #: In the order of their length, shortest first.
 HARNESSES: Final[dict[str, Callable[[Wish], Iterable[Finding]]]] = {
     harness.__name__: harness
@@ -166,6 +173,7 @@ HARNESSES: Final[dict[str, Callable[[Wish], Iterable[Finding]]]] = {
         connections,
         crashes,
         triples,
+        mutation,
         simulation,
         explorer,
     )

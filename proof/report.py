@@ -36,6 +36,9 @@ class Finding(msgspec.Struct, frozen=True):
     seconds: float
     figures: dict[str, int | float | str]
     violations: tuple[str, ...] = ()
+    #: A table that is worth showing whole, if there is one.
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
     #: Why the harness could not run here, if it could not.
     skipped: str = ""
     #: Fills itself when saved: the commit, and the instant in UTC.
@@ -107,10 +110,18 @@ def figures_page(found: dict[str, Finding]) -> str:
             f"| run | {finding.at}, `{finding.commit}` |",
             "",
         ]
+        parts += _table(finding)
         if finding.skipped:
             parts += [f"Skipped: {finding.skipped}", ""]
         parts += [f"- {violation}" for violation in finding.violations]
     return "\n".join(parts)
+
+
+def _table(finding: Finding) -> list[str]:
+    if not finding.rows:
+        return []
+    lines = [finding.columns, ("---", *("---:" for _ in finding.columns[1:])), *finding.rows]
+    return [*(f"| {' | '.join(line)} |" for line in lines), ""]
 
 
 def _written(value: Any) -> str:

@@ -364,3 +364,16 @@ def _used_once_more(
     used_by = {**row.used_by, use.buyer: row.used_by.get(use.buyer, 0) + 1}
     after = msgspec.structs.replace(row, used=row.used + 1, used_by=used_by)
     return {**limits, row.id: after}
+
+
+def test_a_placement_that_gets_no_units_uses_no_coupon() -> None:
+    variant_id, coupon_id = VariantId(UUID(int=1)), CouponId(UUID(int=2))
+    level = StockLevel(variant_id, LocationId(UUID(int=3)), 1, 0, 0, 0)
+    use = pricing_rules.Use(UsedCoupon(coupon_id, "TEN"), "mara")
+    wanted = [rules.Request(((variant_id, units),), None, use) for units in (2, 1, 1)]
+
+    decisions = rules.admit(
+        {variant_id: [level]}, {coupon_id: CouponLimits(coupon_id, "TEN", 0, 1, None, {})}, wanted
+    )
+
+    assert [type(one).__name__ for one in decisions] == ["Refused", "Admitted", "CouponGone"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import msgspec
 import pytest
 
 from surehold.checkout import commands
-from surehold.checkout.model import BUYER
+from surehold.checkout.model import BUYER, PlacedOrder
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
 from surehold.kernel.money import Money
@@ -22,6 +24,8 @@ from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.orders import a_checkout, a_placed_order, begin_payment, look_at
 from tests.builders.providers import PretendProvider
+from tests.support.clock import open_shifted
+from tests.support.placing import counters
 from tests.support.shop import make_due
 
 
@@ -111,6 +115,59 @@ async def test_P9_a_provider_that_was_asked_for_another_amount_is_not_believed(
         after = (await look_at(checkout, placed.order.id)).payment
         assert after is not None
         assert after.review_reason == "amount_mismatch"
+
+
+async def now_of(db: Database) -> datetime:
+    async with db.connection() as connection:
+        found: datetime = await connection.raw.fetchval("SELECT store_now()")
+    return found
+
+
+async def _sweep_later(
+    db: Database, placed: PlacedOrder, minutes: int
+) -> tuple[int, PlacedOrder, tuple[datetime, datetime]]:
+    """The sweep so many minutes from now: what it ended, the order then, and when it came by."""
+    async with (
+        open_shifted(db.settings, timedelta(minutes=minutes)) as later,
+        a_checkout(later, providers=Providers([PretendProvider()])) as checkout,
+    ):
+        before = await now_of(later)
+        ended = await commands.expire_reservations(checkout)
+        return ended, await look_at(checkout, placed.order.id), (before, await now_of(later))
+
+
+async def test_a_payment_in_flight_earns_its_hold_one_grace_period_and_no_second(
+    db: Database,
+) -> None:
+    pretend = PretendProvider()
+    product = await a_product(db)
+    async with a_checkout(db, providers=Providers([pretend])) as checkout:
+        placed = await a_placed_order(checkout, [(product.variant_id, 1)], provider="pretend")
+        pretend.fail_next = OutcomeUnknown("the answer was lost")
+        await begin_payment(checkout, placed)
+
+    ended, held, (before, after) = await _sweep_later(db, placed, 16)
+
+    grace = timedelta(minutes=10)
+    assert ended == 0
+    assert held.reserved_until is not None
+    assert before + grace <= held.reserved_until <= after + grace
+    assert await counters(db, product.variant_id) == (10, 0, 1)
+    assert (await _sweep_later(db, placed, 25))[0] == 0
+    assert (await _sweep_later(db, placed, 27))[0] == 1
+    assert await counters(db, product.variant_id) == (10, 0, 0)
+
+
+async def test_a_payment_that_waits_for_its_buyer_earns_no_grace(db: Database) -> None:
+    product = await a_product(db)
+    async with a_checkout(db, providers=Providers([PretendProvider()])) as checkout:
+        placed = await a_placed_order(checkout, [(product.variant_id, 1)], provider="pretend")
+        await begin_payment(checkout, placed)
+
+    ended, over, _ = await _sweep_later(db, placed, 16)
+
+    assert (ended, over.reserved_until) == (1, None)
+    assert await counters(db, product.variant_id) == (10, 0, 0)
 
 
 class _ShortRefunds(PretendProvider):

@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surehold.checkout.errors import NothingToRefund, RefundExceedsPaid, UnitsNotRefundable
-from surehold.checkout.rules import Wish, plan_refund
-from surehold.checkout.rules.refunding import share_of_units
+from surehold.checkout.rules import Wish, is_left, plan_refund
+from surehold.checkout.rules.refunding import list_rooms, share_of_units
 from surehold.kernel.errors import InvalidInput
 from surehold.kernel.ids import (
     OrderId,
     OrderLineId,
     PaymentId,
     ProductId,
+    RefundId,
     VariantId,
     VendorId,
     new_id,
@@ -33,7 +34,14 @@ from surehold.orders.model import (
     OrderStatus,
     PaymentStatus,
 )
-from surehold.payments.model import NoAction, Payment, PaymentState
+from surehold.payments.model import (
+    NoAction,
+    Payment,
+    PaymentState,
+    Refund,
+    RefundLine,
+    RefundState,
+)
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 ORDER = OrderId(new_id())
@@ -305,6 +313,141 @@ def test_refusals_say_what_is_left() -> None:
         "/lines/0/line_id",
         "/lines/1/line_id",
     ]
+    assert {fault.code for fault in unknown.value.faults} == {"unknown_line"}
     facts.is_bought = False
     with pytest.raises(NothingToRefund):
         plan_refund(facts, Wish())
+
+
+def back(facts: Facts, **changes: Any) -> Refund:
+    """A refund of the sale, shipping and all."""
+    refund = Refund(
+        id=RefundId(new_id()),
+        payment_id=next(iter(facts.payments)),
+        order_id=ORDER,
+        state=RefundState.REQUESTED,
+        currency="EUR",
+        amount_minor=110,
+        reason="late",
+        requested_by="staff:1",
+        provider_refund_id=None,
+        failure_code=None,
+        created_at=NOW,
+        ended_at=None,
+        is_of_sale=True,
+        shipping_minor=10,
+        shipping_tax_minor=2,
+    )
+    return msgspec.structs.replace(refund, **changes)
+
+
+def test_money_comes_only_from_what_was_collected_and_from_the_payment_that_is_named() -> None:
+    facts = Facts((a_line(1, 100, 20),), captured=(100, 100))
+    older, newer = facts.payments.values()
+
+    assert [(row.id, room) for row, room in list_rooms(facts)] == [
+        (newer.id, 100),
+        (older.id, 100),
+    ]
+    assert [row.id for row, _ in list_rooms(facts, older.id)] == [older.id]
+    assert [row.payment_id for row in plan_refund(facts, Wish(payment_id=older.id))] == [older.id]
+    for changes in (
+        {"state": PaymentState.AUTHORIZED},
+        {"disputed_minor": 1},
+        {"review_reason": "disputed"},
+        {"captured_minor": 0},
+    ):
+        facts.payments[newer.id] = msgspec.structs.replace(newer, **changes)
+        assert [row.id for row, _ in list_rooms(facts)] == [older.id]
+    facts.payments[newer.id] = msgspec.structs.replace(newer, captured_minor=1)
+    assert [room for _, room in list_rooms(facts)] == [1, 100]
+
+
+def test_one_minor_unit_goes_back_and_nothing_does_not() -> None:
+    facts = Facts((a_line(1, 1, 0),))
+    assert [row.amount_minor for row in plan_refund(facts, Wish())] == [1]
+    facts.order = msgspec.structs.replace(facts.order, canceled_at=NOW)
+    with pytest.raises(NothingToRefund):
+        plan_refund(facts, Wish())
+
+    free = Facts((a_line(1, 0, 0),), captured=(5,))
+    with pytest.raises(NothingToRefund):
+        plan_refund(free, Wish())
+
+
+def test_no_more_goes_back_than_the_payments_have() -> None:
+    facts = Facts((a_line(1, 100, 20),), captured=(99,))
+
+    with pytest.raises(RefundExceedsPaid) as beyond:
+        plan_refund(facts, Wish())
+    assert beyond.value.facts == {"refundable": {"amount": 99, "currency": "EUR"}}
+
+
+def test_shipping_that_failed_to_go_back_is_still_there() -> None:
+    facts = Facts((a_line(1, 100, 20),), shipping=(10, 2))
+    gone = back(facts)
+
+    facts.refunds = {gone.id: gone}
+    (rest,) = plan_refund(facts, Wish())
+    assert (rest.amount_minor, rest.shipping_minor, rest.shipping_tax_minor) == (100, 0, 0)
+    failed = msgspec.structs.replace(gone, state=RefundState.FAILED)
+    facts.refunds = {gone.id: failed}
+    (whole,) = plan_refund(facts, Wish())
+    assert (whole.amount_minor, whole.shipping_minor, whole.shipping_tax_minor) == (110, 10, 2)
+
+
+def test_a_failed_refund_is_tried_again_while_all_of_it_is_left() -> None:
+    line = a_line(2, 100, 20)
+    facts = Facts((line,), shipping=(10, 2))
+    part = RefundLine(RefundId(new_id()), line.id, 2, 80, 20)
+
+    assert is_left(facts, back(facts), [part])
+    for changes in ({"shipping_minor": 11}, {"shipping_tax_minor": 3}):
+        assert not is_left(facts, back(facts, **changes), [part])
+    for more in ({"quantity": 3}, {"net_minor": 81}, {"tax_minor": 21}):
+        assert not is_left(facts, back(facts), [msgspec.structs.replace(part, **more)])
+    facts.order = msgspec.structs.replace(facts.order, canceled_at=NOW)
+    assert not is_left(facts, back(facts), [part])
+    assert is_left(facts, back(facts, is_of_sale=False), [])
+
+
+def test_what_is_asked_of_one_line_asks_nothing_of_another() -> None:
+    gone = msgspec.structs.replace(
+        a_line(1, 100, 20), refunded_quantity=1, refunded_net_minor=80, refunded_tax_minor=20
+    )
+    kept = a_line(1, 100, 20)
+
+    (planned,) = plan_refund(Facts((gone, kept)), Wish(lines=((kept.id, 1),)))
+
+    assert [(row.line_id, row.quantity) for row in planned.shares] == [(kept.id, 1)]
+
+
+def test_an_amount_of_one_is_of_one_line_and_an_amount_of_nothing_is_refused() -> None:
+    first, second = a_line(1, 100, 0), a_line(1, 100, 0)
+
+    (planned,) = plan_refund(Facts((first, second)), Wish(amount=Money(1, "EUR")))
+    assert [(row.line_id, row.net_minor) for row in planned.shares] == [(first.id, 1)]
+
+    free = Facts((a_line(1, 0, 0),), captured=(5,))
+    with pytest.raises(NothingToRefund):
+        plan_refund(free, Wish(amount=Money(0, "EUR")))
+
+
+def test_units_that_cost_nothing_go_back_with_the_others() -> None:
+    paid, free = a_line(1, 100, 20), a_line(3, 0, 0)
+
+    (planned,) = plan_refund(Facts((paid, free)), Wish())
+
+    assert [(row.line_id, row.quantity) for row in planned.shares] == [(paid.id, 1), (free.id, 3)]
+
+
+def test_what_is_left_of_a_line_comes_before_the_next_line() -> None:
+    first, second = a_line(1, 100, 0), a_line(1, 100, 0)
+
+    newer, older = plan_refund(Facts((first, second), captured=(150, 50)), Wish())
+
+    assert [(row.line_id, row.net_minor) for row in newer.shares] == [(first.id, 50)]
+    assert [(row.line_id, row.net_minor) for row in older.shares] == [
+        (first.id, 50),
+        (second.id, 100),
+    ]

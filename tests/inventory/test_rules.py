@@ -349,3 +349,42 @@ def test_a_line_that_may_not_be_split_is_refused_with_what_the_best_location_has
 
 def test_an_unknown_variant_has_nothing_left() -> None:
     assert admit({}, [[(UNKNOWN, 1)]]) == [Refused((Shortage(UNKNOWN, 1, 0),))]
+
+
+def test_a_unit_that_is_there_is_there_for_one_and_the_next_one_waits() -> None:
+    stock = {A: [level(A, HERE, 1, backorder_limit=2)]}
+
+    assert admit(stock, [[(A, 1)], [(A, 1)]]) == [
+        Admitted((Take(0, A, HERE, 1),)),
+        Admitted((Take(0, A, HERE, 1, waiting=1),)),
+    ]
+
+
+def test_what_is_there_in_all_comes_before_what_one_location_may_promise() -> None:
+    empty = level(A, LOCATIONS[2], 0)
+    stock = {A: [level(A, HERE, 1, backorder_limit=9), empty, level(A, THERE, 1)]}
+
+    assert admit(stock, [[(A, 2)]]) == [Admitted((Take(0, A, HERE, 1), Take(0, A, THERE, 1)))]
+
+
+def test_back_orders_come_whole_from_one_location_or_from_all_that_may() -> None:
+    first, second = level(A, HERE, 0, backorder_limit=1), level(A, THERE, 0, backorder_limit=2)
+
+    assert admit({A: [first, second]}, [[(A, 2)]]) == [
+        Admitted((Take(0, A, THERE, 2, waiting=2),))
+    ]
+    assert admit({A: [first, second]}, [[(A, 3)]]) == [
+        Admitted((Take(0, A, HERE, 1, waiting=1), Take(0, A, THERE, 2, waiting=2)))
+    ]
+
+
+def test_who_names_no_region_is_near_to_none() -> None:
+    dublin = level(A, HERE, 1, country="IE", region="Dublin")
+    nowhere, blank = (level(A, THERE, 1, country="IE", region=region) for region in (None, " "))
+
+    for shelves, to in (
+        ([dublin, nowhere], Destination("IE")),
+        ([dublin, blank], Destination("IE", " ")),
+    ):
+        (decision,) = admit({A: shelves}, [[(A, 1)]], destinations=[to])
+        assert decision == Admitted((Take(0, A, HERE, 1),))

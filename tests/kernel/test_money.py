@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surehold.kernel.money import (
+    MAX_MINOR,
     CurrencyMismatch,
     Money,
     exponent,
@@ -60,6 +61,8 @@ def test_leftover_units_go_to_the_largest_remainders_earlier_first() -> None:
     assert split_minor(101, (1, 1, 1)) == (34, 34, 33)
     assert split_minor(10, (1, 2, 4)) == (1, 3, 6)
     assert split_minor(-100, (1, 1, 1)) == (-34, -33, -33)
+    assert split_minor(9, (3, 4)) == (4, 5)  # 27/7 leaves 6, 36/7 leaves 1
+    assert split_minor(5, (0, 1)) == (0, 5)
 
 
 @pytest.mark.parametrize("shares", [(), (0,), (0, 0), (1, -1), (2, -1)])
@@ -79,6 +82,7 @@ def test_money_splits_in_its_currency(amount: int, currency: str, shares: tuple[
 @pytest.mark.parametrize(("currency", "digits"), CURRENCIES.items())
 def test_currencies_have_their_own_number_of_decimals(currency: str, digits: int) -> None:
     assert exponent(currency) == digits
+    assert is_currency(currency)
 
 
 @pytest.mark.parametrize("code", ["usd", "US", "USDD", "ABC", "XXX", "XAU"])
@@ -131,6 +135,15 @@ def test_sums_and_comparisons_are_those_of_the_amounts(
         left >= right,
         left == right,
     )
+
+
+def test_a_debt_and_so_many_times_an_amount_are_exact() -> None:
+    assert -Money(5, "EUR") == Money(-5, "EUR")
+    assert Money(199, "EUR") * 3 == Money(597, "EUR")
+
+
+def test_the_largest_amount_is_the_databases() -> None:
+    assert MAX_MINOR == 9_223_372_036_854_775_807
 
 
 def test_two_currencies_never_meet() -> None:

@@ -37,3 +37,7 @@ def test_every_status_can_be_reached() -> None:
         reached |= {target for source, target in MOVES if source in reached}
 
     assert reached == set(OrderStatus)
+
+
+def test_an_order_begins_unpaid_or_with_nothing_to_pay() -> None:
+    assert {OrderStatus.PENDING_PAYMENT, OrderStatus.CONFIRMED} == INITIAL

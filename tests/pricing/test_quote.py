@@ -26,7 +26,7 @@ from surehold.kernel.ids import (
 )
 from surehold.kernel.money import split_minor
 from surehold.pricing import rules
-from surehold.pricing.errors import NothingToPay, ShippingMethodUnknown
+from surehold.pricing.errors import NotForSale, NothingToPay, ShippingMethodUnknown
 from surehold.pricing.model import (
     Coupon,
     Destination,
@@ -40,8 +40,12 @@ from surehold.pricing.model import (
     ShippingZone,
     SpecialPrice,
     TaxRate,
+    UsedCoupon,
 )
 from surehold.pricing.rules.allocation import allocate
+from surehold.pricing.rules.quote import parcel_of
+from surehold.pricing.rules.shipping import Parcel
+from surehold.pricing.rules.tax import TaxRule, is_reverse_charge, normalize_vat_id, taxes
 
 NOW: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR: Final = timedelta(hours=1)
@@ -327,6 +331,14 @@ def test_a_locked_promotion_is_not_spoken_of_without_its_coupon() -> None:
     assert (quote.explanations, quote.discount_minor) == ((), 0)
 
 
+def test_a_code_that_nobody_gave_out_is_answered_where_nothing_is_ever_taken_off() -> None:
+    quote = price([(1_000, 1)], asked=rules.Asked("TEN", None))
+
+    assert [(row.code, row.coupon_code) for row in quote.explanations] == [
+        ("coupon_unknown", "TEN")
+    ]
+
+
 def test_an_order_of_nothing_is_refused() -> None:
     rows = [promotion(1, rate="1"), promotion(2, effect=Effect.FREE_SHIPPING, rate=None)]
     quote = price([(1_000, 1)], parts={"promotions": rows})
@@ -430,6 +442,9 @@ def test_a_business_elsewhere_in_the_union_owes_the_tax_itself(
     )
 
     assert quote.is_tax_exempt is is_exempt
+    assert (quote.tax_rate, quote.is_tax_included) == (
+        ("0", False) if is_exempt else ("0.19", True)
+    )
     if is_exempt:
         assert (quote.lines[0].unit_price_minor, quote.shipping_minor) == (10_000, 0)
         assert (quote.tax_minor, quote.total_minor) == (0, 20_000)
@@ -509,6 +524,10 @@ def test_the_closest_zone_says_the_price(destination: Destination, price_minor: 
         ({"basis": RateBasis.PRICE, "free_from": {"EUR": 2_000}}, 1, 900),
         ({"basis": RateBasis.PRICE, "free_from": {"EUR": 2_000}}, 2, 0),
         ({"max_value": 2}, 3, None),
+        ({"max_value": 2, "basis": RateBasis.COUNT}, 2, 500),
+        ({"max_value": 2, "basis": RateBasis.COUNT}, 3, None),
+        ({"rates": ()}, 1, None),
+        ({"kind": MethodKind.PICKUP, "basis": RateBasis.COUNT}, 2, 500),
         ({"kind": MethodKind.PICKUP, "rates": ()}, 3, 0),
         ({"rates": (ShippingRate("USD", 0, 1),)}, 1, None),
     ],
@@ -532,3 +551,214 @@ def test_nothing_is_sent_where_no_zone_is() -> None:
 
     with pytest.raises(ShippingMethodUnknown):
         price([(1_000, 1)], parts=parts, destination=Destination("IE"))
+
+
+def test_what_is_not_offered_is_not_on_the_list() -> None:
+    parts = {
+        "zones": [zone(1)],
+        "methods": [
+            method(1, 1, 500),
+            method(2, 1, 0, code="heavy", max_value=0),
+            method(3, 1, 0, code="shop", name="Shop", kind=MethodKind.PICKUP, rates=()),
+        ],
+    }
+    terms = rules.Terms(ShopSettings(), book(**parts))
+    parcel = Parcel(1, 400, 1_000)
+
+    offered = rules.list_options(
+        terms, rules.find_area(terms, None), currency="EUR", parcel=parcel
+    )
+
+    assert [(row.code, row.price_minor, row.kind) for row in offered] == [
+        ("parcel", 500, MethodKind.DELIVERY),
+        ("shop", 0, MethodKind.PICKUP),
+    ]
+
+
+def test_shipping_is_free_for_goods_that_cost_enough_after_their_discounts() -> None:
+    settings = ShopSettings(shipping_free_from={"EUR": 1_000})
+
+    assert price([(1_000, 1)], settings=settings).shipping_minor == 0
+    off = price([(1_000, 1)], settings=settings, parts={"promotions": [promotion()]})
+    assert (off.discount_minor, off.shipping_minor) == (100, 490)
+    elsewhere = ShopSettings(shipping_standard={}, shipping_free_from={"EUR": 1})
+    with pytest.raises(ShippingMethodUnknown):
+        price([(1_000, 1)], settings=elsewhere)
+
+
+def test_tax_is_of_what_is_left_after_the_discount() -> None:
+    quote = price([(1_000, 1)], parts={"promotions": [promotion()]})
+
+    (line,) = quote.lines
+    assert (line.net_minor, line.tax_minor, line.gross_minor) == (750, 150, 900)
+    assert (quote.shipping_tax_minor, quote.tax_minor, quote.total_minor) == (82, 232, 1_390)
+
+
+def test_each_rate_has_a_total_of_its_own() -> None:
+    one = TaxRule("0.0825", is_included=False)
+    other = TaxRule("0.5", is_included=False)
+
+    assert taxes([105, 105, 1, 105], [one, one, other, one], per_total=True) == [9, 9, 1, 8]
+    assert taxes([105, 105, 1, 105], [one, one, other, one], per_total=False) == [9, 9, 1, 9]
+
+
+def test_a_rate_within_the_price_or_upon_it() -> None:
+    assert TaxRule("0.23", is_included=True).split(11_840) == (9_626, 2_214, 11_840)
+    assert TaxRule("0.0825", is_included=False).split(1_000) == (1_000, 83, 1_083)
+
+
+def test_a_vat_id_is_kept_in_one_form_or_is_none() -> None:
+    assert normalize_vat_id(" de 136,695 976 ") == "DE136695976"
+    assert normalize_vat_id("DE136695978") is None
+
+
+@pytest.mark.parametrize(
+    ("vat_id", "shop_country"), [("FR40303265045", "US"), ("XI110305878", "DE")]
+)
+def test_the_buyer_owes_the_tax_within_the_union_only(vat_id: str, shop_country: str) -> None:
+    assert is_reverse_charge("FR40303265045", shop_country="DE", country="FR")
+    assert not is_reverse_charge(vat_id, shop_country=shop_country, country="FR")
+
+
+def test_tax_upon_the_prices_is_a_part_of_the_total() -> None:
+    quote = price([(1_000, 1)], settings=ShopSettings(is_tax_included=False))
+
+    (line,) = quote.lines
+    assert (line.net_minor, line.tax_minor, line.gross_minor) == (1_000, 200, 1_200)
+    assert (quote.tax_minor, quote.total_minor) == (298, 1_788)
+
+
+def test_the_smallest_amount_can_be_paid() -> None:
+    quote = price([(1_000, 1)])
+
+    rules.check_payable(msgspec.structs.replace(quote, total_minor=1))
+    with pytest.raises(NothingToPay):
+        rules.check_payable(msgspec.structs.replace(quote, total_minor=0))
+
+
+def test_everything_that_is_not_for_sale_is_named() -> None:
+    terms = rules.Terms(ShopSettings(), book())
+    lines = [(variant(7), 1), (variant(0), 1), (variant(8), 1)]
+
+    with pytest.raises(NotForSale) as refused:
+        rules.quote(lines, sellable=shelf([1_000]), currency="EUR", terms=terms, now=NOW)
+
+    assert all(str(variant(number)) in str(refused.value.facts) for number in (7, 8))
+    assert str(variant(0)) not in str(refused.value.facts)
+
+
+def test_free_shipping_names_the_coupon_that_gave_it() -> None:
+    rows = [
+        promotion(2, priority=2),
+        promotion(1, effect=Effect.FREE_SHIPPING, rate=None, is_automatic=False),
+    ]
+
+    quote = price([(1_000, 1)], parts={"promotions": rows}, asked=rules.Asked("TEN", coupon()))
+
+    assert [(row.coupon_code, row.line, row.amount_minor) for row in quote.adjustments] == [
+        (None, 0, 100),
+        ("TEN", None, 490),
+    ]
+    assert quote.coupon == UsedCoupon(CouponId(UUID(int=1)), "TEN")
+
+
+def test_a_promise_is_of_one_zone_one_tax_and_one_buyer() -> None:
+    parts = {"zones": [zone(1), zone(2, countries=["AT"])], "methods": ZONES["methods"][:2]}
+    settings = ShopSettings(shop_country="DE")
+    terms = rules.Terms(settings, book(**parts))
+    vat_id = "FR40303265045"
+
+    def is_kept(promised_to: str, country: str, promised: str | None, vat_id: str | None) -> bool:
+        quote = price(
+            [(1_000, 1)],
+            parts=parts,
+            settings=settings,
+            destination=Destination(promised_to),
+            vat_id=promised,
+        )
+        return rules.is_promise_kept(quote, terms, destination=Destination(country), vat_id=vat_id)
+
+    assert is_kept("IE", "FR", None, None)
+    assert not is_kept("IE", "AT", None, None)
+    assert is_kept("IE", "FR", vat_id, vat_id)
+    assert is_kept("IE", "FR", vat_id, None)
+    assert not is_kept("IE", "FR", None, vat_id)
+    assert not is_kept("IE", "US", vat_id, vat_id)
+
+
+def test_what_would_be_sent_is_counted_weighed_and_worth_what_is_left() -> None:
+    quote = price([(1_000, 2), (500, 3)], parts={"promotions": [promotion()]})
+
+    assert parcel_of(quote, shelf([1_000, 500])) == Parcel(5, 2_000, 3_150)
+
+
+@pytest.mark.parametrize(
+    ("facts", "off"),
+    [
+        ({}, [100, 50]),
+        ({"product_ids": [ProductId(UUID(int=101))]}, [0, 50]),
+        ({"variant_ids": [variant(0)]}, [100, 0]),
+        ({"variant_ids": [variant(0)], "product_ids": [ProductId(UUID(int=101))]}, [100, 50]),
+        ({"minimums": {"EUR": 1_500}}, [100, 50]),
+        ({"minimums": {"EUR": 1_501}}, [0, 0]),
+    ],
+)
+def test_a_promotion_is_for_its_products_and_variants_and_from_its_minimum(
+    facts: dict[str, Any], off: list[int]
+) -> None:
+    quote = price([(1_000, 1), (500, 1)], parts={"promotions": [promotion(**facts)]})
+
+    assert [line.discount_minor for line in quote.lines] == off
+
+
+def test_a_coupon_unlocks_its_own_promotion_and_no_other() -> None:
+    rows = [
+        promotion(1, effect=Effect.FREE_SHIPPING, rate=None, is_automatic=False),
+        promotion(2, is_automatic=False),
+    ]
+
+    quote = price([(1_000, 1)], parts={"promotions": rows}, asked=rules.Asked("TEN", coupon()))
+
+    assert [(row.detail, row.coupon_code) for row in quote.explanations] == [
+        ("Shipping is free.", "TEN")
+    ]
+    assert quote.discount_minor == 0
+
+
+def test_a_coupon_that_took_nothing_off_is_not_used_whatever_else_was_taken() -> None:
+    rows = [promotion(2), promotion(1, is_automatic=False)]
+    used_up = coupon(limit_total=1, used=1)
+
+    quote = price([(1_000, 1)], parts={"promotions": rows}, asked=rules.Asked("TEN", used_up))
+
+    assert (quote.discount_minor, quote.coupon) == (100, None)
+
+
+def test_of_each_set_so_many_are_got_and_nothing_of_other_lines() -> None:
+    bundle = promotion(
+        effect=Effect.BUY_X_GET_Y,
+        rate="1",
+        buy_quantity=1,
+        get_quantity=2,
+        variant_ids=[variant(0)],
+    )
+
+    quote = price([(100, 6), (50, 1)], parts={"promotions": [bundle]})
+
+    assert [line.discount_minor for line in quote.lines] == [400, 0]
+
+
+def test_what_is_missing_to_a_minimum_is_said() -> None:
+    quote = price([(1_000, 1)], parts={"promotions": [promotion(minimums={"EUR": 1_250})]})
+
+    assert quote.explanations[0].detail == "The goods must come to 2.50 EUR more."
+
+
+def test_an_amount_for_one_product_takes_nothing_off_another() -> None:
+    fixed = promotion(
+        effect=Effect.FIXED, rate=None, amounts={"EUR": 5_000}, variant_ids=[variant(0)]
+    )
+
+    quote = price([(1_000, 1), (500, 1)], parts={"promotions": [fixed]})
+
+    assert [line.discount_minor for line in quote.lines] == [1_000, 0]

@@ -23,6 +23,7 @@ from uuid import uuid4
 import asyncpg
 
 from surehold.db import embedded
+from surehold.db.embedded.errors import EmbeddedPostgresFailure
 from surehold.db.migrate import migrate
 
 #: The server to use instead of an embedded one. Its role must be able to create databases.
@@ -145,8 +146,8 @@ async def _drop_databases(admin: str, prefix: str) -> None:
 
 
 def _discard(run: Path) -> None:
-    # Another run may be discarding the same one.
-    with suppress(FileNotFoundError):
+    # Another run may be discarding the same one, at any moment of it.
+    with suppress(FileNotFoundError, EmbeddedPostgresFailure):
         if (run / "data").exists():
             embedded.reset(run / "data")
     shutil.rmtree(run, ignore_errors=True)
