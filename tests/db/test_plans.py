@@ -86,6 +86,29 @@ _MORE: Final = """
     SELECT gen_random_uuid(), id, 'create', 'succeeded', id::text, '', now(), now() FROM payments;
     INSERT INTO order_notes (id, order_id, text, is_visible, actor, written_at)
     SELECT gen_random_uuid(), id, 'Note', true, 'test', now() FROM orders;
+    INSERT INTO gift_cards
+           (id, kind, code_hash, last_four, currency, initial_minor, balance_minor, owner_email,
+            expires_at, reason, actor, created_at)
+    SELECT gen_random_uuid(), 'gift_card', sha256(n::text::bytea), lpad((n % 500)::text, 4, '0'),
+           'EUR', 100, 100, 'buyer' || n % 500 || '@example.com', now() + interval '1 day', '',
+           'test', now()
+      FROM generate_series(1, 2000) AS n;
+    INSERT INTO gift_card_entries
+           (id, gift_card_id, kind, amount_minor, reference, actor, balance_minor, created_at)
+    SELECT gen_random_uuid(), id, 'issue', 100, id, 'test', 100, now() FROM gift_cards;
+    INSERT INTO draft_orders
+           (id, state, content, changed_by, change_reason, created_at, updated_at)
+    SELECT gen_random_uuid(), 'open', '{"lines": [{}], "currency": "EUR"}', 'test', '', now(),
+           now()
+      FROM generate_series(1, 2000);
+    INSERT INTO return_photos
+           (id, return_line_id, position, width, height, content, source_hash, actor, added_at)
+    SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 'x', sha256(n::text::bytea), 'test',
+           now()
+      FROM generate_series(1, 2000) AS n;
+    INSERT INTO backorder_promises
+           (order_line_id, order_id, variant_id, quantity, kind, created_at, told_at)
+    SELECT id, order_id, variant_id, 1, 'backorder', now(), now() FROM order_lines;
     INSERT INTO quotes (id, currency, total_minor, content, created_at, expires_at)
     SELECT gen_random_uuid(), 'EUR', 100, '{}', now(), now() FROM generate_series(1, 2000);
     ANALYZE;
@@ -189,6 +212,22 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
     found["pricing.prune_quotes"] = [Case(())]
     for name in ("db.prune_keys", "jobs.prune_outbox"):
         found[name] = [Case((), most=2_000, why=ranges)]
+    for start, given in {
+        "newest": (None, None),
+        "email": ("buyer77@example.com", None),
+        "last_four": (None, "0077"),
+    }.items():
+        found[f"payments.list_gift_cards_by_{start}"] = [
+            Case((*given, None, None, PAGE), (*given, None, middle.ids["gift_cards"], PAGE))
+        ]
+    found["payments.list_gift_card_entries"] = [Case((middle.ids["gift_cards"], None, PAGE))]
+    found["payments.lock_expired_gift_cards"] = [Case((PAGE,))]
+    found["orders.list_drafts"] = [
+        Case((None, None, None, PAGE), (None, None, middle.ids["draft_orders"], PAGE))
+    ]
+    found["orders.prune_photos"] = [Case((day, PAGE))]
+    found["orders.list_waiting_lines"] = [Case((None, None, None, PAGE))]
+    found["inventory.list_settled_promises"] = [Case((PAGE,))]
     found["catalog.page_stored"] = [Case(("", PAGE), ("product-5", PAGE))]
     found["inventory.list_counts"] = [Case((None, PAGE), (middle.ids["stock_counts"], PAGE))]
     transfer_id = middle.ids["stock_transfers"]
@@ -261,7 +300,7 @@ def test_every_statement_that_takes_a_page_is_looked_at() -> None:
 #: Tables whose lists go by id.
 IDS: Final = (
     *("special_prices", "tax_rates", "shipping_zones", "shipping_methods", "promotions"),
-    *("coupons", "stock_counts", "stock_transfers"),
+    *("coupons", "stock_counts", "stock_transfers", "gift_cards", "draft_orders"),
 )
 
 

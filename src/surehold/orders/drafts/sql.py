@@ -48,7 +48,7 @@ LIST: Final = query(
       LEFT JOIN orders ON orders.id = draft.order_id
      WHERE ($1::text IS NULL OR draft.state = $1)
        AND ($2::boolean IS NULL OR (draft.link_expires_at <= store_now()) = $2)
-       AND ($3::uuid IS NULL OR draft.id < $3)
+       AND draft.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
      ORDER BY draft.id DESC
      LIMIT $4
     """,

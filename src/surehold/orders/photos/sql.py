@@ -126,7 +126,7 @@ PRUNE: Final = command(
     DELETE FROM return_photos
      WHERE id IN (SELECT id
                     FROM return_photos
-                   WHERE added_at <= store_now() - $1::interval
+                   WHERE added_at <= (SELECT store_now()) - $1::interval
                    ORDER BY added_at
                    LIMIT $2)
     """

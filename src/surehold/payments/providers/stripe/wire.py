@@ -35,7 +35,7 @@ _NO_DECIMALS: Final = (
 )  # fmt: skip
 _THREE_DECIMALS: Final = ("BHD", "JOD", "KWD", "OMR", "TND")
 _TWO_DECIMALS: Final = (
-    "AED", "ALL", "AMD", "AUD", "AZN", "BAM", "BDT", "BGN", "BOB", "BRL", "BWP", "CAD", "CHF",
+    "AED", "ALL", "AMD", "AUD", "AZN", "BAM", "BDT", "BOB", "BRL", "BWP", "CAD", "CHF",
     "CNY", "COP", "CRC", "CZK", "DKK", "DOP", "EGP", "ETB", "EUR", "GBP", "GEL", "GHS", "GTQ",
     "HKD", "HNL", "HUF", "IDR", "ILS", "INR", "ISK", "JMD", "KES", "KGS", "KHR", "KZT", "LKR",
     "MAD", "MDL", "MKD", "MNT", "MUR", "MXN", "MYR", "MZN", "NAD", "NGN", "NOK", "NPR", "NZD",
