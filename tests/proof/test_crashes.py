@@ -6,6 +6,7 @@ The long form is ``python -m proof.crashes``; here a seeded sample shows that no
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import signal
 import time
@@ -29,6 +30,8 @@ from tests.support.server import SERVER_VARIABLE
 from tests.support.shop import a_body
 
 SAMPLE: Final = 8
+#: Of these many, since each is lived through once first.
+JOURNEYS_TRIED: Final = 12
 SIDES: Final = ("before", "after")
 SEED: Final = 20
 _BY_NAME: Final = {journey.name: journey for journey in JOURNEYS}
@@ -106,8 +109,9 @@ async def test_every_statement_that_the_server_sees_is_a_place(
 # --- C1 to C6: SIGKILL ------------------------------------------------------------------------
 
 
-async def test_C1_to_C6_a_sample_of_the_places_of_every_journey(ground: Ground) -> None:
+async def test_C1_to_C6_a_sample_of_the_places_of_some_journeys(ground: Ground) -> None:
     gate = asyncio.Semaphore(2)
+    names = random.Random(SEED).sample(sorted(_BY_NAME), JOURNEYS_TRIED)
 
     async def look(name: str) -> list[Kill]:
         async with gate:
@@ -119,7 +123,7 @@ async def test_C1_to_C6_a_sample_of_the_places_of_every_journey(ground: Ground) 
         async with gate:
             return (await kill(ground, one)).violation
 
-    found = await asyncio.gather(*(look(name) for name in _BY_NAME))
+    found = await asyncio.gather(*(look(name) for name in names))
     chosen = sampled([one for each in found for one in each], count=SAMPLE, seed=SEED)
     broken = await asyncio.gather(*(end(one) for one in chosen))
 

@@ -22,6 +22,8 @@ from proof.explorer.world import World, open_world
 from tests.support import server
 
 T = TypeVar("T")
+SEED = 20261121
+PARTNERS = 10
 
 #: Two or three at the same instant, of whom the store's worst faults would come.
 MEETINGS: list[Cast] = [
@@ -72,8 +74,10 @@ def stage(run_folder: Any, worker_id: str) -> Iterator[Stage]:
 @pytest.mark.parametrize("first", sorted(PARTS))
 def test_whoever_meets_whom_nothing_breaks(stage: Stage, first: str) -> None:
     casts = [cast for cast in pairs() if cast[0] == first and is_related(cast)]
+    # In the long form all of them meet; here each meets some, or the suite would take too long.
+    chosen = random.Random(f"{first}{SEED}").sample(casts, min(len(casts), PARTNERS))
 
-    assert stage.explore(*casts, schedules=1, seed=20261121) == []
+    assert stage.explore(*chosen, schedules=1, seed=SEED) == []
 
 
 @pytest.mark.parametrize("cast", MEETINGS, ids=" ".join)
@@ -113,7 +117,7 @@ def test_D12_a_command_that_postgresql_gives_up_on_leaves_nothing_half(
 
 
 def test_one_seed_is_one_schedule(stage: Stage) -> None:
-    casts = [*pairs()[::40], tuple(CORE[:3]), tuple(CORE[2:])]
+    casts = [*pairs()[::150], tuple(CORE[:3]), tuple(CORE[2:])]
 
     async def twice() -> tuple[list[Any], list[Any]]:
         there = [await run_schedule(stage.world, cast, 7) for cast in casts]

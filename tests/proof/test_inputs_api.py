@@ -13,4 +13,4 @@ def test_no_generated_request_gets_another_answer_than_the_document_says(fresh_u
     assert finding.violations == ()
     assert finding.figures["cases"] >= CASES
     # Most of them must get somewhere, or nothing but the door was tried.
-    assert finding.figures["operations that answered with success"] >= 20
+    assert finding.figures["operations that answered with success"] >= 15

@@ -40,9 +40,9 @@ async def read_body(
     *,
     limit: int,
     is_there: bool = False,
-    seconds: int = BODY_SECONDS,
+    seconds: float | None = None,
 ) -> bytes:
-    """The whole body. One that ``is_there`` already needs no clock.
+    """The whole body. One that ``is_there`` already needs no clock; others ``BODY_SECONDS``.
 
     Raises:
         BodyTooLarge: It is, or says that it will be, larger than the limit.
@@ -54,6 +54,7 @@ async def read_body(
         raise _too_large(limit)
     if is_there:
         return await _read(receive, limit)
+    seconds = BODY_SECONDS if seconds is None else seconds
     try:
         async with asyncio.timeout(seconds):
             return await _read(receive, limit)
