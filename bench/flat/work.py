@@ -412,7 +412,7 @@ def _filtered_orders() -> list[Kind]:
     ]
 
 
-_COUNTED: Final = "the count is exact, so each product is looked at"
+_COUNTED: Final = "each product is looked at; pages keep a count that took long for a while"
 _COUNTERS: Final = (
     "each level is looked at: an index of what is available would have to be changed by every "
     "checkout, whose update of the stock row is heap-only now"

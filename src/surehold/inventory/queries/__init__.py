@@ -1,6 +1,7 @@
 """What others may read of stock, and the shelf: products listed with what is left of them."""
 
 from surehold.inventory.model import Location
+from surehold.inventory.queries.counts import ShelfCounts
 from surehold.inventory.queries.documents import (
     InTransit,
     list_counts,
@@ -52,6 +53,7 @@ __all__ = [
     "Level",
     "Location",
     "Movement",
+    "ShelfCounts",
     "available",
     "count_shelf",
     "count_shelf_categories",

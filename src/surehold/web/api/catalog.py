@@ -313,7 +313,7 @@ async def list_products(request: ApiRequest, parts: NamedDependency[Parts]) -> A
             connection, [variant.id for rows in variants.values() for variant in rows]
         )
         if query.facets:
-            total = await inventory.count_shelf(
+            total = await parts.counts.total(
                 connection,
                 currency=currency,
                 search=query.search,
@@ -323,7 +323,7 @@ async def list_products(request: ApiRequest, parts: NamedDependency[Parts]) -> A
                 min_price_minor=query.min_price,
                 max_price_minor=query.max_price,
             )
-            counts = await inventory.count_shelf_categories(
+            counts = await parts.counts.categories(
                 connection,
                 currency=currency,
                 search=query.search,

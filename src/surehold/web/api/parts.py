@@ -7,6 +7,7 @@ from surehold.checkout.engine import Checkout
 from surehold.config import Config
 from surehold.db import Database
 from surehold.identity.tokens import LinkTokens
+from surehold.inventory.queries import ShelfCounts
 from surehold.web.api.once import Once
 from surehold.web.metrics import Metrics
 
@@ -20,6 +21,7 @@ class Parts:
         self.inbox = inbox
         self.metrics = Metrics(checkout)
         self.once = Once(checkout.db)
+        self.counts = ShelfCounts()
         #: What signs and reads the links of letters.
         self.links = LinkTokens(tuple(key.get_secret_value() for key in config.secret_keys))
         #: Whether every migration of this program has been seen in the database.

@@ -206,8 +206,8 @@ async def _read(
         "vendor": wanted.vendor,
         "in_stock": wanted.in_stock,
     }
-    everything = await shelf.count_shelf(connection, **filters)
-    counts = await shelf.count_shelf_categories(connection, **filters)
+    everything = await store.counts.total(connection, **filters)
+    counts = await store.counts.categories(connection, **filters)
     here = next((row.count for row in counts if row.slug == wanted.category), everything)
     chips = _chips(wanted, counts)
     return CatalogView(

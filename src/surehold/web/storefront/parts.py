@@ -19,6 +19,7 @@ from surehold.checkout.engine import Checkout
 from surehold.config import Config, Mode
 from surehold.db import Connection, shop
 from surehold.db.shop import ShopSettings
+from surehold.inventory.queries import ShelfCounts
 from surehold.kernel import clock
 from surehold.payments.providers.registry import Providers
 from surehold.web.assets import MEDIA_PREFIX, AssetIndex
@@ -60,6 +61,7 @@ class Store:
         self.checkout = checkout
         self.db = checkout.db
         self.assets = assets
+        self.counts = ShelfCounts()
         self.environment: jinja2.Environment = build_environment(assets.url)
         self.signer = Signer(tuple(key.get_secret_value() for key in config.secret_keys))
         self.currencies = tuple(dict.fromkeys((config.default_currency, *config.currencies)))

@@ -1,0 +1,69 @@
+"""How much a listing shows in all, kept for a while where counting it takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from surehold.catalog.model import CategoryCount
+from surehold.db import Connection
+from surehold.inventory.queries.shelf import count_shelf, count_shelf_categories
+from surehold.kernel import clock
+
+T = TypeVar("T")
+
+#: What is counted faster is counted anew for everybody, and exact.
+LONG_SECONDS: Final = 0.25
+#: A count rests so many times as long as it took: 5 % of one connection's time, at the most.
+RESTS: Final = 20
+#: Listings whose counts are kept; the one that was counted first makes room.
+KEPT_MAX: Final = 500
+
+
+class _Kept(msgspec.Struct):
+    value: Any
+    until: float
+
+
+class ShelfCounts:
+    """The counts of one process. In a small shop they are exact; in a large one, a minute old.
+
+    While somebody counts anew, everybody else is told the count that is there.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, _Kept] = {}
+
+    async def total(self, connection: Connection, **filters: Any) -> int:
+        """How many products ``list_shelf`` finds under these filters: see ``count_shelf``."""
+        return await self._count("total", filters, lambda: count_shelf(connection, **filters))
+
+    async def categories(
+        self, connection: Connection, **filters: Any
+    ) -> tuple[CategoryCount, ...]:
+        """How many products each category would show: see ``count_shelf_categories``."""
+        return await self._count(
+            "categories", filters, lambda: count_shelf_categories(connection, **filters)
+        )
+
+    async def _count(
+        self, what: str, filters: dict[str, Any], count: Callable[[], Awaitable[T]]
+    ) -> T:
+        key = (what, *sorted(filters.items()))
+        began = clock.monotonic_seconds()
+        kept = self._kept.get(key)
+        if kept is not None and began < kept.until:
+            value: T = kept.value
+            return value
+        if kept is not None:
+            kept.until = began + RESTS * LONG_SECONDS
+        value = await count()
+        took = clock.monotonic_seconds() - began
+        self._kept.pop(key, None)
+        if took > LONG_SECONDS:
+            if len(self._kept) >= KEPT_MAX:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = _Kept(value, began + took * (1 + RESTS))
+        return value
