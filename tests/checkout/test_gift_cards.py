@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from surehold.kernel.ids import GiftCardId, LocationId, OrderId, VariantId
 from surehold.kernel.money import Money
 from surehold.orders.documents import commands as documents
 from surehold.orders.model import CancelReason, OrderStatus
-from surehold.payments.errors import ProviderUnknown
+from surehold.payments.errors import AmountNotSupported, ProviderUnknown
 from surehold.payments.gift_cards import commands as gift_cards
 from surehold.payments.gift_cards.errors import (
     GiftCardBalanceTooLow,
@@ -35,9 +36,13 @@ from surehold.payments.gift_cards.errors import (
     GiftCardPaysTooMuch,
 )
 from surehold.payments.gift_cards.model import CardWish, GiftCardKind, Purse
+from surehold.payments.providers.amounts import Amounts
+from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product, change_on_hand
 from tests.builders.gift_cards import BuiltGiftCard, a_gift_card, balance_of, entries_of
-from tests.builders.orders import STAFF, look_at, pay
+from tests.builders.orders import STAFF, a_checkout, look_at, pay
+from tests.builders.providers import PretendProvider
 from tests.support.placing import a_placement, count_rows, counters, told
 
 #: A lamp of 20.00 with shipping of 4.90.
@@ -360,6 +365,55 @@ async def test_paying_again_asks_for_more_when_the_card_was_spent_elsewhere(
         ("gift_card", "authorized", 400),
         ("bank_transfer", "requires_action", TOTAL - 400),
     ]
+    await check(db)
+
+
+class Coarse(PretendProvider):
+    """Writes money in tens."""
+
+    capabilities = msgspec.structs.replace(
+        PretendProvider.capabilities,
+        amounts=Amounts({"EUR": 2, "USD": 2}, steps={"EUR": 10, "USD": 10}),
+    )
+
+
+async def test_a_rest_that_the_provider_cannot_collect_is_refused_and_costs_nobody_else(
+    db: Database, lamp: VariantId
+) -> None:
+    card = await a_gift_card(db, 1_000)
+    async with a_checkout(db, providers=Providers([Coarse(), BankTransfer()])) as checkout:
+        odd, fine = await asyncio.gather(
+            buy(checkout, lamp, card.wish(5), provider="pretend"),
+            buy(checkout, lamp),
+            return_exceptions=True,
+        )
+        reruns = checkout.placing.figures.reruns
+
+    assert isinstance(odd, AmountNotSupported)
+    assert isinstance(fine, PlacedOrder)
+    assert reruns == 0
+    assert await balance_of(db, card) == 1_000
+    assert await counters(db, lamp) == (10, 0, 1)
+    await check(db)
+
+
+async def test_paying_again_by_one_who_cannot_collect_the_rest_asks_for_all(
+    db: Database, lamp: VariantId
+) -> None:
+    card = await a_gift_card(db, 1_000)
+    async with a_checkout(db, providers=Providers([Coarse(), BankTransfer()])) as checkout:
+        placed = await buy(checkout, lamp, card.wish(5))
+
+        again = await commands.retry_payment(
+            checkout, order_id=placed.order.id, provider="pretend"
+        )
+
+    assert parts(again) == [
+        ("gift_card", "voided", 5),
+        ("bank_transfer", "voided", TOTAL - 5),
+        ("pretend", "requires_action", TOTAL),
+    ]
+    assert await balance_of(db, card) == 1_000
     await check(db)
 
 
