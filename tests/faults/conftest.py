@@ -26,6 +26,6 @@ async def lamp(db: Database) -> UUID:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shop waits for the bank for a third of a second instead of ten."""
-    monkeypatch.setattr(adapter, "READ_SECONDS", 0.3)
-    monkeypatch.setattr(adapter, "CALL_SECONDS", 0.4)
+    """The shop waits for the bank for less than a second instead of ten."""
+    monkeypatch.setattr(adapter, "READ_SECONDS", 0.6)
+    monkeypatch.setattr(adapter, "CALL_SECONDS", 0.8)

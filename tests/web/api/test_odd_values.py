@@ -473,7 +473,12 @@ def test_the_list_of_routes_is_whole(api: Api) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-async def test_L3_odd_numbers_are_refused_or_meant(asking: Asking, route: str) -> None:
+async def test_L3_L4_odd_values_are_refused_meant_or_kept(asking: Asking, route: str) -> None:
+    await ask_odd_numbers(asking, route)
+    await ask_odd_texts(asking, route)
+
+
+async def ask_odd_numbers(asking: Asking, route: str) -> None:
     for turn, (path, before) in enumerate(_places(ROUTES[route][2])):
         # A whole number meets every value; other places share them out.
         step = 1 if type(before) is int else 3
@@ -485,8 +490,7 @@ async def test_L3_odd_numbers_are_refused_or_meant(asking: Asking, route: str) -
                 assert value in MEANT[path[-1]], (path, value, answer.raw)
 
 
-@pytest.mark.parametrize("route", ROUTES)
-async def test_L4_odd_texts_are_refused_or_kept(asking: Asking, route: str) -> None:
+async def ask_odd_texts(asking: Asking, route: str) -> None:
     for turn, (path, before) in enumerate(_places(ROUTES[route][2])):
         step = 1 if isinstance(before, str) else 3
         for value in ODD_TEXTS[turn % step :: step]:
