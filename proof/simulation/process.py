@@ -117,6 +117,10 @@ class Process:
         """Stop something at a beat to come."""
         self._plans.append(stop)
 
+    def plan_nothing(self) -> None:
+        """Forget the stops whose beat has not come."""
+        self._plans.clear()
+
     def die(self) -> None:
         """Lose power: every connection and task of the process, at once."""
         self.is_dead = True

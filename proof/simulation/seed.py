@@ -286,6 +286,8 @@ class Seed:
                 await self.world.provider.kill()
         await asyncio.gather(*running)
         await self._replace_the_dead()
+        for process in self.world.processes:  # What comes to rest is not stopped any more.
+            process.plan_nothing()
 
     async def _take(self, step: Step, dice: random.Random, *, is_operation: bool) -> None:
         """Take one step, perhaps with a stop on its way, and count what came of it."""
