@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from surehold.checkout.engine import Checkout
 from surehold.db import Database
+from surehold.inventory.commands import BackorderWish, set_backorders
+from surehold.inventory.model import BackorderKind
 from surehold.orders.drafts import commands as drafts
 from surehold.orders.drafts.model import DraftLine
 from tests.builders.catalog import a_product, change_on_hand, change_price
@@ -122,3 +126,19 @@ async def test_a_link_that_leads_nowhere_says_so(browser: Browser, db: Database)
     assert "The store has taken this order back." in pages[0].text
     assert "The link has expired. Ask the store for another." in pages[1].text
     assert await count_rows(db, ["orders"]) == {}
+
+
+async def test_what_is_not_there_yet_is_said_before_it_is_paid(
+    browser: Browser, db: Database
+) -> None:
+    lamp = await a_product(db, price=3900, on_hand=1)
+    wish = BackorderWish(BackorderKind.PREORDER, 5, promised_on=date(2100, 12, 12))
+    await set_backorders(db, variant_id=lamp.variant_id, wish=wish, actor="test")
+    sent = await a_sent_draft(
+        db, (lamp.variant_id, 3), lines=(DraftLine(lamp.variant_id, 3, 3000, "As on the flyer"),)
+    )
+
+    page = await browser.get(f"/draft/{sent.token}")
+
+    assert "2 of 3 ship on" in page.text
+    assert "Arrives" not in page.text

@@ -17,6 +17,7 @@ from surehold.checkout.model import BUYER
 from surehold.checkout.queries import PricedBasket, basket_of, price_basket
 from surehold.db import Connection, urgent
 from surehold.db.idempotency import IdempotencyKeyReused
+from surehold.inventory import queries as inventory
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel import clock
 from surehold.kernel.errors import Busy
@@ -43,6 +44,7 @@ from surehold.web.storefront.shown import (
     full_name,
     payment_choices,
     quote_totals,
+    wait_view,
 )
 from surehold.web.storefront.views import (
     AddressFormat,
@@ -297,6 +299,7 @@ async def _view(
     content = offer.content
     priced = await _price(store, connection, content, typed)
     quote = priced.quote
+    lines = await _lines(store, connection, quote)
     address = content.shipping_address
     country = typed.country if address is None else address.country
     place = destinations.DESTINATIONS.get(country)
@@ -305,15 +308,16 @@ async def _view(
         typed = msgspec.structs.replace(typed, provider=payment[0].code)
     typed = msgspec.structs.replace(typed, shipping_method=quote.shipping_method)
     arrival = destinations.arrival(country, clock.now().date(), visit.locale)
+    has_wait = any(line.waits for line in lines)
     totals = quote_totals(quote, tax_label="tax" if place is None else place.tax_label)
     return CheckoutView(
         form=typed,
-        summary=SummaryView(_lines(store, quote), totals),
+        summary=SummaryView(lines, totals),
         countries=destinations.list_countries(visit.locale),
         address=AddressFormat() if place is None else place.address,
         shipping=()
         if arrival is None
-        else shipping_choices(priced.shipping_options, quote, arrival),
+        else shipping_choices(priced.shipping_options, quote, None if has_wait else arrival),
         payment=payment,
         expected_total=totals.total,
         idempotency_key=said.key or str(uuid.uuid4()),
@@ -332,8 +336,11 @@ async def _view(
     )
 
 
-def _lines(store: Store, quote: Quote) -> tuple[LineView, ...]:
-    """The lines as they will be ordered."""
+async def _lines(store: Store, connection: Connection, quote: Quote) -> tuple[LineView, ...]:
+    """The lines as they will be ordered, and what of them is not there yet."""
+    outlook = await inventory.find_outlook(
+        connection, variant_ids={line.variant_id for line in quote.lines}
+    )
     return tuple(
         LineView(
             line_id=str(line.variant_id),
@@ -344,6 +351,9 @@ def _lines(store: Store, quote: Quote) -> tuple[LineView, ...]:
             quantity=line.quantity,
             unit_price=MoneyView(line.unit_price_minor, quote.currency),
             line_total=MoneyView(line.total_minor, quote.currency),
+            waits=wait_view(
+                seen.of(line.quantity) if (seen := outlook.get(line.variant_id)) else None
+            ),
         )
         for line in quote.lines
     )
