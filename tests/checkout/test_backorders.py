@@ -11,15 +11,18 @@ import pytest
 from surehold.checkout import commands
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import PlacedOrder
-from surehold.checkout.settlements import Keep
+from surehold.checkout.settlements import Keep, TakeEvidence
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
 from surehold.inventory import commands as inventory
 from surehold.inventory.errors import InsufficientStock, UnitsPromised
 from surehold.inventory.model import Backorder, BackorderKind
 from surehold.kernel.ids import LocationId, OrderId, VariantId
+from surehold.kernel.money import Money
 from surehold.orders.errors import UnitsNotOnHand
 from surehold.orders.model import CancelReason
+from surehold.payments.model import PaymentState
+from surehold.payments.providers.port import ProviderSnapshot
 from tests.builders.catalog import a_product
 from tests.builders.fulfillments import a_parcel
 from tests.builders.orders import STAFF, a_paid_order, a_placed_order, look_at, pay
@@ -186,3 +189,46 @@ async def test_what_is_owed_cannot_leave_the_shelf(db: Database, checkout: Check
 
     assert refused.value.facts["promised"][0]["promised"] == 2
     assert await counters(db, product.variant_id) == (2, 3, 0)
+
+
+async def test_two_who_pay_late_at_once_stand_in_the_order_of_their_decisions(
+    db: Database, checkout: Checkout
+) -> None:
+    lamp = await a_product(db, on_hand=2)
+    await sell_ahead(db, lamp.variant_id)
+    placed = [await a_placed_order(checkout, [(lamp.variant_id, 1)]) for _ in range(2)]
+    for one in placed:
+        await commands.cancel_order(
+            checkout, order_id=one.order.id, reason=CancelReason.UNPAID, actor=STAFF
+        )
+    await a_paid_order(checkout, [(lamp.variant_id, 1)])
+    first, second = placed
+    paid = [_paid(one) for one in (second, first)]
+
+    async with db.connection() as connection:
+        outcomes = await commands.SettlementWork(checkout.context)(
+            connection.raw, paid, lambda: None
+        )
+
+    assert [getattr(one, "effect", one) for one in outcomes] == ["paid", "paid"]
+    assert (await waits(checkout, second), await waits(checkout, first)) == ([0], [1])
+    await check(db)
+
+
+def _paid(placed: PlacedOrder) -> TakeEvidence:
+    """What staff say of a transfer that came."""
+    payment = placed.payment
+    assert payment is not None
+    nothing = Money(0, payment.currency)
+    snapshot = ProviderSnapshot(
+        provider_payment_id=payment.provider_payment_id or payment.merchant_reference,
+        merchant_reference=payment.merchant_reference,
+        state=PaymentState.CAPTURED,
+        requested=payment.requested,
+        authorized=nothing,
+        captured=payment.requested,
+        refunded=nothing,
+        disputed=nothing,
+        is_live=True,
+    )
+    return TakeEvidence(placed.order.id, payment.id, snapshot, STAFF)

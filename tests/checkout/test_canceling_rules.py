@@ -453,9 +453,11 @@ def test_what_is_held_in_part_is_held_afresh_or_named() -> None:
     hold_again(case, ttl=TTL)
 
     (again,) = case.active
-    assert msgspec.structs.replace(again, id=hold.id) == msgspec.structs.replace(
+    assert msgspec.structs.replace(again, id=hold.id, created_at=NOW) == msgspec.structs.replace(
         hold, expires_at=NOW + TTL
     )
+    # Behind everybody who was decided before.
+    assert again.created_at == NOW + timedelta(microseconds=1)
 
     case = a_case(on_hand=2)
     case.free_holds(ReservationEvent.EXPIRE, reason="time is over")

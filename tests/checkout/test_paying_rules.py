@@ -49,6 +49,9 @@ P = PaymentState
 ACTOR = Actor("provider")
 PROVIDERS = Providers([PretendProvider()])
 
+#: The first place in the queues that a batch gives out.
+PLACE = NOW + timedelta(microseconds=1)
+
 
 def the_payment(case: Case) -> Payment:
     return next(iter(case.payments.values()))
@@ -268,8 +271,8 @@ def test_late_money_revives_what_the_store_gave_up_and_owns_units_anew() -> None
         place,
     )
     assert (owned.holder_id, owned.order_line_id) == (case.order.id, case.lines[0].id)
-    assert (owned.expires_at, owned.ended_at, owned.end_reason) == (NOW, NOW, "paid late")
-    assert (owned.is_grace_used, owned.created_at) == (False, NOW)
+    assert (owned.expires_at, owned.ended_at, owned.end_reason) == (NOW, PLACE, "paid late")
+    assert (owned.is_grace_used, owned.created_at) == (False, PLACE)
     level = case.stock.levels[case.lines[0].variant_id][0]
     assert (level.on_hand, level.allocated, level.reserved) == (10, 2, 0)
 

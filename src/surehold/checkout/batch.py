@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -47,12 +47,21 @@ class Stock:
 
     def __init__(self, levels: dict[VariantId, tuple[StockLevel, ...]]) -> None:
         self._levels = levels
+        self._places = 0
         self.changes: list[StockChange] = []
 
     @property
     def levels(self) -> dict[VariantId, tuple[StockLevel, ...]]:
         """Every level as it stands now, best location first."""
         return self._levels
+
+    def next_place(self, now: datetime) -> datetime:
+        """The instant at which the next to take units stands in their queues.
+
+        No two of a batch have the same: who was decided first is served first.
+        """
+        self._places += 1
+        return now + timedelta(microseconds=self._places)
 
     def apply(self, change: StockChange) -> None:
         """Add to one level's counters."""

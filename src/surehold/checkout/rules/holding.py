@@ -67,6 +67,7 @@ def hold_again(case: Case, *, ttl: timedelta) -> None:
     outcome = case.admit()
     if isinstance(outcome, inventory.Refused):
         raise InsufficientStock(outcome.shortages)
+    at = case.stock.next_place(case.now)
     case.hold(
         Reservation(
             id=ReservationId(new_id()),
@@ -78,7 +79,7 @@ def hold_again(case: Case, *, ttl: timedelta) -> None:
             state=ReservationState.ACTIVE,
             expires_at=case.now + ttl,
             is_grace_used=False,
-            created_at=case.now,
+            created_at=at,
             ended_at=None,
             end_reason=None,
         )

@@ -205,6 +205,7 @@ def _take_again(case: Case) -> inventory.Admitted | None:
 
 def _owned(case: Case, taken: inventory.Admitted) -> tuple[Reservation, ...]:
     """What was taken, owned at once."""
+    at = case.stock.next_place(case.now)
     return tuple(
         Reservation(
             id=ReservationId(new_id()),
@@ -216,8 +217,8 @@ def _owned(case: Case, taken: inventory.Admitted) -> tuple[Reservation, ...]:
             state=ReservationState.COMMITTED,
             expires_at=case.now,
             is_grace_used=False,
-            created_at=case.now,
-            ended_at=case.now,
+            created_at=at,
+            ended_at=at,
             end_reason="paid late",
         )
         for take in taken.takes
