@@ -15,7 +15,7 @@ from surehold.kernel import clock
 T = TypeVar("T")
 
 #: What is counted faster is counted anew for everybody, and exact.
-LONG_SECONDS: Final = 0.25
+LONG_MS: Final = 250
 #: A count rests so many times as long as it took: 5 % of one connection's time, at the most.
 RESTS: Final = 20
 #: Listings whose counts are kept; the one that was counted first makes room.
@@ -24,7 +24,7 @@ KEPT_MAX: Final = 500
 
 class _Kept(msgspec.Struct):
     value: Any
-    until: float
+    until_ms: int
 
 
 class ShelfCounts:
@@ -52,18 +52,22 @@ class ShelfCounts:
         self, what: str, filters: dict[str, Any], count: Callable[[], Awaitable[T]]
     ) -> T:
         key = (what, *sorted(filters.items()))
-        began = clock.monotonic_seconds()
+        began = _now_ms()
         kept = self._kept.get(key)
-        if kept is not None and began < kept.until:
+        if kept is not None and began < kept.until_ms:
             value: T = kept.value
             return value
         if kept is not None:
-            kept.until = began + RESTS * LONG_SECONDS
+            kept.until_ms = began + RESTS * LONG_MS
         value = await count()
-        took = clock.monotonic_seconds() - began
+        took = _now_ms() - began
         self._kept.pop(key, None)
-        if took > LONG_SECONDS:
+        if took > LONG_MS:
             if len(self._kept) >= KEPT_MAX:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = _Kept(value, began + took * (1 + RESTS))
         return value
+
+
+def _now_ms() -> int:
+    return round(1000 * clock.monotonic_seconds())
