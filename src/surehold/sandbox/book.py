@@ -210,7 +210,7 @@ class Book:
 
     def list_refunds(self, payment_id: str) -> tuple[Refund, ...]:
         return self._all(
-            Refund, _REFUND + "WHERE r.payment_id = ? ORDER BY r.created_at, r.id", payment_id
+            Refund, _REFUND + "WHERE r.payment_id = ? ORDER BY r.rowid", payment_id
         )
 
     def list_due_refunds(self, now: float) -> tuple[Refund, ...]:
@@ -242,7 +242,7 @@ class Book:
 
     def list_disputes(self, payment_id: str) -> tuple[Dispute, ...]:
         return self._all(
-            Dispute, _DISPUTE + "WHERE d.payment_id = ? ORDER BY d.created_at, d.id", payment_id
+            Dispute, _DISPUTE + "WHERE d.payment_id = ? ORDER BY d.rowid", payment_id
         )
 
     def save_dispute(self, dispute: Dispute) -> None:

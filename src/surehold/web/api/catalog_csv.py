@@ -18,7 +18,7 @@ from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused,
 from surehold.kernel.errors import InvalidInput
 from surehold.kernel.ids import new_id
 from surehold.web.api.access import check_staff
-from surehold.web.api.once import get_key, keep_answer
+from surehold.web.api.once import find_key, get_key, keep_answer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
     CSV,
@@ -85,6 +85,7 @@ async def import_products(request: ApiRequest, parts: NamedDependency[Parts]) ->
     check_staff(request, parts)
     is_dry_run = read_query(request, _IMPORT).dry_run
     if is_dry_run:
+        find_key(headers_of(request))  # not needed, but what is sent must be one
         raw = await read_csv(request, limit=MAX_BYTES)
         return answer(await commands.import_products(parts.db, raw=raw, is_dry_run=True))
     key = get_key(headers_of(request))

@@ -18,7 +18,7 @@ from surehold.kernel.errors import Busy, InvalidInput
 from surehold.kernel.ids import new_id
 from surehold.web.api.access import check_staff
 from surehold.web.api.inventory.places import ACTOR
-from surehold.web.api.once import get_key, keep_answer
+from surehold.web.api.once import find_key, get_key, keep_answer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
     CSV,
@@ -121,12 +121,14 @@ async def take_in(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResp
     """A preview, or all of it."""
     check_staff(request, parts)
     is_dry_run = read_query(request, _QUERY).dry_run
-    key = None if is_dry_run else get_key(headers_of(request))
-    raw = await read_csv(request, limit=FILE_LIMIT_BYTES)
-    if key is None:
+    if is_dry_run:
+        find_key(headers_of(request))  # not needed, but what is sent must be one
+        raw = await read_csv(request, limit=FILE_LIMIT_BYTES)
         async with parts.db.connection() as connection:
             plan = await queries.preview_import(connection, raw=raw)
         return answer(_shape(plan, is_dry_run=True))
+    key = get_key(headers_of(request))
+    raw = await read_csv(request, limit=FILE_LIMIT_BYTES)
     subject_id = new_id()
 
     async def work(request_hash: bytes) -> None:
