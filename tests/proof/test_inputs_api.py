@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proof.inputs import api
 
-CASES = 900
+CASES = 1_400
 
 
 def test_no_generated_request_gets_another_answer_than_the_document_says(fresh_url: str) -> None:
@@ -13,4 +13,4 @@ def test_no_generated_request_gets_another_answer_than_the_document_says(fresh_u
     assert finding.violations == ()
     assert finding.figures["cases"] >= CASES
     # Most of them must get somewhere, or nothing but the door was tried.
-    assert finding.figures["operations that answered with success"] >= 15
+    assert finding.figures["operations that answered with success"] >= 20
