@@ -19,6 +19,7 @@ from surehold.checkout.engine import Checkout
 from surehold.checkout.errors import ToPayChanged
 from surehold.checkout.model import BUYER, PlacedOrder
 from surehold.checkout.rules import Wish
+from surehold.checkout.settlements import CancelOrder, TakeEvidence
 from surehold.db import Connection, Database
 from surehold.db.invariants import check_invariants
 from surehold.inventory.errors import InsufficientStock
@@ -36,8 +37,10 @@ from surehold.payments.gift_cards.errors import (
     GiftCardPaysTooMuch,
 )
 from surehold.payments.gift_cards.model import CardWish, GiftCardKind, Purse
+from surehold.payments.model import PaymentState
 from surehold.payments.providers.amounts import Amounts
 from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.port import ProviderSnapshot
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product, change_on_hand
 from tests.builders.gift_cards import BuiltGiftCard, a_gift_card, balance_of, entries_of
@@ -434,6 +437,43 @@ async def test_late_money_takes_the_card_again_or_goes_back(
     now = await look_at(checkout, placed.order.id)
     assert (now.order.canceled_at is None) is is_left
     assert await counters(db, lamp) == ((10, 1, 0) if is_left else (10, 0, 1))
+    await check(db)
+
+
+async def test_late_money_takes_the_card_again_and_in_the_same_batch_its_buyer_gives_up(
+    db: Database, checkout: Checkout, lamp: VariantId
+) -> None:
+    card = await a_gift_card(db, 1_000)
+    placed = await buy(checkout, lamp, card)
+    await cancel(checkout, placed, CancelReason.UNPAID)
+    assert placed.payment is not None
+    money = placed.payment
+    nothing = Money(0, money.currency)
+    captured = ProviderSnapshot(
+        provider_payment_id=money.merchant_reference,
+        merchant_reference=money.merchant_reference,
+        state=PaymentState.CAPTURED,
+        requested=money.requested,
+        authorized=nothing,
+        captured=money.requested,
+        refunded=nothing,
+        disputed=nothing,
+        is_live=True,
+    )
+
+    told = await asyncio.gather(
+        checkout.settling.submit(TakeEvidence(placed.order.id, money.id, captured, STAFF)),
+        checkout.settling.submit(CancelOrder(placed.order.id, CancelReason.BUYER, BUYER)),
+    )
+
+    assert [outcome.effect for outcome in told] == ["paid", "canceled"]
+    assert checkout.settling.figures.largest_batch == 2
+    assert await balance_of(db, card) == 1_000
+    assert parts(await look_at(checkout, placed.order.id)) == [
+        ("gift_card", "voided", 1_000),
+        ("bank_transfer", "captured", TOTAL - 1_000),
+        ("gift_card", "captured", 1_000),
+    ]
     await check(db)
 
 

@@ -53,6 +53,7 @@ async def insert_payments(tx: Transaction, *, payments: Sequence[Payment], now: 
             now,
             [row.authorized_minor for row in by_card],
             [row.captured_minor for row in by_card],
+            [row.refunded_minor for row in by_card],
             [row.gift_card_id for row in by_card],
         )
 

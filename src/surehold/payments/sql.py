@@ -76,24 +76,24 @@ INSERT_PAYMENTS: Final = command(
     """
 )
 
-# What a card pays is authorized from the start, or captured. Apart, so that a batch that nobody
-# pays by card for sends nothing more.
+# What a card pays is authorized from the start, or captured, or went back in the same batch.
+# Apart, so that a batch that nobody pays by card for sends nothing more.
 INSERT_CARD_PAYMENTS: Final = command(
     """
     /* payments.insert_card_payments */
     INSERT INTO payments
            (id, order_id, provider, account, provider_payment_id, state, currency,
             requested_minor, next_action, next_check_at, created_at, updated_at,
-            authorized_minor, captured_minor, gift_card_id)
+            authorized_minor, captured_minor, refunded_minor, gift_card_id)
     SELECT id, order_id, provider, account, provider_payment_id, state, currency,
            requested_minor, next_action, next_check_at, $11, $11,
-           authorized_minor, captured_minor, gift_card_id
+           authorized_minor, captured_minor, refunded_minor, gift_card_id
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
                   $7::text[], $8::bigint[], $9::jsonb[], $10::timestamptz[], $12::bigint[],
-                  $13::bigint[], $14::uuid[])
+                  $13::bigint[], $14::bigint[], $15::uuid[])
            AS new (id, order_id, provider, account, provider_payment_id, state, currency,
                    requested_minor, next_action, next_check_at, authorized_minor,
-                   captured_minor, gift_card_id)
+                   captured_minor, refunded_minor, gift_card_id)
     """
 )
 
