@@ -209,9 +209,7 @@ class Book:
         return self._one(Refund, _REFUND + "WHERE r.refund_reference = ?", refund_reference)
 
     def list_refunds(self, payment_id: str) -> tuple[Refund, ...]:
-        return self._all(
-            Refund, _REFUND + "WHERE r.payment_id = ? ORDER BY r.rowid", payment_id
-        )
+        return self._all(Refund, _REFUND + "WHERE r.payment_id = ? ORDER BY r.rowid", payment_id)
 
     def list_due_refunds(self, now: float) -> tuple[Refund, ...]:
         return self._all(
@@ -241,9 +239,7 @@ class Book:
         return self._one(Dispute, _DISPUTE + "WHERE d.id = ?", dispute_id)
 
     def list_disputes(self, payment_id: str) -> tuple[Dispute, ...]:
-        return self._all(
-            Dispute, _DISPUTE + "WHERE d.payment_id = ? ORDER BY d.rowid", payment_id
-        )
+        return self._all(Dispute, _DISPUTE + "WHERE d.payment_id = ? ORDER BY d.rowid", payment_id)
 
     def save_dispute(self, dispute: Dispute) -> None:
         self._run(
