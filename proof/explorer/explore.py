@@ -6,13 +6,14 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 from structlog.testing import capture_logs
 
+from proof.commands import EXPLORER, uses
 from proof.explorer import (  # their actors enter themselves among the parts
     backorders,  # noqa: F401
     gifts,  # noqa: F401
@@ -45,6 +46,8 @@ GIVEN_UP: Final = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
 )
+#: So much is wrong that no more is looked for.
+VIOLATIONS_MAX: Final = 10
 #: What a lane says when a batch had to begin again.
 _RERUN: Final = "lane_batch_failed"
 
@@ -128,6 +131,28 @@ def pairs() -> list[Cast]:
     return list(combinations_with_replacement(sorted(PARTS), 2))
 
 
+def deal(times: int) -> dict[Cast, int]:
+    """How often each pair meets, so that every two commands meet at least so many times.
+
+    A command that several actors call is shared out among them; each of these meets everybody.
+    """
+    called: dict[str, list[str]] = {}
+    for command, found in uses().items():
+        for use in found:
+            if use.harness == EXPLORER:
+                called.setdefault(use.name.rpartition(".")[2], []).append(command)
+    meeting: dict[Cast, set[Cast]] = {}
+    for cast in pairs():
+        for both in product(*(called[name] for name in cast)):
+            meeting.setdefault(tuple(sorted(both)), set()).add(cast)
+    dealt = dict.fromkeys(pairs(), times // 10)
+    for casts in sorted(meeting.values(), key=len):
+        missing = times - sum(dealt[cast] for cast in casts)
+        for number, cast in enumerate(sorted(casts)):
+            dealt[cast] += max(0, (missing + number) // len(casts))
+    return dealt
+
+
 def is_related(cast: Cast) -> bool:
     """Whether all of a cast can share an order, a cart or a hold, and not only the shelf."""
     return any(all(stage in PARTS[name].stages for name in cast) for stage in Stage)
@@ -146,7 +171,7 @@ async def explore(
     seed: int = 1,
     is_strict: bool = False,
     progress: Callable[[Schedule], None] | None = None,
-    violations_max: int = 10,
+    violations_max: int = VIOLATIONS_MAX,
 ) -> Tally:
     """So many schedules of every cast; stops after ``violations_max`` violations."""
     tally = Tally()
@@ -327,7 +352,7 @@ def _shown(answer: Any) -> str:
     return f"was told {text[:120]}"
 
 
-def shares(casts: Sequence[Cast], count: int) -> Iterator[list[Cast]]:
-    """The casts dealt out to so many processes."""
+def shares(casts: dict[Cast, int], count: int) -> Iterator[dict[Cast, int]]:
+    """The casts, dealt out to so many processes."""
     for index in range(count):
-        yield list(casts[index::count])
+        yield dict(list(casts.items())[index::count])

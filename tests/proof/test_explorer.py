@@ -10,13 +10,24 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from itertools import combinations_with_replacement
 from typing import Any, TypeVar
 
 import asyncpg
 import pytest
 
+from proof.commands import EXPLORER, uses
 from proof.explorer.actors import PARTS
-from proof.explorer.explore import CORE, Cast, explore, interrupt, is_related, pairs, run_schedule
+from proof.explorer.explore import (
+    CORE,
+    Cast,
+    deal,
+    explore,
+    interrupt,
+    is_related,
+    pairs,
+    run_schedule,
+)
 from proof.explorer.scheduler import QuietLoop, Stuck
 from proof.explorer.world import World, open_world
 from tests.support import server
@@ -114,6 +125,23 @@ def test_D12_a_command_that_postgresql_gives_up_on_leaves_nothing_half(
 
     assert tally.violations == []
     assert tally.schedules > 2 * len(names)
+
+
+def test_in_the_long_form_every_two_commands_meet_so_often() -> None:
+    dealt = deal(100)
+
+    actors = {
+        command: [use.name.rpartition(".")[2] for use in found if use.harness == EXPLORER]
+        for command, found in uses().items()
+    }
+    called = {command: names for command, names in actors.items() if names}
+    met = [
+        sum(dealt[cast] for cast in {(min(a, b), max(a, b)) for a in ones for b in others})
+        for ones, others in combinations_with_replacement(called.values(), 2)
+    ]
+    assert min(met) >= 100
+    assert min(dealt.values()) == 10
+    assert sum(dealt.values()) < 100 * len(dealt)
 
 
 def test_one_seed_is_one_schedule(stage: Stage) -> None:
