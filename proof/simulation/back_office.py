@@ -207,6 +207,7 @@ async def confirm_a_transfer(world: World, process: Process, dice: random.Random
         return
     off = dice.choices((0, -1, 1), weights=(84, 8, 8))[0]
     payment_id = dice.choice(local)
+    was_canceled = purchase.is_told_canceled
     asked = purchase.asked.get(payment_id, purchase.total_minor)
     outcome = await commands.confirm_payment(
         process.checkout,
@@ -218,7 +219,7 @@ async def confirm_a_transfer(world: World, process: Process, dice: random.Random
     if outcome.effect == PAID:
         if off:
             raise Violated("a wrong sum has paid an order", purchase.order_id)
-        if purchase.is_told_canceled:
+        if was_canceled:
             raise Violated("a canceled order was paid and kept", purchase.order_id)
         purchase.is_told_paid = True
 
@@ -400,6 +401,7 @@ async def give_money_back(world: World, process: Process, dice: random.Random) -
         world.did()
         await commands.preview_refund(process.checkout, order_id=purchase.known_id, wish=back.wish)
     before, back.told = back.told, Told.UNKNOWN
+    was_canceled = purchase.is_told_canceled
     try:
         placed = await commands.refund_order(
             process.checkout,
@@ -425,7 +427,7 @@ async def give_money_back(world: World, process: Process, dice: random.Random) -
     if back.amount_minor <= 0:
         raise Violated("a refund was acknowledged and is not there", purchase.order_id)
     world.counts["refunds asked for by staff"] += 1
-    note_order(purchase, placed)
+    note_order(purchase, placed, was_canceled=was_canceled)
 
 
 def _a_refund(purchase: Purchase, dice: random.Random) -> Back:
@@ -454,6 +456,7 @@ async def give_up_a_part(world: World, process: Process, dice: random.Random) ->
         purchase.parts.append(part)
     part.told = Told.UNKNOWN
     by_buyer = dice.random() < 0.5
+    was_canceled = purchase.is_told_canceled
     try:
         placed = await commands.cancel_part(
             process.checkout,
@@ -470,7 +473,7 @@ async def give_up_a_part(world: World, process: Process, dice: random.Random) ->
         raise
     part.told = Told.ACCEPTED
     world.counts["parts given up"] += 1
-    note_order(purchase, placed)
+    note_order(purchase, placed, was_canceled=was_canceled)
     if placed.order.canceled_at is not None:
         note_canceled(purchase, placed)
     elif placed.order.canceled_minor <= 0:

@@ -226,12 +226,13 @@ async def pay_again(world: World, process: Process, dice: random.Random) -> None
     """Pay an order again, perhaps another way."""
     purchase = world.a_purchase(dice)
     if purchase is not None:
+        was_canceled = purchase.is_told_canceled
         placed = await commands.retry_payment(
             process.checkout,
             order_id=purchase.known_id,
             provider=dice.choices(("sandbox", "bank_transfer"), weights=(80, 20))[0],
         )
-        note_order(purchase, placed)
+        note_order(purchase, placed, was_canceled=was_canceled)
 
 
 @exercises(commands.extend_reservation)
@@ -239,8 +240,9 @@ async def ask_for_time(world: World, process: Process, dice: random.Random) -> N
     """Have the items held longer."""
     purchase = world.a_purchase(dice)
     if purchase is not None:
+        was_canceled = purchase.is_told_canceled
         placed = await commands.extend_reservation(process.checkout, order_id=purchase.known_id)
-        note_order(purchase, placed)
+        note_order(purchase, placed, was_canceled=was_canceled)
 
 
 @exercises(commands.cancel_order)
@@ -263,7 +265,7 @@ def note_canceled(purchase: Purchase, placed: Any) -> None:
     Raises:
         Violated: It is not canceled.
     """
-    note_order(purchase, placed)
+    note_order(purchase, placed, was_canceled=False)
     if placed.order.canceled_at is None:
         raise Violated(f"{placed.order.number} was canceled and is not", placed.order.id)
     # Given up by the store alone, late money may revive it.

@@ -278,8 +278,11 @@ class World:
             self.webhooks.append(msgspec.structs.replace(delivery, is_lasting=is_lasting))
 
 
-def note_order(purchase: Purchase, placed: PlacedOrder) -> None:
+def note_order(purchase: Purchase, placed: PlacedOrder, *, was_canceled: bool) -> None:
     """Remember what a command said of an order, and refuse what it cannot say.
+
+    ``was_canceled``: whether the buyer had been told so when they asked. What is told meanwhile
+    may be newer than what was read for this answer.
 
     Raises:
         Violated: Something that never changes has changed.
@@ -289,7 +292,7 @@ def note_order(purchase: Purchase, placed: PlacedOrder) -> None:
         raise Violated(f"{purchase.order_id} was asked for, {order.id} answered", order.id)
     if (order.total_minor, order.currency) != (purchase.total_minor, purchase.currency):
         raise Violated(f"the total of {order.number} is not what was promised", order.id)
-    if purchase.is_told_canceled and order.canceled_at is None:
+    if was_canceled and order.canceled_at is None:
         raise Violated(f"{order.number} was canceled, and is alive again", order.id)
     if order.canceled_minor < purchase.canceled_minor:
         raise Violated(f"a part of {order.number} was given up, and is due again", order.id)
