@@ -178,3 +178,15 @@ async def test_no_header_names_the_server() -> None:
         writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"server:" not in head.lower()
+
+
+@pytest.mark.parametrize("has_length", [True, False])
+async def test_l2_who_sends_too_much_is_told_so_and_not_cut_off(*, has_length: bool) -> None:
+    body = b" " * 3_000_000
+    length = f"content-length: {len(body)}" if has_length else "transfer-encoding: chunked"
+    sent = body if has_length else b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    async with connected() as (reader, writer):
+        writer.write(f"POST /limited HTTP/1.1\r\nhost: a\r\n{length}\r\n\r\n".encode() + sent)
+        await writer.drain()  # As most clients do: all of it first, then the answer.
+
+        assert (await answer(reader)).startswith(b"HTTP/1.1 413 ")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from surehold.config import Config
+from surehold.web.limits import read_body
+from surehold.web.problems import BodyTooLarge
 from surehold.web.requests import is_whole
 
 #: A folder; each process writes a file there when it has begun and when it has drained.
@@ -18,7 +20,8 @@ TRACE_VARIABLE = "SUREHOLD_TEST_TRACE"
 class Application:
     """Answers its process number; ``/slow`` takes a second, ``/body`` says how much came.
 
-    ``/whole`` says whether the server said, before anything was read, that all of it was there.
+    ``/limited`` takes ten bytes. ``/whole`` says whether the server said, before anything was
+    read, that all of it was there.
     """
 
     def __init__(self, config: Config) -> None:
@@ -27,6 +30,9 @@ class Application:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+            return
+        if scope["path"] == "/limited":
+            await _limited(scope, receive, send)
             return
         is_said_whole = is_whole(scope)
         size = 0
@@ -54,6 +60,17 @@ class Application:
         await receive()
         _trace("drained")
         await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _limited(scope: Any, receive: Any, send: Any) -> None:
+    status, headers = 200, [(b"content-length", b"0")]
+    try:
+        await read_body(receive, dict(scope["headers"]), limit=10)
+    except BodyTooLarge as error:
+        status = error.status
+        headers += [(name.encode(), value.encode()) for name, value in error.headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def create_app(config: Config) -> Application:

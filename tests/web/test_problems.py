@@ -227,7 +227,10 @@ async def test_a_body_that_does_not_come_is_given_up(
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_body_is_counted_while_it_comes(api: Api, path: str) -> None:
+async def test_a_body_is_counted_while_it_comes(
+    api: Api, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(limits, "DRAIN_SECONDS", 0.05)
     part = {"type": "http.request", "body": b" " * 100_000, "more_body": True}
 
     sent = await send_slowly(api, path, [part] * 11)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from litestar.types import Receive
@@ -22,6 +23,10 @@ PHOTO_LIMIT_BYTES: Final = 8 * 1024 * 1024
 PHOTO_SECONDS: Final = 60
 BODY_SECONDS: Final = 10
 QUERY_LIMIT_BYTES: Final = 4 * 1024
+#: So much of a body that is too large is taken and thrown away, for so long: a client that still
+#: sends when the connection closes hears of a broken connection instead of our answer.
+DRAIN_BYTES: Final = 16 * 1024 * 1024
+DRAIN_SECONDS: Final = 5
 
 #: Headers of every answer of the JSON side, as the server takes them.
 SECURITY_HEADERS: Final = (
@@ -51,6 +56,9 @@ async def read_body(
     """
     announced = headers.get(b"content-length")
     if announced is not None and announced.isdigit() and int(announced[:19]) > limit:
+        # Who asks before sending, or has very much to send, is told at once.
+        if int(announced[:19]) <= limit + DRAIN_BYTES and b"expect" not in headers:
+            await _drain(receive)
         raise _too_large(limit)
     if is_there:
         return await _read(receive, limit)
@@ -80,6 +88,8 @@ async def _read(receive: Receive, limit: int) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
+            if message.get("more_body", False):
+                await _drain(receive)
             raise _too_large(limit)
         parts.append(part)
         if not message.get("more_body", False):
@@ -87,8 +97,20 @@ async def _read(receive: Receive, limit: int) -> bytes:
         message = await receive()
 
 
+async def _drain(receive: Receive) -> None:
+    """Take and forget what is left of a body, within reason."""
+    size = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while size <= DRAIN_BYTES:
+                message: Any = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+
+
 def _too_large(limit: int) -> BodyTooLarge:
-    # What is left of the body is not read, so the connection cannot be used again.
+    # What is left of the body may not have been read, so the connection cannot be used again.
     return BodyTooLarge(f"At most {limit} bytes are taken here.", headers={"connection": "close"})
 
 
