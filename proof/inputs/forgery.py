@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from proof.inputs.schemes import RETIRED, SECRETS, Scheme
+from proof.inputs.schemes import RETIRED, SCHEMES, SECRETS, Scheme
 
 TOLERANCE_SECONDS: Final = 300
 
@@ -217,7 +217,7 @@ def other_headers(rng: random.Random, genuine: Genuine) -> Forged:
     return Forged(genuine.raw, rng.choice(choices))
 
 
-_HEADERS: Final = ("Sandbox-Signature", "Stripe-Signature", "x-chapa-signature", "chapa-signature")
+_HEADERS: Final = (*(scheme.header for scheme in SCHEMES), "chapa-signature")
 
 
 # --- rightly signed, and still not to be taken ---------------------------------------------------
@@ -269,4 +269,7 @@ OF_TIME: Final = frozenset({another_time, moved_time})
 
 def forgeries_of(scheme: Scheme) -> tuple[Forge, ...]:
     """Every way to forge this provider's messages."""
-    return tuple(forge for forge in FORGERIES if scheme.is_timed or forge not in OF_TIME)
+    absent = set() if scheme.is_timed else set(OF_TIME)
+    if not scheme.modes:
+        absent.add(another_mode)  # its events do not say
+    return tuple(forge for forge in FORGERIES if forge not in absent)

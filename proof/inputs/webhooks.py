@@ -272,6 +272,7 @@ def switched_on(secrets: Sequence[str]) -> dict[str, str]:
     for name, fake in FAKES.items():
         prefix = f"SUREHOLD_{name.upper()}_"
         settings[f"{prefix}SECRET_KEY"] = fake().secret_key
+        settings[f"{prefix}PUBLIC_KEY"] = fake.public_key
         settings[f"{prefix}WEBHOOK_SECRETS"] = live
         settings[f"{prefix}BASE_URL"] = "http://127.0.0.1:1"
     return settings

@@ -107,6 +107,11 @@ class Fake:
         """What is being tested."""
         raise NotImplementedError
 
+    @staticmethod
+    def handle_of(action: Any) -> str:
+        """What this fake calls the payment that the buyer is asked to pay: in its address."""
+        return str(action["url"]).rpartition("/")[2]
+
     def authorize(self, request: Request) -> None:
         """Refuse a wrong key."""
         raise NotImplementedError

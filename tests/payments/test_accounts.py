@@ -66,6 +66,7 @@ async def test_adapters_are_what_the_port_says(name: str) -> None:
     settings = kind.settings().model_copy(
         update={
             "secret_key": type(kind.settings().secret_key)(fake.secret_key),
+            "public_key": fake.public_key,
             "webhook_secrets": {"now": type(kind.settings().secret_key)(fake.secrets[0])},
         }
     )

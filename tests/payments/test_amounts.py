@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from surehold.kernel.money import Money
 from surehold.payments.providers.amounts import Amounts, NotCarried
 from surehold.payments.providers.chapa import AMOUNTS as CHAPA
+from surehold.payments.providers.paystack.wire import AMOUNTS as PAYSTACK
+from surehold.payments.providers.razorpay.wire import AMOUNTS as RAZORPAY
 from surehold.payments.providers.stripe.wire import AMOUNTS as STRIPE
 
-BY_NAME = {"stripe": STRIPE, "chapa": CHAPA}
+BY_NAME = {"stripe": STRIPE, "chapa": CHAPA, "razorpay": RAZORPAY, "paystack": PAYSTACK}
 
 #: Provider, our minor units, currency, the provider's units; ``None``: it cannot write them.
 GOLDEN: list[tuple[str, int, str, int | None]] = [

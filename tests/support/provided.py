@@ -58,11 +58,10 @@ class Counter:
         )
         return await self.call("POST", "/checkout", json=body, headers=a_key())
 
-    @staticmethod
-    def handle(payment: Any) -> str:
-        """What a fake calls a payment: the end of its page's address."""
-        url: str = payment["next_action"]["url"]
-        return url.rpartition("/")[2]
+    def handle(self, payment: Any) -> str:
+        """What its fake calls a payment."""
+        handle: str = self.fakes[payment["provider"]].handle_of(payment["next_action"])
+        return handle
 
     async def read(self, placed: Any) -> Any:
         headers = {"X-Order-Token": placed["order"]["access_token"]}

@@ -11,7 +11,7 @@ from proof.inputs.schemes.scheme import RETIRED, SECRETS, Scheme
 SCHEMES: Final[tuple[Scheme, ...]] = tuple(
     importlib.import_module(f"{__name__}.{found.name}").SCHEME
     for found in pkgutil.iter_modules(__path__)
-    if found.name != "scheme"
+    if found.name not in {"scheme", "untimed"}
 )
 
 __all__ = ["RETIRED", "SCHEMES", "SECRETS", "Scheme"]

@@ -93,6 +93,7 @@ def an_account(name: str, secrets: tuple[str, ...]) -> AccountConfig:
         mode=AccountMode.TEST,
         base_url="http://127.0.0.1:1",
         secret_key=SecretStr(FAKES[name]().secret_key),
+        public_key=FAKES[name].public_key,
         webhook_secrets=tuple(
             WebhookSecret(str(number), SecretStr(secret)) for number, secret in enumerate(secrets)
         ),

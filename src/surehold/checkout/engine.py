@@ -85,9 +85,10 @@ class Context(msgspec.Struct, frozen=True):
     seals: Seals
     books: Books = msgspec.field(default_factory=Books)
 
-    def pay_url(self, order: Order) -> str:
-        """Where a buyer pays, and comes back to from a provider."""
-        return f"{self.base_url}/orders/{order.number}/pay?token={self.access.token(order.id)}"
+    def pay_url(self, order: Order, path: str = "") -> str:
+        """Where a buyer pays, and comes back to from a provider; below it, what ``path`` names."""
+        token = self.access.token(order.id)
+        return f"{self.base_url}/orders/{order.number}/pay{path}?token={token}"
 
     def hold_time(self, case: Case, provider: str) -> timedelta:
         """How long an order holds its stock for a way of paying.
@@ -198,4 +199,5 @@ class Context(msgspec.Struct, frozen=True):
             requested_at=payment.created_at,
             expires_at=expires_at,
             description=order.number,
+            post_url=self.pay_url(order, "/return"),
         )

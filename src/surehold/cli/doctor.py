@@ -128,7 +128,7 @@ def check_account(kind: ProviderKind, config: Config) -> list[Check]:
     faults = settings.list_faults(config.mode)
     if faults:
         return [Check(name, Verdict.FAIL, fault) for fault in faults]
-    secrets = ", ".join(settings.webhook_secrets)
+    secrets = ", ".join(settings.live_secrets)
     return [
         Check(name, Verdict.OK, f"{settings.mode.value} mode, webhook secrets {secrets}"),
         Check(

@@ -113,6 +113,7 @@ class Rig(ABC):
             customer=Customer("mara@example.com", "Mara Quinn", "+251 911 234 567"),
             return_url="http://shop.test/back",
             cancel_url="http://shop.test/back",
+            post_url="http://shop.test/back/return",
             notify_url="http://127.0.0.1:1/webhooks",
             requested_at=now,
             expires_at=now + timedelta(minutes=30),

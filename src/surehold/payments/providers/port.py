@@ -40,6 +40,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     is_local: bool = False
     is_for_demo_only: bool = False
     can_find_by_reference: bool = True
+    #: An unpaid page can be closed and a hold let go; without, both end in their own time.
     can_cancel_unpaid: bool = True
     can_refund_partially: bool = True
     #: Authorize now and capture later; all of it, or a part.
@@ -51,12 +52,18 @@ class Capabilities(msgspec.Struct, frozen=True):
     #: Every refund of a payment, those that people began at the provider too.
     can_list_refunds: bool = True
     can_read_disputes: bool = False
+    #: A dispute may begin as a question that moves no money.
+    has_inquiries: bool = True
     #: The browser brings proof back. Without it, what it brings is worth nothing.
     has_signed_return: bool = False
     #: A signed time bounds how long a stolen webhook can be sent again.
     signs_time: bool = True
     #: Events have ids of their own; without, they are told apart by what they say.
     has_event_ids: bool = True
+    #: Objects and events say whether money is real; without, the keys alone do.
+    tells_mode: bool = True
+    #: A decline is told of; without, it is learnt by reading.
+    tells_declines: bool = True
     #: A declined buyer may try again on the same payment, so that it stays open.
     stays_open_after_decline: bool = False
     #: How the provider counts; ``None``: as we do, and it takes every currency.
@@ -84,7 +91,8 @@ class Customer(msgspec.Struct, frozen=True):
 class CreateRequest(msgspec.Struct, frozen=True):
     """Everything needed to begin collecting one payment.
 
-    ``is_captured_later``: only authorize; the money is taken by ``capture``.
+    ``is_captured_later``: only authorize; the money is taken by ``capture``. ``post_url``: where
+    a provider sends the browser back by POST, with proof; ``return_url`` is for all others.
     """
 
     merchant_reference: str
@@ -97,6 +105,7 @@ class CreateRequest(msgspec.Struct, frozen=True):
     expires_at: datetime
     description: str
     is_captured_later: bool = False
+    post_url: str = ""
 
 
 class CreateResult(msgspec.Struct, frozen=True):
@@ -332,7 +341,11 @@ class RemoteProvider(Protocol):
         ...
 
     async def cancel(self, provider_payment_id: str, *, idempotency_key: str) -> ProviderSnapshot:
-        """Expire an unpaid payment, and read what became of it: it may have been paid."""
+        """Expire an unpaid payment, and read what became of it: it may have been paid.
+
+        Where the provider cannot close it, this is a last look: what is unpaid is given up by us
+        alone, and money that comes after all is a late success.
+        """
         ...
 
     def verify_return(

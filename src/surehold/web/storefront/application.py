@@ -63,6 +63,7 @@ HANDLERS: Final = (
     pay.show,
     pay.status,
     pay.pay,
+    pay.come_back,
     pay.extend,
     orders.show,
     orders.cancel,

@@ -99,6 +99,19 @@ class Store:
             UnsupportedMediaType, BodyTooLarge, BodyTooSlow, BadRequest: It is no form.
             FormNotOurs: It lacks the proof that we gave it to this browser.
         """
+        form = await self.read_fields(request, visit)
+        if not visit.is_csrf_token(form.pop("csrf_token", "")):
+            raise FormNotOurs(
+                "The page was open for too long, or cookies are off. Go back, reload, try again."
+            )
+        return form
+
+    async def read_fields(self, request: StoreRequest, visit: Visit) -> dict[str, str]:
+        """The fields of a form, whoever made it: another site's form may change nothing.
+
+        Raises:
+            UnsupportedMediaType, BodyTooLarge, BodyTooSlow, BadRequest: It is no form.
+        """
         kind = visit.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != FORM.encode():
             raise UnsupportedMediaType("Send the form as a browser does.")
@@ -109,12 +122,7 @@ class Store:
             )
         except ValueError:
             raise BadRequest("The form has too many fields.") from None
-        form = dict(pairs)
-        if not visit.is_csrf_token(form.pop("csrf_token", "")):
-            raise FormNotOurs(
-                "The page was open for too long, or cookies are off. Go back, reload, try again."
-            )
-        return form
+        return dict(pairs)
 
     @asynccontextmanager
     async def open(self, visit: Visit) -> AsyncIterator[Connection]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 import structlog
@@ -28,7 +29,9 @@ from surehold.inventory.model import Shortage as StockShortage
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import merchant_reference
 from surehold.kernel.money import to_major
+from surehold.orders import queries as orders
 from surehold.orders.model import Order
+from surehold.payments import queries as payments
 from surehold.payments.errors import (
     AmountNotSupported,
     CurrencyNotSupported,
@@ -140,6 +143,54 @@ async def pay(request: StoreRequest, store: NamedDependency[Store], number: From
     if payment is not None and isinstance(payment.next_action, Redirect):
         return store.go(visit, payment.next_action.url)
     return store.go(visit, f"{order_url(number)}/pay")
+
+
+@post("/orders/{number:str}/pay/return")
+async def come_back(
+    request: StoreRequest, store: NamedDependency[Store], number: FromPath[str]
+) -> Page:
+    """A provider's page sends the browser back by POST: without our cookies, and with proof.
+
+    Proof has the payment read now; nothing else of the form is used, and without proof nobody is
+    asked. All are sent on alike, by GET, with which the cookie comes that opens the order, or the
+    token of the address; no cookie is set here, for it would take the place of the browser's own.
+    """
+    visit = store.greet(request)
+    fields = await store.read_fields(request, visit)
+    visit.cookies.clear()
+    payment = await _find_proven(store, number, fields)
+    if payment is not None:
+        try:
+            await verify_payment(store.checkout, payment_id=payment.id)
+        except Busy:
+            log.info("payment_not_verified", payment=str(payment.id))
+    token = visit.query.get("token")
+    opens = "" if token is None else f"?{urlencode({'token': token})}"
+    return store.go(visit, f"{order_url(number)}/pay{opens}")
+
+
+async def _find_proven(store: Store, number: str, fields: Mapping[str, str]) -> Payment | None:
+    """The open payment of an order that its provider's own mark is over."""
+    providers = store.checkout.context.providers
+    async with store.db.connection() as connection:
+        order = None
+        if order_access.NUMBER(number):
+            order = await orders.find_order_by_number(connection, number=number)
+        if order is None:
+            return None
+        found = await payments.list_payments(connection, order_ids=[order.id])
+    for payment in found:
+        provider = providers.find_remote(payment.provider)
+        if (
+            provider is not None
+            and provider.capabilities.has_signed_return
+            and payment.provider_payment_id is not None
+            and provider.verify_return(
+                payment.provider_payment_id, payment.merchant_reference, fields
+            )
+        ):
+            return payment
+    return None
 
 
 @post("/orders/{number:str}/extend")
