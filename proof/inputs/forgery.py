@@ -265,6 +265,18 @@ FORGERIES: Final[tuple[Forge, ...]] = (
 
 #: What there is to forge only where a time is signed.
 OF_TIME: Final = frozenset({another_time, moved_time})
+#: And only where the proof is of the body: with a word for proof, any body is a hint to read.
+OF_BODY: Final = frozenset(
+    {
+        flip_body,
+        cut_body,
+        extend_body,
+        rewrite_body,
+        double_key,
+        replay_as_new,
+        proof_of_another,
+    }
+)
 
 
 def forgeries_of(scheme: Scheme) -> tuple[Forge, ...]:
@@ -272,4 +284,6 @@ def forgeries_of(scheme: Scheme) -> tuple[Forge, ...]:
     absent = set() if scheme.is_timed else set(OF_TIME)
     if not scheme.modes:
         absent.add(another_mode)  # its events do not say
+    if not scheme.proves_body:
+        absent |= OF_BODY
     return tuple(forge for forge in FORGERIES if forge not in absent)

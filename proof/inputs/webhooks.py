@@ -23,7 +23,7 @@ from rich.console import Console
 
 from proof.inputs.forgery import Forged, Genuine, a_genuine, forgeries_of, is_same
 from proof.inputs.place import Stage, a_stage
-from proof.inputs.schemes import RETIRED, SCHEMES, SECRETS, Scheme
+from proof.inputs.schemes import RETIRED, SCHEMES, SECRETS, Scheme, carry
 from proof.inputs.wire import NO_ANSWER, Connection, Request
 from proof.report import Finding, show
 from surehold.payments.providers.port import RemoteProvider, WebhookRefused
@@ -101,8 +101,9 @@ def _expect(seen: Seen, provider: RemoteProvider, message: Forged, kind: str) ->
 
 
 def _is_taken(provider: RemoteProvider, message: Forged) -> bool:
+    raw, headers = carry(message.raw, message.headers)
     try:
-        provider.parse_webhook(message.raw, Multi(message.headers), received_at=NOW)
+        provider.parse_webhook(raw, Multi(headers), received_at=NOW)
     except WebhookRefused:
         return False
     return True
@@ -222,7 +223,7 @@ async def _send_all(seen: Seen, port: int, sendings: Iterator[Sent]) -> None:
     async def work() -> None:
         connection = Connection("127.0.0.1", port)
         for sent in sendings:
-            status, body = await connection.ask(sent.request)
+            status, body = await connection.ask(_carried(sent.request))
             _judge(seen, sent, status, body)
         await connection.close()
 
@@ -242,6 +243,11 @@ def _judge(seen: Seen, sent: Sent, status: int, body: bytes) -> None:
         if sent.request.method == "OPTIONS" and status in (200, 204):
             return
         seen.note(f"HTTP {word} to {sent.kind}", (sent.request, body))
+
+
+def _carried(request: Request) -> Request:
+    raw, headers = carry(request.raw, request.headers)
+    return msgspec.structs.replace(request, raw=raw, headers=headers)
 
 
 async def _rows(stage: Stage) -> int:
@@ -269,12 +275,14 @@ def switched_on(secrets: Sequence[str]) -> dict[str, str]:
     """Settings of every provider that has a fake; it is not there to be asked."""
     settings = {}
     live = json.dumps({str(number): secret for number, secret in enumerate(secrets)})
-    for name, fake in FAKES.items():
-        prefix = f"SUREHOLD_{name.upper()}_"
-        settings[f"{prefix}SECRET_KEY"] = fake().secret_key
+    nowhere = "http://127.0.0.1:1"
+    for name, kind in FAKES.items():
+        fake, prefix = kind(), f"SUREHOLD_{name.upper()}_"
+        settings[f"{prefix}SECRET_KEY"] = fake.secret_key
         settings[f"{prefix}PUBLIC_KEY"] = fake.public_key
         settings[f"{prefix}WEBHOOK_SECRETS"] = live
-        settings[f"{prefix}BASE_URL"] = "http://127.0.0.1:1"
+        settings[f"{prefix}BASE_URL"] = nowhere
+        settings |= {f"{prefix}{key}": value for key, value in fake.settings(nowhere).items()}
     return settings
 
 
@@ -297,7 +305,7 @@ def _rotate(stage: Stage, seen: Seen, seed: int) -> None:
                 genuine = a_genuine(rng, scheme, at=int(time.time()), secret=secret)
                 headers = _json([(scheme.header, genuine.proof)])
                 request = Request(genuine.raw, headers, target=_address(scheme))
-                status, _ = stage.run(connection.ask(request))
+                status, _ = stage.run(connection.ask(_carried(request)))
                 seen.counts["rotation: as it must be"] += status == wanted
                 if status != wanted:
                     what = f"{scheme.name}: {status} instead of {wanted}"

@@ -126,6 +126,11 @@ class Fake:
         """The headers that prove a body."""
         raise NotImplementedError
 
+    def settings(self, base_url: str) -> dict[str, str]:
+        """What a shop sets besides mode, keys, secrets and address."""
+        del base_url
+        return {}
+
     # --- the dashboard's hand ------------------------------------------------------------------
 
     def fault(self, kind: str, *, on: str | None = None, calls: int = 1) -> None:

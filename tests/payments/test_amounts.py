@@ -11,11 +11,20 @@ from hypothesis import strategies as st
 from surehold.kernel.money import Money
 from surehold.payments.providers.amounts import Amounts, NotCarried
 from surehold.payments.providers.chapa import AMOUNTS as CHAPA
+from surehold.payments.providers.flutterwave.wire import AMOUNTS as FLUTTERWAVE
+from surehold.payments.providers.paypal.wire import AMOUNTS as PAYPAL
 from surehold.payments.providers.paystack.wire import AMOUNTS as PAYSTACK
 from surehold.payments.providers.razorpay.wire import AMOUNTS as RAZORPAY
 from surehold.payments.providers.stripe.wire import AMOUNTS as STRIPE
 
-BY_NAME = {"stripe": STRIPE, "chapa": CHAPA, "razorpay": RAZORPAY, "paystack": PAYSTACK}
+BY_NAME = {
+    "stripe": STRIPE,
+    "chapa": CHAPA,
+    "razorpay": RAZORPAY,
+    "paystack": PAYSTACK,
+    "flutterwave": FLUTTERWAVE,
+    "paypal": PAYPAL,
+}
 
 #: Provider, our minor units, currency, the provider's units; ``None``: it cannot write them.
 GOLDEN: list[tuple[str, int, str, int | None]] = [

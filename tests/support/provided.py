@@ -28,6 +28,7 @@ def settings_of(fake: Fake, base_url: str) -> dict[str, str]:
         "PUBLIC_KEY": fake.public_key,
         "WEBHOOK_SECRETS": json.dumps({"now": fake.secrets[0]}),
         "BASE_URL": base_url + fake.api_path,
+        **fake.settings(base_url),
     }
     return {prefix + name: value for name, value in values.items()}
 

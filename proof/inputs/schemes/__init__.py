@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from typing import Final
 
-from proof.inputs.schemes.scheme import RETIRED, SECRETS, Scheme
+from proof.inputs.schemes.scheme import RETIRED, SECRETS, Pairs, Scheme
 
 SCHEMES: Final[tuple[Scheme, ...]] = tuple(
     importlib.import_module(f"{__name__}.{found.name}").SCHEME
@@ -14,4 +14,12 @@ SCHEMES: Final[tuple[Scheme, ...]] = tuple(
     if found.name not in {"scheme", "untimed"}
 )
 
-__all__ = ["RETIRED", "SCHEMES", "SECRETS", "Scheme"]
+
+def carry(raw: bytes, headers: Pairs) -> tuple[bytes, Pairs]:
+    """A message as it is sent: each scheme's proof is put where that scheme has it."""
+    for scheme in SCHEMES:
+        raw, headers = scheme.carry(raw, headers)
+    return raw, headers
+
+
+__all__ = ["RETIRED", "SCHEMES", "SECRETS", "Scheme", "carry"]

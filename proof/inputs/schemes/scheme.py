@@ -29,6 +29,9 @@ RETIRED: Final = "whsec_old_0e4d"
 ODD_IDS: Final = ("", 7, "evt\n1", "evt\0", "e\u202e", [], {"id": 1})
 
 
+Pairs = tuple[tuple[str, str], ...]
+
+
 class Scheme(ABC):
     """One provider's way to prove a message."""
 
@@ -36,6 +39,8 @@ class Scheme(ABC):
     header: ClassVar[str]
     #: A time is signed with the body, and bounds how long the proof is good.
     is_timed: ClassVar[bool] = True
+    #: The proof is of the body; without, it is a word, and any body goes with it.
+    proves_body: ClassVar[bool] = True
     #: Pairs that a body may have twice.
     doubles: ClassVar[tuple[tuple[bytes, bytes], ...]] = (
         (b"id", b'"evt_other"'),
@@ -80,6 +85,10 @@ class Scheme(ABC):
     def is_same_body(self, raw: bytes, genuine: bytes) -> bool:
         """Whether a body says the same, as far as this provider's proof can tell."""
         return raw == genuine
+
+    def carry(self, raw: bytes, headers: Pairs) -> tuple[bytes, Pairs]:
+        """The message as it is sent, where a proof is more than one header or is in the body."""
+        return raw, headers
 
     def encode(self, event: Any) -> bytes:
         """The body as the provider writes it."""

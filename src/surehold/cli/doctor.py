@@ -34,8 +34,9 @@ CLOCK_WARNING: Final = timedelta(seconds=2)
 CLOCK_FAILURE: Final = timedelta(minutes=2)
 #: The most frequent schedule runs every 5 seconds.
 WORKER_SILENCE: Final = timedelta(minutes=1)
-#: No provider has a payment of this name; one that says so is reachable and knows us.
-NO_PAYMENT: Final = "surehold_doctor"
+#: No provider has a payment of this name; one that says so is reachable and knows us. It is of
+#: letters only, because what can be no name is refused without asking.
+NO_PAYMENT: Final = "SureholdDoctor"
 
 
 class Verdict(enum.Enum):

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from surehold.cli.doctor import NO_PAYMENT
 from surehold.payments.model import NoAction, PaymentState, Wait
 from surehold.payments.providers import http
 from surehold.payments.providers.account import AccountMode
@@ -94,6 +95,9 @@ async def _(rig: Rig) -> None:
     if rig.can.has_keys:
         assert await rig.create() == first
         return
+    if rig.can.begins_again:
+        assert (await rig.create()).provider_payment_id == first.provider_payment_id
+        return
     with pytest.raises(StateConflict):
         await rig.create()
 
@@ -104,7 +108,7 @@ async def _(rig: Rig) -> None:
     with pytest.raises(OutcomeUnknown):
         await rig.create()
 
-    if rig.can.has_keys:
+    if rig.can.has_keys or rig.can.begins_again:
         payment = (await rig.create()).provider_payment_id
     else:
         with pytest.raises(StateConflict):
@@ -113,6 +117,7 @@ async def _(rig: Rig) -> None:
         assert found is not None
         payment = found.provider_payment_id
     await rig.pay(payment)
+    assert (await rig.provider.fetch(payment)).captured == rig.money(11840)
     assert await rig.book(payment) == (11840, 0)
 
 
@@ -239,11 +244,17 @@ async def _(rig: Rig) -> None:
     assert found.requested.currency == found.captured.currency == "USD"
 
 
-@case("read", "the other mode", lambda can: not can.is_for_demo_only)
+@case("read", "the other mode", lambda can: can.keys_tell_mode and not can.is_for_demo_only)
 async def _(rig: Rig) -> None:
     payment = await rig.paid()
     with pytest.raises(ConfigurationFault):
         await rig.adapter(mode=AccountMode.LIVE).fetch(payment)
+
+
+@case("read", "wrong key")
+async def _(rig: Rig) -> None:
+    with pytest.raises(ConfigurationFault):
+        await rig.adapter(key="sk_wrong").fetch(NO_PAYMENT)
 
 
 @case("read", "an id that is not the provider's")
@@ -425,6 +436,12 @@ async def _(rig: Rig) -> None:
 async def _(rig: Rig) -> None:
     payment = await rig.paid()
     refund = await rig.refund(payment, 11840)
+    if not rig.can.ends_refunds_at_once:
+        assert refund.state is ProviderRefundState.PENDING
+        assert isinstance(rig, FakeRig)
+        hand: Any = rig.fake
+        hand.on_refunds_arrive(payment)
+        refund = await rig.provider.find_refund(payment, REFUND) or refund
 
     assert (refund.state, refund.origin) == (ProviderRefundState.SUCCEEDED, RefundOrigin.US)
     assert (refund.amount, refund.refund_reference) == (rig.money(11840), REFUND)
@@ -648,7 +665,7 @@ async def _(rig: Rig) -> None:
     assert event.merchant_reference == REFERENCE
 
 
-@case("webhook", "refund: names the payment")
+@case("webhook", "refund: names the payment", lambda can: can.tells_of_refunds)
 async def _(rig: Rig) -> None:
     payment = await rig.paid()
     before = len(await rig.messages())
@@ -711,7 +728,21 @@ async def _(rig: Rig) -> None:
             rig.parse(forged)
 
 
-@case("webhook", "forged: another body")
+@case("webhook", "forged: another body is a hint to read", lambda can: not can.proves_body)
+async def _(rig: Rig) -> None:
+    message = await _message(rig)
+    other = (await rig.create(OTHER)).provider_payment_id
+    body = message.body.replace(REFERENCE.encode(), OTHER.encode())
+
+    (event,) = rig.parse(Message(message.kind, body, message.headers))
+    assert event.merchant_reference == OTHER
+    assert (await rig.provider.fetch(other)).captured.amount == 0
+    for nonsense in (message.body[:-1], message.body + b"x", b"", b"{}", b"[" * 100_000):
+        with pytest.raises(WebhookRefused):
+            rig.parse(Message(message.kind, nonsense, message.headers))
+
+
+@case("webhook", "forged: another body", lambda can: can.proves_body)
 async def _(rig: Rig) -> None:
     message = await _message(rig)
     for body in (

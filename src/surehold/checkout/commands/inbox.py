@@ -53,6 +53,7 @@ class Inbox:
         if provider is None:
             raise ProviderUnknown(f"Nothing is received for {provider_name!r}.")
         try:
+            await provider.load_proof(headers)
             events = provider.parse_webhook(raw_body, headers, received_at=clock.unix_seconds())
         except WebhookRefused as refusal:
             log.warning("webhook_refused", provider=provider_name, reason=refusal.reason)

@@ -105,14 +105,22 @@ class ProviderHttp:
         self._client = client or provider_client()
         self._breaker = _Breaker()
 
-    async def read(self, path: str, parameters: Mapping[str, str] | None = None) -> Answer:
+    async def read(
+        self,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Ask for something. A dropped connection is tried once more: nothing changes by it.
 
         Raises:
             Unavailable: No answer.
         """
         request = self._client.build_request(
-            "GET", self._base_url + path, params=parameters, headers=self._headers
+            "GET",
+            self._base_url + path,
+            params=parameters,
+            headers={**self._headers, **(headers or {})},
         )
         return await self._call(request, lost=Unavailable, repeatable=(*_NOT_REACHED, *_DROPPED))
 

@@ -49,6 +49,10 @@ class Capabilities(msgspec.Struct, frozen=True):
     #: A repeated call with the same key and body is answered as the first one was; without keys,
     #: our reference makes a payment or a refund one, and the repetition is a conflict.
     has_keys: bool = True
+    #: Without keys, and no conflict either: asked again, there is another page to one payment.
+    begins_again: bool = False
+    #: A refund is sent or refused at once; without, it is pending until the bank has it.
+    ends_refunds_at_once: bool = True
     #: Every refund of a payment, those that people began at the provider too.
     can_list_refunds: bool = True
     can_read_disputes: bool = False
@@ -58,12 +62,18 @@ class Capabilities(msgspec.Struct, frozen=True):
     has_signed_return: bool = False
     #: A signed time bounds how long a stolen webhook can be sent again.
     signs_time: bool = True
+    #: The proof is of the body; without, whoever has seen one webhook can send any.
+    proves_body: bool = True
     #: Events have ids of their own; without, they are told apart by what they say.
     has_event_ids: bool = True
     #: Objects and events say whether money is real; without, the keys alone do.
     tells_mode: bool = True
+    #: A key says of which mode it is; without, the address that takes it does.
+    keys_tell_mode: bool = True
     #: A decline is told of; without, it is learnt by reading.
     tells_declines: bool = True
+    #: Webhooks tell of refunds, too; without it, they are found by asking.
+    tells_of_refunds: bool = True
     #: A declined buyer may try again on the same payment, so that it stays open.
     stays_open_after_decline: bool = False
     #: How the provider counts; ``None``: as we do, and it takes every currency.
@@ -391,6 +401,14 @@ class RemoteProvider(Protocol):
         """Every dispute of a payment, oldest first."""
         ...
 
+    async def load_proof(self, headers: Mapping[str, str]) -> None:
+        """Fetch what ``parse_webhook`` needs for this message, where the provider keeps it.
+
+        Raises:
+            WebhookRefused: It is not to be had, or not the provider's.
+        """
+        ...
+
     def parse_webhook(
         self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int
     ) -> tuple[NormalizedEvent, ...]:
@@ -437,6 +455,10 @@ class NoOptions:
         """Refuse."""
         del provider_payment_id
         raise Unsupported("there is no list of disputes")
+
+    async def load_proof(self, headers: Mapping[str, str]) -> None:
+        """Nothing: the secrets are enough."""
+        del headers
 
 
 Provider = LocalProvider | RemoteProvider

@@ -26,6 +26,7 @@ from surehold.payments.providers.port import (
     DisputeSnapshot,
     HoldKind,
     InvalidRequest,
+    NoOptions,
     NormalizedEvent,
     NotFound,
     OutcomeUnknown,
@@ -79,7 +80,7 @@ class _Kept(msgspec.Struct, frozen=True):
     page: dict[str, str]
 
 
-class Razorpay:
+class Razorpay(NoOptions):
     """Razorpay behind the port. Holds keys and connections, no state."""
 
     name = "razorpay"
