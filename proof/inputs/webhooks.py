@@ -274,13 +274,13 @@ def forge_over_http(stage: Stage, seen: Seen, *, cases: int, seed: int) -> None:
 def switched_on(secrets: Sequence[str]) -> dict[str, str]:
     """Settings of every provider that has a fake; it is not there to be asked."""
     settings = {}
-    live = json.dumps({str(number): secret for number, secret in enumerate(secrets)})
     nowhere = "http://127.0.0.1:1"
     for name, kind in FAKES.items():
         fake, prefix = kind(), f"SUREHOLD_{name.upper()}_"
+        live = {str(number): fake.told(secret) for number, secret in enumerate(secrets)}
         settings[f"{prefix}SECRET_KEY"] = fake.secret_key
         settings[f"{prefix}PUBLIC_KEY"] = fake.public_key
-        settings[f"{prefix}WEBHOOK_SECRETS"] = live
+        settings[f"{prefix}WEBHOOK_SECRETS"] = json.dumps(live)
         settings[f"{prefix}BASE_URL"] = nowhere
         settings |= {f"{prefix}{key}": value for key, value in fake.settings(nowhere).items()}
     return settings

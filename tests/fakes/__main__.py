@@ -1,15 +1,19 @@
 """Run a fake by hand: ``python -m tests.fakes stripe --port 9001 --notify http://127.0.0.1:8000``.
 
-Its dashboard is under ``/control``: ``curl -d '{"payment": "cs_…"}' …/control/pay``.
+It prints the settings that make it the shop's provider. Its dashboard is under ``/control``:
+``curl -d '{"payment": "cs_…"}' …/control/pay``.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 
 import uvicorn
 
 from tests.fakes import FAKES
+from tests.support.provided import settings_of
 
 
 def main() -> None:
@@ -19,6 +23,9 @@ def main() -> None:
     parser.add_argument("--notify", default="http://127.0.0.1:8000", help="the store's address")
     chosen = parser.parse_args()
     fake = FAKES[chosen.provider](notify_url=f"{chosen.notify}/webhooks/{chosen.provider}")
+    for name, value in settings_of(fake, f"http://127.0.0.1:{chosen.port}").items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+    sys.stdout.flush()
     uvicorn.run(fake, host="127.0.0.1", port=chosen.port, log_level="warning")
 
 

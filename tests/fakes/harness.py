@@ -126,6 +126,16 @@ class Fake:
         """The headers that prove a body."""
         raise NotImplementedError
 
+    def seal(self, body: bytes, *, secret: str | None = None) -> bytes:
+        """The body with the proof that belongs into it; most prove it in headers."""
+        del secret
+        return body
+
+    @staticmethod
+    def told(secret: str) -> str:
+        """What a shop is told of a secret: the secret itself, or what verifies its signatures."""
+        return secret
+
     def settings(self, base_url: str) -> dict[str, str]:
         """What a shop sets besides mode, keys, secrets and address."""
         del base_url
@@ -145,7 +155,7 @@ class Fake:
 
     def announce(self, kind: str, body: Any) -> None:
         """A webhook is due; with an address it is sent, and sent again until it is heard."""
-        raw = msgspec.json.encode(body)
+        raw = self.seal(msgspec.json.encode(body))
         message = Message(kind, raw, self.sign(raw))
         self.messages.append(message)
         if self.notify_url is not None:
@@ -271,5 +281,16 @@ def route(operation: str, method: str, path: str) -> Callable[[Handler], Handler
 def routed(kind: type[Fake]) -> type[Fake]:
     """Collect the routes of a class, in the order of its text: the first that fits answers."""
     found = [(*handler.at, name) for name, handler in vars(kind).items() if hasattr(handler, "at")]
+    kind._routes = tuple(found)
+    return kind
+
+
+def inherited(kind: type[Fake]) -> type[Fake]:
+    """As ``routed``, with the routes of the classes that it is made from behind its own."""
+    found: list[Any] = []
+    for part in kind.__mro__:
+        found += [
+            (*handler.at, name) for name, handler in vars(part).items() if hasattr(handler, "at")
+        ]
     kind._routes = tuple(found)
     return kind

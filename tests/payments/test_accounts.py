@@ -18,6 +18,7 @@ from surehold.payments.providers.stripe import StripeSettings
 from surehold.server import config_secrets
 from tests.fakes import FAKES
 from tests.support.api import a_config
+from tests.support.provided import settings_of
 
 ROOT: Final = Path(__file__).parents[2]
 KINDS: Final = {kind.name: kind for kind in list_kinds()}
@@ -59,17 +60,12 @@ def test_every_kind_is_a_provider_and_has_a_fake_and_a_page() -> None:
 
 
 @pytest.mark.parametrize("name", FAKES)
-async def test_adapters_are_what_the_port_says(name: str) -> None:
+async def test_adapters_are_what_the_port_says(name: str, switch: Any) -> None:
     fake = FAKES[name]()
     kind = KINDS[name]
     assert kind.settings is not None
-    settings = kind.settings().model_copy(
-        update={
-            "secret_key": type(kind.settings().secret_key)(fake.secret_key),
-            "public_key": fake.public_key,
-            "webhook_secrets": {"now": type(kind.settings().secret_key)(fake.secrets[0])},
-        }
-    )
+    switch(settings_of(fake, "http://127.0.0.1:1"))
+    settings = kind.settings()
     assert settings.list_faults(Mode.TEST) == []
     provider = fake.adapter(settings.to_account())
 

@@ -39,7 +39,8 @@ def test_every_way_to_forge_changes_something(scheme: Scheme) -> None:
     for forge in forgeries_of(scheme):
         made = [(forge(rng, one), one) for one in (a_genuine(rng, scheme, at=NOW),) * 50]
 
-        assert sum(not is_same(forged, one) for forged, one in made) >= 10, forge.__name__
+        # To a proof of sorted fields, most ways to write them again are no change.
+        assert sum(not is_same(forged, one) for forged, one in made) >= 5, forge.__name__
 
 
 def test_what_changes_nothing_is_not_counted_as_forged() -> None:

@@ -10,13 +10,15 @@ from typing import Any, Final
 
 from surehold.db import Database
 from surehold.db.database import Settings
+from surehold.db.shop import change
 from tests.builders.catalog import a_product
 from tests.fakes import FAKES
 from tests.fakes.harness import Fake
 from tests.sandbox.conftest import serving
 from tests.support.shop import SECRETS, Shop, a_body, a_key, a_shop, make_due
 
-PRICES: Final = {"EUR": 1999, "USD": 1999}
+PRICES: Final = {"EUR": 1999, "USD": 1999, "ETB": 1999}
+SHIPPING: Final = dict.fromkeys(PRICES, 490)
 
 
 def settings_of(fake: Fake, base_url: str) -> dict[str, str]:
@@ -26,7 +28,7 @@ def settings_of(fake: Fake, base_url: str) -> dict[str, str]:
         "MODE": "test",
         "SECRET_KEY": fake.secret_key,
         "PUBLIC_KEY": fake.public_key,
-        "WEBHOOK_SECRETS": json.dumps({"now": fake.secrets[0]}),
+        "WEBHOOK_SECRETS": json.dumps({"now": fake.told(fake.secrets[0])}),
         "BASE_URL": base_url + fake.api_path,
         **fake.settings(base_url),
     }
@@ -57,6 +59,7 @@ class Counter:
             provider=name,
             currency=currency if currency in PRICES else "USD",
         )
+        body["shipping_address"]["phone"] = "+251911234567"  # some ask the buyer's telephone
         return await self.call("POST", "/checkout", json=body, headers=a_key())
 
     def handle(self, payment: Any) -> str:
@@ -121,5 +124,7 @@ async def a_counter(url: str, *names: str) -> AsyncIterator[Counter]:
         for name, fake in fakes.items():
             shop.settings |= settings_of(fake, await stack.enter_async_context(serving(fake)))
             fake.notify_url = f"{shop.base_url}/webhooks/{name}"
+        async with db.transaction() as tx:
+            await change(tx, key="shipping_standard", value=SHIPPING, actor="test")
         await shop.start_web()
         yield Counter(shop, db, fakes)

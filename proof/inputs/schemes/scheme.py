@@ -97,16 +97,34 @@ class Scheme(ABC):
 
 def an_account(name: str, secrets: tuple[str, ...]) -> AccountConfig:
     """An account in test mode that believes these secrets."""
+    fake = FAKES[name]()
     return AccountConfig(
         account="main",
         mode=AccountMode.TEST,
         base_url="http://127.0.0.1:1",
-        secret_key=SecretStr(FAKES[name]().secret_key),
-        public_key=FAKES[name].public_key,
+        secret_key=SecretStr(fake.secret_key),
+        public_key=fake.public_key,
         webhook_secrets=tuple(
-            WebhookSecret(str(number), SecretStr(secret)) for number, secret in enumerate(secrets)
+            WebhookSecret(str(number), SecretStr(fake.told(secret)))
+            for number, secret in enumerate(secrets)
         ),
     )
+
+
+class Inside(Scheme):
+    """A proof that is a field of the body; the forger holds it apart, as if it were a header."""
+
+    is_timed = False
+    #: The field's name; ``header`` is a name that no server knows.
+    field: ClassVar[str]
+
+    def carry(self, raw: bytes, headers: Pairs) -> tuple[bytes, Pairs]:
+        for name, value in headers:
+            if name.lower() == self.header.lower():
+                pair = json.dumps({self.field: value.strip(" \t")}, ensure_ascii=False)[1:]
+                head, _, tail = raw.rpartition(b"}")
+                raw = head + b"," + pair.encode() + tail
+        return raw, tuple(pair for pair in headers if pair[0].lower() != self.header.lower())
 
 
 class Timed(Scheme):

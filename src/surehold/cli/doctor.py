@@ -129,7 +129,11 @@ def check_account(kind: ProviderKind, config: Config) -> list[Check]:
     faults = settings.list_faults(config.mode)
     if faults:
         return [Check(name, Verdict.FAIL, fault) for fault in faults]
-    secrets = ", ".join(settings.live_secrets)
+    secrets = ", ".join(settings.live_secrets) or "none"
+    asks = [
+        Check(f"ask: {kind.name}", Verdict.WARNING, question)
+        for question in settings.list_questions()
+    ]
     return [
         Check(name, Verdict.OK, f"{settings.mode.value} mode, webhook secrets {secrets}"),
         Check(
@@ -138,6 +142,7 @@ def check_account(kind: ProviderKind, config: Config) -> list[Check]:
             f"register {config.base_url}/webhooks/{kind.name} for "
             + ", ".join(kind.webhook_events),
         ),
+        *asks,
     ]
 
 

@@ -94,6 +94,10 @@ class Rig(ABC):
     def now(self) -> int:
         """The provider's clock."""
 
+    def message(self, kind: str, body: bytes, **how: Any) -> Message:
+        """A body with its proof, wherever that belongs."""
+        return Message(kind, body, self.sign(body, **how))
+
     # --- the same for all ----------------------------------------------------------------------
 
     @property
@@ -173,7 +177,7 @@ class FakeRig(Rig):
             base_url=changes.get("base_url", self._base_url) + self.fake.api_path,
             secret_key=SecretStr(changes.get("key", self.fake.secret_key)),
             webhook_secrets=tuple(
-                WebhookSecret(str(number), SecretStr(value))
+                WebhookSecret(str(number), SecretStr(self.fake.told(value)))
                 for number, value in enumerate(secrets)
             ),
             public_key=self.fake.public_key,
@@ -211,6 +215,9 @@ class FakeRig(Rig):
         self, body: bytes, *, secret: str | None = None, at: int | None = None
     ) -> dict[str, str]:
         return self.fake.sign(body, secret=secret, at=at)
+
+    def message(self, kind: str, body: bytes, **how: Any) -> Message:
+        return super().message(kind, self.fake.seal(body, secret=how.get("secret")), **how)
 
     def now(self) -> int:
         return self.fake.now()

@@ -137,6 +137,9 @@ async def _find_begun(provider: RemoteProvider, payment: Payment) -> ProviderSna
     found = await provider.find_by_reference(payment.merchant_reference)
     if found is None or found.state not in OPEN:
         return found
+    can = provider.capabilities
+    if not (can.has_keys or can.can_cancel_unpaid or can.tells_late_money):
+        return None  # it stays open, but its one page was never shown: no money can come
     return await provider.cancel(found.provider_payment_id, idempotency_key=void_key(payment.id))
 
 

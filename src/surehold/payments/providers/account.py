@@ -70,12 +70,14 @@ class ProviderSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
-    #: What an address must begin with to be the provider's own; others need ``https`` or loopback.
+    #: The provider's own address; empty where only the provider can tell it.
     default_url: ClassVar[str]
     #: How a secret key begins, by mode.
     key_prefixes: ClassVar[Mapping[AccountMode, tuple[str, ...]]]
     #: What a webhook secret begins with, where the provider has such a custom.
     webhook_prefix: ClassVar[str] = ""
+    #: Without a webhook secret nothing that comes is believed, and payments are found by asking.
+    may_be_silent: ClassVar[bool] = False
 
     account: str = Field(default="main", pattern=r"^[a-z][a-z0-9_]{0,30}$")
     mode: AccountMode = AccountMode.TEST
@@ -100,6 +102,14 @@ class ProviderSettings(BaseSettings):
         """The environment variable of a setting."""
         return f"{cls.model_config.get('env_prefix', '')}{field}".upper()
 
+    def own_url(self) -> str:
+        """The provider's own address in this mode; empty where only the provider can tell it."""
+        return self.default_url
+
+    def list_questions(self) -> list[str]:
+        """What a shop has to learn from the provider before it goes live."""
+        return []
+
     def list_faults(self, installation: Mode) -> list[str]:
         """Everything that is wrong or missing; an account with a fault is not used."""
         faults = []
@@ -109,7 +119,7 @@ class ProviderSettings(BaseSettings):
                 f"{self.name_of('secret_key')} is no {self.mode.value} key: those begin with "
                 f"{' or '.join(starts)}"
             )
-        if not self.live_secrets:
+        if not self.live_secrets and not self.may_be_silent:
             faults.append(f"{self.name_of('webhook_secrets')} is not set: nothing is believed")
         if len(self.live_secrets) > SECRETS_MAX:
             faults.append(f"{self.name_of('webhook_secrets')} has more than {SECRETS_MAX}")
@@ -120,16 +130,22 @@ class ProviderSettings(BaseSettings):
                     f"{self.name_of('webhook_secrets')}: {key} is no webhook secret"
                     + (f" ({self.webhook_prefix}…)" if self.webhook_prefix else "")
                 )
-        if self.base_url and not _is_safe(self.base_url):
-            faults.append(f"{self.name_of('base_url')} is not https")
-        if installation is Mode.PRODUCTION:
-            if self.mode is AccountMode.TEST:
-                faults.append(
-                    f"{self.name_of('mode')} is test: in production goods would leave for no money"
-                )
-            if self.base_url:
-                faults.append(f"{self.name_of('base_url')} is set: production asks the provider")
-        return faults
+        if installation is Mode.PRODUCTION and self.mode is AccountMode.TEST:
+            faults.append(
+                f"{self.name_of('mode')} is test: in production goods would leave for no money"
+            )
+        return faults + self._list_address_faults(installation)
+
+    def _list_address_faults(self, installation: Mode) -> list[str]:
+        name, is_own = self.name_of("base_url"), bool(self.own_url())
+        if not self.base_url:
+            return [] if is_own else [f"{name} is not set: ask the provider for it"]
+        if not is_safe_url(self.base_url):
+            return [f"{name} is not https"]
+        is_fake = self.base_url.startswith("http:")
+        if installation is Mode.PRODUCTION and (is_own or is_fake):
+            return [f"{name} is set: production asks the provider"]
+        return []
 
     def show(self, mask: str) -> list[tuple[str, str]]:
         """The settings as they may be seen, secrets as ``mask``."""
@@ -152,7 +168,7 @@ class ProviderSettings(BaseSettings):
         return AccountConfig(
             account=self.account,
             mode=self.mode,
-            base_url=(self.base_url or self.default_url).rstrip("/"),
+            base_url=(self.base_url or self.own_url()).rstrip("/"),
             secret_key=self.secret_key,
             webhook_secrets=tuple(
                 WebhookSecret(key, value) for key, value in self.live_secrets.items()
@@ -197,7 +213,8 @@ def open_account(name: str, settings: ProviderSettings, config: Config) -> Accou
     return settings.to_account()
 
 
-def _is_safe(url: str) -> bool:
+def is_safe_url(url: str) -> bool:
+    """Whether nobody on the way can read what goes there: ``https``, or loopback."""
     parts = urlsplit(url)
     is_here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
     return is_here or (parts.scheme == "https" and bool(parts.hostname))

@@ -8,7 +8,8 @@ three things: an answer, ``Unavailable`` (nothing happened), ``OutcomeUnknown`` 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import ssl
+from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 import httpx2
@@ -50,9 +51,10 @@ async def _refuse_in_transaction(_: httpx2.Request) -> None:
         raise OpenTransaction("commit before a provider is asked")
 
 
-def provider_client() -> httpx2.AsyncClient:
-    """Connections for one provider."""
+def provider_client(certificates: ssl.SSLContext | None = None) -> httpx2.AsyncClient:
+    """Connections for one provider, whose certificates may be others than the world's."""
     return httpx2.AsyncClient(
+        verify=True if certificates is None else certificates,
         trust_env=False,
         follow_redirects=False,
         event_hooks={"request": [_refuse_in_transaction]},
@@ -99,10 +101,13 @@ class ProviderHttp:
         headers: Mapping[str, str],
         *,
         client: httpx2.AsyncClient | None = None,
+        sign: Callable[[httpx2.Request], None] | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = dict(headers)
         self._client = client or provider_client()
+        # Called before every try, so that each has a time and a number of its own.
+        self._sign = sign
         self._breaker = _Breaker()
 
     async def read(
@@ -121,6 +126,17 @@ class ProviderHttp:
             self._base_url + path,
             params=parameters,
             headers={**self._headers, **(headers or {})},
+        )
+        return await self._call(request, lost=Unavailable, repeatable=(*_NOT_REACHED, *_DROPPED))
+
+    async def query(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Ask for something by POST, where a provider reads so: as harmless as ``read``.
+
+        Raises:
+            Unavailable: No answer.
+        """
+        request = self._client.build_request(
+            "POST", self._base_url + path, content=body, headers={**self._headers, **headers}
         )
         return await self._call(request, lost=Unavailable, repeatable=(*_NOT_REACHED, *_DROPPED))
 
@@ -176,6 +192,8 @@ class ProviderHttp:
 
     async def _exchange(self, request: httpx2.Request) -> tuple[int, bytes | None]:
         """Send once; the body is ``None`` above the limit."""
+        if self._sign is not None:
+            self._sign(request)
         response = await self._client.send(request, stream=True, follow_redirects=False)
         try:
             chunks, size = [], 0

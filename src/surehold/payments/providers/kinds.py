@@ -1,6 +1,7 @@
 """Every kind of provider that this program knows: the modules of this folder that have a ``KIND``.
 
-Found by looking, so that a new provider is one new module and no line anywhere else.
+Found by looking, so that a new provider is one new module and no line anywhere else. A module that
+reads contracts from files has ``read_kinds`` instead.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from surehold.payments.providers.registry import Providers
 def list_kinds() -> tuple[ProviderKind, ...]:
     """All kinds, by name."""
     names = sorted(found.name for found in pkgutil.iter_modules(providers.__path__))
-    modules = [importlib.import_module(f"{providers.__name__}.{name}") for name in names]
-    kinds = [vars(module).get("KIND") for module in modules]
-    return tuple(kind for kind in kinds if isinstance(kind, ProviderKind))
+    kinds: list[ProviderKind] = []
+    for name in names:
+        module = vars(importlib.import_module(f"{providers.__name__}.{name}"))
+        kinds += [module["KIND"]] if "KIND" in module else []
+        kinds += module["read_kinds"]() if "read_kinds" in module else []
+    return tuple(sorted(kinds, key=lambda kind: kind.name))
 
 
 def list_account_faults(config: Config) -> list[str]:

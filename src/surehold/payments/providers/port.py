@@ -55,6 +55,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     ends_refunds_at_once: bool = True
     #: Every refund of a payment, those that people began at the provider too.
     can_list_refunds: bool = True
+    #: A refund of ours can be read. Without it, it is sent again under its reference, which
+    #: makes it one, and ``find_refund`` finds none.
+    can_find_refunds: bool = True
     can_read_disputes: bool = False
     #: A dispute may begin as a question that moves no money.
     has_inquiries: bool = True
@@ -72,8 +75,11 @@ class Capabilities(msgspec.Struct, frozen=True):
     keys_tell_mode: bool = True
     #: A decline is told of; without, it is learnt by reading.
     tells_declines: bool = True
-    #: Webhooks tell of refunds, too; without it, they are found by asking.
-    tells_of_refunds: bool = True
+    #: Refunds are told of; without, they are learnt by reading.
+    tells_refunds: bool = True
+    #: Whether late money is told of in the end. Without, an unpaid payment that cannot be closed
+    #: is not given up: it is looked at until its own time is over.
+    tells_late_money: bool = True
     #: A declined buyer may try again on the same payment, so that it stays open.
     stays_open_after_decline: bool = False
     #: How the provider counts; ``None``: as we do, and it takes every currency.

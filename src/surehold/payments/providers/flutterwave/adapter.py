@@ -94,7 +94,7 @@ class Flutterwave(NoOptions):
             signs_time=False,
             proves_body=webhook_proof == "signature",
             has_event_ids=False,
-            tells_of_refunds=False,
+            tells_refunds=False,
             tells_mode=False,
             amounts=AMOUNTS,
             page_origins=account.page_origins(_PAGE, *(() if account.is_live else (_TEST_PAGE,))),
