@@ -991,7 +991,7 @@ CREATE TABLE ledger_journals (
     CONSTRAINT ledger_journals_of_order CHECK ((order_id IS NULL) = (kind = ANY (ARRAY['gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text])))
 );
 CREATE INDEX ledger_journals_order ON ledger_journals USING btree (order_id);
-CREATE INDEX ledger_journals_posted_at ON ledger_journals USING brin (posted_at);
+CREATE INDEX ledger_journals_posted_at ON ledger_journals USING brin (posted_at) WITH (pages_per_range='32', autosummarize='on');
 CREATE TRIGGER ledger_journals_append_only BEFORE DELETE OR UPDATE ON ledger_journals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE location_changes (
@@ -1183,7 +1183,6 @@ CREATE INDEX orders_email ON orders USING btree (lower(email), placed_at, id);
 CREATE INDEX orders_newest ON orders USING btree (placed_at, id);
 CREATE INDEX orders_paid_by_buyer ON orders USING btree (buyer_of(email)) WHERE paid_minor > 0;
 CREATE INDEX orders_to_archive ON orders USING btree (updated_at) WHERE status = ANY (ARRAY['delivered'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text]);
-CREATE INDEX orders_unpaid ON orders USING btree (placed_at) WHERE status = ANY (ARRAY['pending_payment'::text, 'payment_failed'::text]);
 CREATE TRIGGER orders_record_move BEFORE UPDATE OF status ON orders FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status) EXECUTE FUNCTION record_order_move();
 CREATE TRIGGER orders_record_placed AFTER INSERT ON orders REFERENCING NEW TABLE AS placed FOR EACH STATEMENT EXECUTE FUNCTION record_order_placed();
 
@@ -1406,7 +1405,7 @@ CREATE TABLE products (
     CONSTRAINT products_status_check CHECK (status = ANY (ARRAY['draft'::text, 'active'::text, 'archived'::text]))
 );
 CREATE INDEX products_by_name ON products USING btree (name, id) WHERE status = 'active'::text;
-CREATE INDEX products_newest ON products USING btree (created_at DESC, id DESC) WHERE status = 'active'::text;
+CREATE INDEX products_newest ON products USING btree (id) WHERE status = 'active'::text;
 CREATE INDEX products_search ON products USING gin (search);
 CREATE INDEX products_vendor ON products USING btree (vendor_id);
 
@@ -1543,7 +1542,7 @@ CREATE TABLE reservations (
 );
 CREATE INDEX reservations_due ON reservations USING btree (expires_at) WHERE state = 'active'::text;
 CREATE INDEX reservations_holder ON reservations USING btree (holder_id);
-CREATE INDEX reservations_queue ON reservations USING btree (variant_id, location_id, created_at) WHERE state = 'active'::text;
+CREATE INDEX reservations_variant ON reservations USING btree (variant_id, expires_at) WHERE state = 'active'::text;
 CREATE TRIGGER reservations_end_once BEFORE UPDATE ON reservations FOR EACH ROW WHEN (old.state <> 'active'::text) EXECUTE FUNCTION refuse_reservation_revival();
 
 CREATE TABLE return_events (

@@ -88,12 +88,9 @@ async def read_rows(raw: asyncpg.Connection[Any]) -> Rows:
     )
     assert middle is not None
     deep: dict[str, str] = {}
-    for order, key, sort in (
-        ("newest", "created_at", "created_at DESC, id DESC"),
-        ("name", "name", "name, id"),
-    ):
+    for order, key, sort in (("newest", "id", "id DESC"), ("name", "name", "name, id")):
         row = await raw.fetchrow(
-            f"SELECT {key}::text, id FROM products ORDER BY {sort} OFFSET $1 LIMIT 1",
+            f"SELECT {key}::text AS key, id FROM products ORDER BY {sort} OFFSET $1 LIMIT 1",
             middle["products"],
         )
         deep[order] = encode_cursor(order, row[0], str(row[1]))

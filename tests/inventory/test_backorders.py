@@ -274,7 +274,7 @@ async def test_the_queue_is_read_by_its_indexes(
         await work.rollback()
 
     plan = "\n".join(row[0] for row in rows)
-    assert "reservations_queue" in plan, plan
+    assert "reservations_variant" in plan, plan
     assert "allocations_queue" in plan, plan
     assert "Seq Scan on reservations" not in plan, plan
     assert "Seq Scan on allocations" not in plan, plan

@@ -24,8 +24,8 @@ ORDERS = [
 ]
 
 
-async def five_products(db: Database) -> None:
-    """Two of them cost the same, and two have the same name."""
+async def five_products(db: Database, **categories: tuple[str, ...]) -> None:
+    """Two of them cost the same, and two have the same name. ``categories``: of some, by slug."""
     for slug, name, price in (
         ("a", "Lamp", 300),
         ("b", "Basket", 100),
@@ -33,7 +33,7 @@ async def five_products(db: Database) -> None:
         ("d", "Cup", 300),
         ("e", "Tent", 900),
     ):
-        await a_product(db, slug=slug, name=name, price=price)
+        await a_product(db, slug=slug, name=name, price=price, categories=categories.get(slug, ()))
 
 
 async def slugs(connection: Connection, **filters: Any) -> list[str]:
@@ -129,6 +129,27 @@ async def test_pages_show_every_product_once_in_every_order(
         # The two that cost the same come in the opposite order, as everything does.
         assert expected.index("d") < expected.index("a")
     assert pages == [expected[at : at + limit] for at in range(0, 5, limit)]
+
+
+async def test_pages_of_a_category_show_every_product_once_in_every_order(db: Database) -> None:
+    """In the category, in one below it, or in both."""
+    async with db.transaction() as tx:
+        await a_category(tx, slug="home")
+        await a_category(tx, slug="chairs", parent="home")
+    both = ("home", "chairs")
+    await five_products(db, a=("home",), b=("chairs",), c=both, d=("home",), e=both)
+    await a_product(db, slug="elsewhere")
+
+    async with db.connection() as connection:
+        for sort, expected in ORDERS:
+            for limit in (1, 2, 5):
+                for words in (None, "solid"):
+                    pages = await all_pages(
+                        connection, category="home", sort=sort, limit=limit, search=words
+                    )
+                    assert pages == [expected[at : at + limit] for at in range(0, 5, limit)]
+        cheap = await slugs(connection, category="home", max_price_minor=200)
+    assert cheap == ["c", "b"]
 
 
 @pytest.mark.parametrize("sort", ["name", "price", "-price", "relevance"])
@@ -309,8 +330,7 @@ async def test_relevance_puts_the_name_before_the_description(db: Database) -> N
         ({"cursor": ""}, ["/cursor"]),
         ({"cursor": "é"}, ["/cursor"]),
         ({"cursor": encode_cursor("newest", "yesterday", str(new_id()))}, ["/cursor"]),
-        ({"cursor": encode_cursor("newest", "2026-11-21", str(new_id()))}, ["/cursor"]),
-        ({"cursor": encode_cursor("newest", "2026-11-21T00:00:00Z", "1")}, ["/cursor"]),
+        ({"cursor": encode_cursor("newest", str(new_id()), "1")}, ["/cursor"]),
         ({"cursor": encode_cursor("name", "Lamp", str(new_id()))}, ["/cursor"]),
         # Of the same list in the opposite order.
         (

@@ -167,6 +167,44 @@ async def test_a_vendor_sees_its_own_lines_and_nothing_else(db: Database) -> Non
     assert [line.sku for line in whole.lines] == ["LAMP", "MUG"]
 
 
+async def test_orders_of_a_vendor_come_once_each_page_by_page_and_between_two_instants(
+    db: Database,
+) -> None:
+    """Also where clocks were hours apart, and the ids stand in another order than the instants."""
+    async with a_checkout(db) as checkout:
+        lamp = await a_product(db, vendor="northline")
+        cord = await a_product(db, vendor="northline")
+        lines = [(lamp.variant_id, 1), (cord.variant_id, 1)]
+        orders = [(await a_placed_order(checkout, lines)).order for _ in range(6)]
+    mine = [order.number for order in orders]
+    start = orders[0].placed_at - timedelta(days=30)
+    hours = (0, 49, 28, 68, 47, 96)
+    async with db.connection() as connection:
+        for order, hour in zip(orders, hours, strict=True):
+            await connection.raw.execute(
+                "UPDATE orders SET placed_at = $2 WHERE id = $1",
+                order.id,
+                start + timedelta(hours=hour),
+            )
+        for limit in (1, 4, 6):
+            pages, cursor = [], None
+            while not pages or cursor is not None:
+                page = await queries.list_orders(
+                    connection, wanted=OrderFilter(vendor="northline"), cursor=cursor, limit=limit
+                )
+                pages.append([row.number for row in page.items])
+                cursor = page.next_cursor
+            assert pages == [mine[::-1][at : at + limit] for at in range(0, 6, limit)]
+
+    between = start + timedelta(days=2)
+    assert await numbers(db, vendor="northline", placed_from=between) == [
+        mine[number] for number in (5, 3, 1)
+    ]
+    assert await numbers(db, vendor="northline", placed_until=between) == [
+        mine[number] for number in (4, 2, 0)
+    ]
+
+
 async def test_a_buyer_sees_orders_of_the_same_address_only(db: Database) -> None:
     async with a_checkout(db) as checkout:
         _, paid, _ = await three_orders(db, checkout)

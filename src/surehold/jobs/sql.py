@@ -38,7 +38,7 @@ TAKE: Final = query(
       FROM outbox
      WHERE published_at IS NULL
      ORDER BY id
-     LIMIT $1
+     LIMIT (SELECT $1::int)
        FOR UPDATE SKIP LOCKED
     """,
     OutboxRow,

@@ -147,7 +147,7 @@ CLAIM_OPERATIONS: Final = query(
           FROM payment_operations
          WHERE next_attempt_at <= (SELECT store_now())
          ORDER BY next_attempt_at
-         LIMIT $1
+         LIMIT (SELECT $1::int)
            FOR UPDATE SKIP LOCKED
     )
     UPDATE payment_operations AS operation
@@ -206,7 +206,7 @@ CLAIM_CHECKS: Final = query(
           FROM payments
          WHERE next_check_at <= (SELECT store_now())
          ORDER BY next_check_at
-         LIMIT $1
+         LIMIT (SELECT $1::int)
            FOR UPDATE SKIP LOCKED
     )
     UPDATE payments
@@ -332,7 +332,7 @@ CLAIM_WEBHOOKS: Final = query(
           FROM webhook_events
          WHERE next_attempt_at <= (SELECT store_now())
          ORDER BY next_attempt_at
-         LIMIT $1
+         LIMIT (SELECT $1::int)
            FOR UPDATE SKIP LOCKED
     )
     UPDATE webhook_events AS event

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -71,7 +70,7 @@ async def list_shelf(
     order = SORTS[NEWEST if sort == RELEVANCE and filters.search is None else sort]
     if order in {"price_up", "price_down"} and filters.is_whole:
         order += "_of_all"
-    statement = (shelf.LIST if filters.search is None else shelf.SEARCH)[order]
+    statement = shelf.LISTINGS[filters.verb, filters.place][order]
     name, key, product_id = decode(cursor, (read_text, _KEY_READERS[order], UUID))
     if name not in {None, order}:
         raise InvalidInput((INVALID_CURSOR,))
@@ -101,7 +100,7 @@ async def count_shelf(
     filters = _filters(
         currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, []
     )
-    statement = shelf.TOTALS[filters.verb]
+    statement = shelf.TOTALS[filters.verb, filters.place]
     return (await connection.one(statement, *msgspec.structs.astuple(filters))).count
 
 
@@ -144,6 +143,10 @@ class _Filters(msgspec.Struct, frozen=True):
     @property
     def verb(self) -> str:
         return "list" if self.search is None else "search"
+
+    @property
+    def place(self) -> str:
+        return "shelf" if self.category is None else "aisle"
 
     @property
     def is_whole(self) -> bool:
@@ -204,15 +207,8 @@ def _read_rank(key: str) -> int:
     return value
 
 
-def _read_instant(key: str) -> datetime:
-    instant = datetime.fromisoformat(key)
-    if instant.tzinfo is None:
-        raise ValueError("an instant names its zone")
-    return instant
-
-
 _KEY_READERS: Final[dict[str, Callable[[str], Any]]] = {
-    "newest": _read_instant,
+    "newest": UUID,
     "price_up": _read_count,
     "price_down": _read_count,
     "price_up_of_all": _read_count,

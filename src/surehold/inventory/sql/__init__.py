@@ -226,7 +226,7 @@ LIST_HOLDERS_DUE: Final = query(
              WHERE state = 'active'
                AND expires_at <= (SELECT store_now())
              ORDER BY expires_at
-             LIMIT $1) AS due
+             LIMIT (SELECT $1::int)) AS due
     """,
     HolderRow,
 )

@@ -3,7 +3,8 @@
 $1 is the currency, $2 the words searched for, $3 a category and $4 a vendor (slugs), $5 whether
 only what is in stock is wanted, $6 and $7 the lowest and the highest price. Each may be null but
 $1 and $5. Statements are put together from the fragments below, once, when the module is read. A
-search is a statement of its own, so that its plan begins at the index of words.
+search is a statement of its own, so that its plan begins at the index of words, and so is an aisle
+(a category with those below it), which begins at what stands in it.
 """
 
 from __future__ import annotations
@@ -32,13 +33,17 @@ _MATCHES: Final = {
     "search": "AND products.search @@ wanted.words",
 }
 
+_PLACES: Final = {
+    "shelf": """
+           AND $3::text IS NULL""",
+    "aisle": """
+           AND products.id IN (
+               SELECT product_id FROM product_categories
+                WHERE category_id IN (SELECT id FROM aisle))""",
+}
+
 _FILTERS: Final = """
          WHERE products.status = 'active'
-           AND ($3::text IS NULL OR EXISTS (
-               SELECT
-                 FROM product_categories AS placed
-                WHERE placed.product_id = products.id
-                  AND placed.category_id IN (SELECT id FROM aisle)))
            AND ($4::text IS NULL
                 OR products.vendor_id = (SELECT id FROM vendors WHERE slug = $4))"""
 
@@ -46,6 +51,12 @@ _FILTERS: Final = """
 
 _PRODUCTS: Final = """
           FROM products"""
+
+# What stands in a category is met in its order there, and fetched one by one.
+_PRODUCTS_OF_CATEGORY: Final = """
+          FROM product_categories AS placed
+         CROSS JOIN LATERAL (
+               SELECT * FROM products WHERE id = placed.product_id LIMIT 1) AS products"""
 
 # By price, the prices are walked in their order up to the end of the page. A product stands at
 # its lowest price, at one variant of those that have it.
@@ -115,11 +126,12 @@ _SUMMARY: Final = """
       JOIN vendors ON vendors.id = page.vendor_id"""
 
 _MOST: Final = "9223372036854775807"
+_LAST_ID: Final = "'ffffffff-ffff-ffff-ffff-ffffffffffff'"
 
 #: What a listing is ordered by: from where, the key, its type, its direction, and beyond it; and
-#: what lies before every key.
+#: what lies before every key. Ids are ordered by time: the newest is the last one.
 _ORDERS: Final = {
-    "newest": (_PRODUCTS, "products.created_at", "timestamptz", "DESC", "<", "'infinity'"),
+    "newest": (_PRODUCTS, "products.id", "uuid", "DESC", "<", _LAST_ID),
     "name": (_PRODUCTS, "products.name", "text", "ASC", ">", "''"),
     "price_up": (_PRODUCTS, "price.lowest", "bigint", "ASC", ">", "0"),
     "price_down": (_PRODUCTS, "price.lowest", "bigint", "DESC", "<", _MOST),
@@ -144,21 +156,39 @@ class ShelfRow(ProductSummary, frozen=True):
     key: str
 
 
-def _listing(verb: str, order: str) -> Statement[ShelfRow]:
+def _listing(verb: str, place: str, order: str) -> Statement[ShelfRow]:
     products, key, kind, direction, beyond, edge = _ORDERS[order]
+    within, id_, limit = _PLACES[place], "products.id", "$10"
+    is_walked = (verb, place) == ("list", "aisle")
+    if is_walked:
+        products, id_ = _PRODUCTS_OF_CATEGORY, "placed.product_id"
+        key = id_ if key == "products.id" else key
+        within = """
+           AND placed.category_id = aisle.id"""
+    if verb == "list":
+        limit = "(SELECT $10::bigint)"  # each enters one index, whatever it is asked
     # The last comparison says no more than the one before; with it, an index is entered there,
     # even by a plan that is made for all values.
-    return query(
-        f"""
-    /* inventory.{verb}_shelf_by_{order} */{_COMMON}, page AS (
+    page = f"""
         SELECT products.id, products.slug, products.name, products.fact, products.vendor_id,
                price.lowest, price.highest, {key} AS key{products}
-         CROSS JOIN wanted{_PRICE_OF_EACH}{_FILTERS}{_STOCK_OF_EACH}
+         CROSS JOIN wanted{_PRICE_OF_EACH}{_FILTERS}{_STOCK_OF_EACH}{within}
            {_MATCHES[verb]}
-           AND ($8::{kind} IS NULL OR ({key}, products.id) {beyond} ($8, $9::uuid))
+           AND ($8::{kind} IS NULL OR ({key}, {id_}) {beyond} ($8, $9::uuid))
            AND {key} {beyond}= coalesce($8, {edge})
-         ORDER BY {key} {direction}, products.id {direction}
-         LIMIT $10
+         ORDER BY {key} {direction}, {id_} {direction}
+         LIMIT {limit}"""
+    if is_walked:
+        # A page of each category, and of these the first; what stands in two of them once.
+        page = f"""
+        SELECT DISTINCT found.*
+          FROM aisle
+         CROSS JOIN LATERAL ({page}) AS found
+         ORDER BY found.key {direction}, found.id {direction}
+         LIMIT {limit}"""
+    return query(
+        f"""
+    /* inventory.{verb}_{place}_by_{order} */{_COMMON}, page AS ({page}
     ){_SUMMARY}
      ORDER BY page.key {direction}, page.id {direction}
     """,
@@ -166,9 +196,18 @@ def _listing(verb: str, order: str) -> Statement[ShelfRow]:
     )
 
 
-LIST: Final = {order: _listing("list", order) for order in _ORDERS if order != "relevance"}
-SEARCH: Final = {
-    order: _listing("search", order) for order in _ORDERS if not order.endswith("_of_all")
+_OF_ALL: Final = ("price_up_of_all", "price_down_of_all")
+
+#: Without a search nothing goes by relevance, and neither a search nor an aisle is the whole.
+LISTINGS: Final = {
+    (verb, place): {
+        order: _listing(verb, place, order)
+        for order in _ORDERS
+        if (order != "relevance" or verb == "search")
+        and (order not in _OF_ALL or (verb, place) == ("list", "shelf"))
+    }
+    for verb in _MATCHES
+    for place in _PLACES
 }
 
 # --- Counting: every product is looked at, so prices and stock are gathered first ---------------
@@ -207,11 +246,11 @@ class CountRow(msgspec.Struct, frozen=True):
     count: int
 
 
-def _total(verb: str) -> Statement[CountRow]:
+def _total(verb: str, place: str) -> Statement[CountRow]:
     return query(
         f"""
-    /* inventory.{verb}_shelf_total */{_COMMON}{_GATHERED}
-        SELECT count(*) AS count{_COUNTED_PRODUCTS}{_FILTERS}{_STOCK_OF_ALL}
+    /* inventory.{verb}_{place}_total */{_COMMON}{_GATHERED}
+        SELECT count(*) AS count{_COUNTED_PRODUCTS}{_FILTERS}{_PLACES[place]}{_STOCK_OF_ALL}
            {_MATCHES[verb]}
     """,
         CountRow,
@@ -227,7 +266,7 @@ def _facets(verb: str) -> Statement[CategoryCount]:
         SELECT within.category_id, below.id
           FROM within JOIN categories AS below ON below.parent_id = within.id
     ), matching AS MATERIALIZED (
-        SELECT products.id{_COUNTED_PRODUCTS}{_FILTERS}{_STOCK_OF_ALL}
+        SELECT products.id{_COUNTED_PRODUCTS}{_FILTERS}{_PLACES["shelf"]}{_STOCK_OF_ALL}
            {_MATCHES[verb]}
     ), counted AS (
         -- Once each, although a product may stand in a category and in one above it.
@@ -249,5 +288,5 @@ def _facets(verb: str) -> Statement[CategoryCount]:
     )
 
 
-TOTALS: Final = {verb: _total(verb) for verb in _MATCHES}
+TOTALS: Final = {(verb, place): _total(verb, place) for verb in _MATCHES for place in _PLACES}
 CATEGORIES: Final = {verb: _facets(verb) for verb in _MATCHES}

@@ -175,7 +175,8 @@ class DueRow(msgspec.Struct, frozen=True):
 
 
 # A journal is dated inside its transaction and seen at its end, so what is looked at begins a
-# while before what was covered; no transaction lasts as long.
+# while before what was covered; no transaction lasts as long. Each is asked about by itself: the
+# planner does not know how few they are, and EXISTS would gather all sales there ever were.
 LIST_DUE: Final = query(
     """
     /* orders.list_due_documents */
@@ -187,15 +188,17 @@ LIST_DUE: Final = query(
                (SELECT covered_until FROM document_progress), '-infinity')
                - interval '10 minutes'
        AND CASE journal.kind
-           WHEN 'sale' THEN NOT EXISTS (
-                SELECT FROM documents
+           WHEN 'sale' THEN (
+                SELECT true FROM documents
                  WHERE documents.order_id = journal.order_id
-                   AND documents.kind = 'invoice')
-           WHEN 'refund' THEN NOT EXISTS (
-                SELECT FROM documents
-                 WHERE documents.refund_id = journal.reference)
-                AND EXISTS (
-                SELECT FROM refunds
+                   AND documents.kind = 'invoice'
+                 LIMIT 1) IS NULL
+           WHEN 'refund' THEN (
+                SELECT true FROM documents
+                 WHERE documents.refund_id = journal.reference
+                 LIMIT 1) IS NULL
+                AND (
+                SELECT true FROM refunds
                   JOIN payments ON payments.id = refunds.payment_id
                   JOIN ledger_journals AS sale
                     ON sale.kind = 'sale'
@@ -203,10 +206,11 @@ LIST_DUE: Final = query(
                    AND (sale.reference = refunds.payment_id
                         OR payments.gift_card_id IS NOT NULL)
                  WHERE refunds.id = journal.reference
-                   AND NOT refunds.is_excess)
+                   AND NOT refunds.is_excess
+                 LIMIT 1)
            ELSE false END
      ORDER BY journal.posted_at, journal.id
-     LIMIT $1
+     LIMIT (SELECT $1::int)
     """,
     DueRow,
 )

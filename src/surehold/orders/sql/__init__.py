@@ -221,20 +221,26 @@ LIST_TO_ARCHIVE: Final = query(
                                OR payments.state IN ('pending', 'requires_action', 'authorized',
                                                      'unknown')))
      ORDER BY updated_at
-     LIMIT $2
+     LIMIT (SELECT $2::int)
     """,
     OrderIdRow,
 )
 
+# Each status is a range of one index, in order of time; no index is kept of both together.
 LIST_UNPAID: Final = query(
     """
     /* orders.list_unpaid */
-    SELECT id
-      FROM orders
-     WHERE status IN ('pending_payment', 'payment_failed')
-       AND placed_at <= (SELECT store_now()) - $1::interval
-     ORDER BY placed_at
-     LIMIT $2
+    SELECT unpaid.id
+      FROM unnest('{pending_payment,payment_failed}'::text[]) AS wanted (status)
+     CROSS JOIN LATERAL (
+           SELECT id, placed_at
+             FROM orders
+            WHERE orders.status = wanted.status
+              AND placed_at <= (SELECT store_now()) - $1::interval
+            ORDER BY placed_at
+            LIMIT (SELECT $2::int)) AS unpaid
+     ORDER BY unpaid.placed_at
+     LIMIT (SELECT $2::int)
     """,
     OrderIdRow,
 )

@@ -20,17 +20,46 @@ from surehold.orders.model import OrderSummary
 _BEFORE: Final = """least(coalesce($8::timestamptz, 'infinity'),
                    coalesce($14::timestamptz, 'infinity')),
               coalesce($15::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')"""
+_PLACED: Final = """orders.placed_at >= coalesce($7::timestamptz, '-infinity')
+       AND orders.placed_at < coalesce($8::timestamptz, 'infinity')"""
+# An index is entered at the first of what bounds it, so the nearest bound of all comes first.
+_WITHIN: Final = f"""(orders.placed_at, orders.id) < ({_BEFORE})
+       AND {_PLACED}"""
+
+# The orders of a vendor are met in its own index, by id. Ids are made as orders are placed, so the
+# last one is the newest; an instant would have to be kept on each line. Clocks that differ by less
+# than a day lose none that was placed between two instants.
+_OF_VENDOR: Final = """(SELECT DISTINCT order_id
+              FROM order_lines
+             WHERE vendor_id = coalesce($12::uuid, $5::uuid)
+               AND order_id < least(
+                   coalesce($15::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
+                   (SELECT id
+                      FROM orders
+                     WHERE placed_at >= $8::timestamptz + interval '1 day'
+                     ORDER BY placed_at, id
+                     LIMIT 1))
+               AND order_id > coalesce(
+                   (SELECT id
+                      FROM orders
+                     WHERE placed_at < $7::timestamptz - interval '1 day'
+                     ORDER BY placed_at DESC, id DESC
+                     LIMIT 1), '00000000-0000-0000-0000-000000000000')
+             ORDER BY order_id DESC) AS own
+     CROSS JOIN LATERAL (SELECT * FROM orders WHERE id = own.order_id LIMIT 1) AS orders"""
 
 
 class _Start(msgspec.Struct, frozen=True):
-    """How a list begins at the index of one filter, and what it is ordered by before the instant.
+    """How a list begins at the index of one filter, what it is ordered by, and what bounds it.
 
     ``is_fetched``: few orders are meant. They are fetched one by one, and no index of instants may
     be walked for them.
     """
 
     beginning: str
-    order: str = ""
+    source: str = "orders"
+    order: str = "orders.placed_at DESC, orders.id DESC"
+    within: str = _WITHIN
     is_fetched: bool = False
 
 
@@ -46,7 +75,7 @@ def _at(column: str, parameter: str, *, but: str = "") -> _Start:
            >= ({parameter}::text, coalesce($7::timestamptz, '-infinity'))
        AND (orders.{column}, orders.placed_at, orders.id)
            < ({parameter}, {_BEFORE}){but}""",
-        order=f"orders.{column} DESC, ",
+        order=f"orders.{column} DESC, orders.placed_at DESC, orders.id DESC",
     )
 
 
@@ -67,10 +96,10 @@ _STARTS: Final = {
     ),
     "email": _Start("lower(orders.email) = $13::text"),
     "vendor": _Start(
-        """orders.id IN (
-               SELECT order_id
-                 FROM order_lines
-                WHERE vendor_id = coalesce($12::uuid, $5::uuid))"""
+        "$14::timestamptz IS NULL OR $15 IS NOT NULL",
+        source=_OF_VENDOR,
+        order="own.order_id DESC",
+        within=_PLACED,
     ),
     "review": _Start(
         """orders.id = ANY(ARRAY(
@@ -85,10 +114,6 @@ _STARTS: Final = {
         "payment_status", "$3", but="\n       AND orders.payment_status NOT IN ('pending', 'paid')"
     ),
 }
-# An index is entered at the first of what bounds it, so the nearest bound of all comes first.
-_WITHIN: Final = f"""(orders.placed_at, orders.id) < ({_BEFORE})
-       AND orders.placed_at >= coalesce($7::timestamptz, '-infinity')
-       AND orders.placed_at < coalesce($8::timestamptz, 'infinity')"""
 #: Values that are so common, or so young, that their orders are met soon on the way from the
 #: newest; no index is kept of them.
 UNINDEXED: Final = frozenset({"unfulfilled", "pending", "paid"})
@@ -96,7 +121,9 @@ UNINDEXED: Final = frozenset({"unfulfilled", "pending", "paid"})
 
 def _listing(start: str) -> Statement[OrderSummary]:
     begun = _STARTS[start]
-    within = f"({_WITHIN}) IS TRUE" if begun.is_fetched else _WITHIN
+    within, limit = begun.within, "(SELECT $16::bigint)"
+    if begun.is_fetched:
+        within, limit = f"({within}) IS TRUE", "$16"
     # Whatever is searched for begins its own list, so nothing else ever looks for it.
     is_searched = "true" if start == "search" else "false"
     return query(
@@ -113,14 +140,14 @@ def _listing(start: str) -> Statement[OrderSummary]:
                     WHERE payments.order_id = orders.id
                       AND payments.review_reason IS NOT NULL) AS needs_review,
            orders.placed_at
-      FROM orders
+      FROM {begun.source}
      CROSS JOIN LATERAL (
            SELECT coalesce(sum(quantity), 0)::int AS units,
                   coalesce(sum(gross_minor), 0)::bigint AS gross_minor
              FROM order_lines
             WHERE order_lines.order_id = orders.id
               AND ($12::uuid IS NULL OR order_lines.vendor_id = $12)) AS line
-     WHERE {begun.beginning}
+     WHERE ({begun.beginning})
        AND ($1::text IS NULL OR {is_searched})
        AND ($2::text IS NULL OR orders.status = $2)
        AND ($3::text IS NULL OR orders.payment_status = $3)
@@ -141,8 +168,8 @@ def _listing(start: str) -> Statement[OrderSummary]:
                   AND payments.review_reason IS NOT NULL))
        AND ($12 IS NULL OR line.units > 0)
        AND ($13::text IS NULL OR lower(orders.email) = $13)
-     ORDER BY {begun.order}orders.placed_at DESC, orders.id DESC
-     LIMIT $16
+     ORDER BY {begun.order}
+     LIMIT {limit}
     """,
         OrderSummary,
     )
