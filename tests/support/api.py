@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import httpx2
 import msgspec
+from litestar import Litestar
 from pydantic import SecretStr
 
 from surehold.app import checkout_of
@@ -19,7 +21,8 @@ from surehold.db import Database
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.port import Provider
 from surehold.payments.providers.registry import Providers
-from surehold.web.application import WebApplication, create_web
+from surehold.web.application import WebApplication, create_router, create_web
+from surehold.web.assets import AssetIndex
 
 STAFF_SECRET: Final = "the-staff-secret-of-the-tests"
 CRON_SECRET: Final = "the-cron-secret-of-the-tests"
@@ -166,6 +169,17 @@ def order_token(placed: Any) -> dict[str, str]:
     return {"X-Order-Token": placed["order"]["access_token"]}
 
 
+@lru_cache(maxsize=1)
+def _assets() -> AssetIndex:
+    return AssetIndex()
+
+
+@lru_cache(maxsize=1)
+def _router() -> Litestar:
+    """Making some hundred routes takes longer than most tests."""
+    return create_router(a_config(), index=_assets())
+
+
 @asynccontextmanager
 async def an_api(
     db: Database, *, providers: tuple[Provider, ...] = (BankTransfer(),), **settings: Any
@@ -174,7 +188,8 @@ async def an_api(
     config = a_config(**settings)
     checkout = checkout_of(config, db, providers=Providers(providers))
     inbox = Inbox(checkout)
-    api = Api(create_web(config, checkout, inbox), checkout, inbox)
+    router = create_router(config, index=_assets()) if settings else _router()
+    api = Api(create_web(config, checkout, inbox, router=router), checkout, inbox)
     await checkout.open()
     try:
         yield api

@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
-from litestar.types import ASGIApp, Message
+from litestar.types import ASGIApp, Message, Scope
 from structlog.contextvars import bound_contextvars
 
 from surehold.checkout.commands import Inbox
@@ -61,8 +61,9 @@ log = structlog.get_logger(__name__)
 API: Final = "/api/v1"
 #: First parts of the paths that are the JSON side's; all others are pages.
 OURS: Final = frozenset({"api", "webhooks", "health", "metrics", "cron", "assets"})
-#: Where the id of a request lies in its scope.
+#: Where the id of a request lies in its scope, and what its route works with.
 REQUEST_ID: Final = "surehold.request_id"
+PARTS: Final = "surehold.parts"
 
 #: Opens and closes what the application works with; run by the server's lifespan.
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -76,10 +77,18 @@ def create_web(
     index: AssetIndex | None = None,
     pages: ASGIApp | None = None,
     lifespan: Sequence[Lifespan] = (),
+    router: Litestar | None = None,
 ) -> WebApplication:
     """The JSON side in front of ``pages``. The caller or ``lifespan`` opens the checkout."""
-    index = index or AssetIndex()
-    parts = Parts(config, checkout, inbox)
+    if router is None:
+        router = create_router(config, index=index or AssetIndex(), lifespan=lifespan)
+    return WebApplication(router, Parts(config, checkout, inbox), pages=pages)
+
+
+def create_router(
+    config: Config, *, index: AssetIndex, lifespan: Sequence[Lifespan] = ()
+) -> Litestar:
+    """Every route of the JSON side. What they work with comes with each request."""
     api = Router(
         API,
         route_handlers=[
@@ -106,7 +115,7 @@ def create_web(
             *inventory.HANDLERS,
         ],
     )
-    router = Litestar(
+    return Litestar(
         route_handlers=[
             api,
             *webhooks.HANDLERS,
@@ -114,14 +123,18 @@ def create_web(
             *reference_handlers(config, index),
             asset_handler(index),
         ],
-        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
+        dependencies={"parts": Provide(_parts_of, sync_to_thread=False)},
         exception_handlers={Exception: _as_problem},
         lifespan=list(lifespan),
         logging_config=None,
         openapi_config=None,
         debug=False,
     )
-    return WebApplication(router, parts, pages=pages)
+
+
+def _parts_of(scope: Scope) -> Parts:
+    found: Parts = scope[PARTS]  # type: ignore[typeddict-item]  # our own key
+    return found
 
 
 class WebApplication:
@@ -149,7 +162,7 @@ class WebApplication:
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         began = clock.monotonic_seconds()
         request_id = request_id_of(dict(scope["headers"]))
-        scope[REQUEST_ID] = request_id
+        scope[REQUEST_ID], scope[PARTS] = request_id, self.parts
         status = 500
 
         async def send_on(message: Message) -> None:
