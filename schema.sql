@@ -304,6 +304,37 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION record_order_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    before text := CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END;
+BEGIN
+    IF before IS NULL AND NEW.state NOT IN ('awaiting_payment', 'applied')
+       OR before IS NOT NULL AND NOT EXISTS (
+           SELECT FROM order_change_state_moves WHERE from_state = before AND to_state = NEW.state)
+    THEN
+        RAISE EXCEPTION 'order change %: % does not lead to %', NEW.id, before, NEW.state
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF before IS NOT NULL THEN
+        IF (NEW.order_id, NEW.content, NEW.given_up_minor, NEW.added_minor, NEW.is_sold,
+            NEW.payment_id, NEW.return_id) IS DISTINCT FROM (OLD.order_id, OLD.content,
+            OLD.given_up_minor, OLD.added_minor, OLD.is_sold, OLD.payment_id, OLD.return_id) THEN
+            RAISE EXCEPTION 'order change %: what was agreed does not change', NEW.id
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        NEW.version := OLD.version + 1;
+    END IF;
+    INSERT INTO order_change_events
+           (change_id, seq, from_state, to_state, actor, reason, happened_at)
+    VALUES (NEW.id, NEW.version, before, NEW.state, NEW.changed_by, NEW.change_reason,
+            NEW.updated_at);
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION record_order_move()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -764,16 +795,22 @@ CREATE TABLE documents (
     content jsonb NOT NULL,
     issued_by text NOT NULL,
     issued_at timestamp with time zone NOT NULL,
+    change_id uuid,
     CONSTRAINT documents_pkey PRIMARY KEY (id),
     CONSTRAINT documents_number_key UNIQUE (number),
     CONSTRAINT documents_series_seq_key UNIQUE (series, seq),
+    CONSTRAINT documents_change_id_fkey FOREIGN KEY (change_id) REFERENCES order_changes(id),
     CONSTRAINT documents_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
     CONSTRAINT documents_refund_id_fkey FOREIGN KEY (refund_id) REFERENCES refunds(id),
     CONSTRAINT documents_series_fkey FOREIGN KEY (series) REFERENCES document_series(series),
-    CONSTRAINT documents_check CHECK ((kind = 'credit_note'::text) = (refund_id IS NOT NULL)),
     CONSTRAINT documents_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
     CONSTRAINT documents_kind_check CHECK (kind = ANY (ARRAY['invoice'::text, 'credit_note'::text, 'packing_slip'::text])),
     CONSTRAINT documents_net_minor_check CHECK (net_minor >= 0),
+    CONSTRAINT documents_note_is_of_one CHECK (
+CASE kind
+    WHEN 'credit_note'::text THEN (refund_id IS NULL) <> (change_id IS NULL)
+    ELSE refund_id IS NULL
+END),
     CONSTRAINT documents_number_is_its_place CHECK (number = ((series || '-'::text) || lpad(seq::text, GREATEST(6, length(seq::text)), '0'::text))),
     CONSTRAINT documents_seq_check CHECK (seq > 0),
     CONSTRAINT documents_tax_minor_check CHECK (tax_minor >= 0),
@@ -781,8 +818,9 @@ CREATE TABLE documents (
     CONSTRAINT documents_total_minor_check CHECK (total_minor >= 0)
 );
 CREATE UNIQUE INDEX documents_one_credit_note ON documents USING btree (refund_id) WHERE refund_id IS NOT NULL;
-CREATE UNIQUE INDEX documents_one_invoice ON documents USING btree (order_id) WHERE kind = 'invoice'::text;
-CREATE UNIQUE INDEX documents_one_packing_slip ON documents USING btree (order_id) WHERE kind = 'packing_slip'::text;
+CREATE UNIQUE INDEX documents_one_invoice ON documents USING btree (order_id) WHERE kind = 'invoice'::text AND change_id IS NULL;
+CREATE UNIQUE INDEX documents_one_of_change ON documents USING btree (change_id, kind) WHERE change_id IS NOT NULL;
+CREATE UNIQUE INDEX documents_one_packing_slip ON documents USING btree (order_id) WHERE kind = 'packing_slip'::text AND change_id IS NULL;
 CREATE INDEX documents_order ON documents USING btree (order_id, id);
 CREATE TRIGGER documents_append_only BEFORE DELETE OR UPDATE ON documents FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
@@ -987,7 +1025,7 @@ CREATE TABLE ledger_journals (
     CONSTRAINT ledger_journals_pkey PRIMARY KEY (id),
     CONSTRAINT ledger_journals_kind_reference_key UNIQUE (kind, reference),
     CONSTRAINT ledger_journals_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
-    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'sale_credit'::text, 'suspense'::text, 'gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text])),
+    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'sale_credit'::text, 'sale_addition'::text, 'suspense'::text, 'gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text])),
     CONSTRAINT ledger_journals_of_order CHECK ((order_id IS NULL) = (kind = ANY (ARRAY['gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text])))
 );
 CREATE INDEX ledger_journals_order ON ledger_journals USING btree (order_id);
@@ -1035,6 +1073,63 @@ CREATE TABLE low_stock_alerts (
 );
 CREATE UNIQUE INDEX low_stock_alerts_open ON low_stock_alerts USING btree (variant_id, location_id) WHERE ended_at IS NULL;
 
+CREATE TABLE order_change_events (
+    change_id uuid NOT NULL,
+    seq integer NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    CONSTRAINT order_change_events_pkey PRIMARY KEY (change_id, seq)
+);
+CREATE TRIGGER order_change_events_append_only BEFORE DELETE OR UPDATE ON order_change_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE order_change_state_moves (
+    from_state text NOT NULL,
+    to_state text NOT NULL,
+    CONSTRAINT order_change_state_moves_pkey PRIMARY KEY (from_state, to_state)
+);
+
+CREATE TABLE order_changes (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL DEFAULT 1,
+    content jsonb NOT NULL,
+    given_up_minor bigint NOT NULL,
+    added_minor bigint NOT NULL,
+    is_sold boolean NOT NULL,
+    payment_id uuid,
+    cancellation_id uuid,
+    return_id uuid,
+    changed_by text NOT NULL,
+    change_reason text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT order_changes_pkey PRIMARY KEY (id),
+    CONSTRAINT order_changes_cancellation_id_key UNIQUE (cancellation_id),
+    CONSTRAINT order_changes_payment_id_key UNIQUE (payment_id),
+    CONSTRAINT order_changes_return_id_key UNIQUE (return_id),
+    CONSTRAINT order_changes_cancellation_id_fkey FOREIGN KEY (cancellation_id) REFERENCES cancellations(id) DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT order_changes_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT order_changes_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT order_changes_return_id_fkey FOREIGN KEY (return_id) REFERENCES returns(id),
+    CONSTRAINT order_changes_added_minor_check CHECK (added_minor >= 0),
+    CONSTRAINT order_changes_awaited CHECK (state = 'applied'::text OR payment_id IS NOT NULL),
+    CONSTRAINT order_changes_content_check CHECK (jsonb_typeof(content -> 'lines'::text) = 'array'::text AND jsonb_typeof(content -> 'given_up'::text) = 'array'::text),
+    CONSTRAINT order_changes_exchange CHECK (return_id IS NULL OR is_sold AND state = 'applied'::text AND given_up_minor = 0),
+    CONSTRAINT order_changes_given_up_minor_check CHECK (given_up_minor >= 0),
+    CONSTRAINT order_changes_given_up_when_applied CHECK ((cancellation_id IS NOT NULL) = (state = 'applied'::text AND given_up_minor > 0)),
+    CONSTRAINT order_changes_paid_by CHECK ((payment_id IS NOT NULL) = (is_sold AND added_minor > given_up_minor AND return_id IS NULL)),
+    CONSTRAINT order_changes_something CHECK ((given_up_minor + added_minor) > 0),
+    CONSTRAINT order_changes_state_check CHECK (state = ANY (ARRAY['awaiting_payment'::text, 'applied'::text, 'lapsed'::text, 'canceled'::text])),
+    CONSTRAINT order_changes_version_check CHECK (version >= 1)
+);
+CREATE UNIQUE INDEX order_changes_one_awaited ON order_changes USING btree (order_id) WHERE state = 'awaiting_payment'::text;
+CREATE INDEX order_changes_order ON order_changes USING btree (order_id, id);
+CREATE TRIGGER order_changes_record BEFORE INSERT OR UPDATE ON order_changes FOR EACH ROW EXECUTE FUNCTION record_order_change();
+
 CREATE TABLE order_events (
     order_id uuid NOT NULL,
     seq integer NOT NULL,
@@ -1073,8 +1168,10 @@ CREATE TABLE order_lines (
     refunded_net_minor bigint NOT NULL DEFAULT 0,
     refunded_tax_minor bigint NOT NULL DEFAULT 0,
     returned_quantity integer NOT NULL DEFAULT 0,
+    change_id uuid,
     CONSTRAINT order_lines_pkey PRIMARY KEY (id),
     CONSTRAINT order_lines_order_id_position_key UNIQUE (order_id, "position"),
+    CONSTRAINT order_lines_change_id_fkey FOREIGN KEY (change_id) REFERENCES order_changes(id),
     CONSTRAINT order_lines_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
     CONSTRAINT order_lines_check CHECK (total_minor = (quantity * unit_price_minor)),
     CONSTRAINT order_lines_check1 CHECK (gross_minor = (net_minor + tax_minor)),
@@ -1088,6 +1185,7 @@ CREATE TABLE order_lines (
     CONSTRAINT order_lines_tax_rate_check CHECK (tax_rate >= 0::numeric),
     CONSTRAINT order_lines_unit_price_minor_check CHECK (unit_price_minor > 0)
 );
+CREATE INDEX order_lines_change ON order_lines USING btree (change_id) WHERE change_id IS NOT NULL;
 CREATE INDEX order_lines_variant ON order_lines USING btree (variant_id, order_id);
 CREATE INDEX order_lines_vendor ON order_lines USING btree (vendor_id, order_id);
 CREATE TRIGGER order_lines_returned_within_shipped AFTER UPDATE OF returned_quantity ON order_lines FOR EACH ROW WHEN (new.returned_quantity > old.returned_quantity) EXECUTE FUNCTION check_returned_quantity();
@@ -1149,10 +1247,14 @@ CREATE TABLE orders (
     confirmed_at timestamp with time zone,
     processing_at timestamp with time zone,
     canceled_minor bigint NOT NULL DEFAULT 0,
+    added_minor bigint NOT NULL DEFAULT 0,
+    change_count integer NOT NULL DEFAULT 0,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT orders_number_key UNIQUE (number),
+    CONSTRAINT orders_added_minor_check CHECK (added_minor >= 0),
     CONSTRAINT orders_adjustments_check CHECK (jsonb_typeof(adjustments) = 'array'::text),
-    CONSTRAINT orders_canceled_within_total CHECK (canceled_minor >= 0 AND canceled_minor < total_minor),
+    CONSTRAINT orders_canceled_within_total CHECK (canceled_minor >= 0 AND canceled_minor < (total_minor + added_minor)),
+    CONSTRAINT orders_change_count_check CHECK (change_count >= 0),
     CONSTRAINT orders_check CHECK (shipping_tax_minor >= 0 AND shipping_tax_minor <= tax_minor),
     CONSTRAINT orders_check1 CHECK ((canceled_at IS NULL) = (cancel_reason IS NULL)),
     CONSTRAINT orders_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),

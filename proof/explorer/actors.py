@@ -90,16 +90,18 @@ UNPAID: Final = (
 #: Orders whose provider has something new to say.
 NEWS: Final = (
     *(S.PAID_THERE, S.CART_PAID_THERE, S.DECLINED_THERE, S.LATE, S.SHORT_THERE),
-    *(S.GIFT_PAID_THERE, S.GIFT_LATE),
+    *(S.GIFT_PAID_THERE, S.GIFT_LATE, S.CHANGE_PAID_THERE, S.CHANGE_LATE),
 )
 REFUNDS: Final = (S.REFUND_ASKED, S.REFUND_LOST, S.PART_ASKED)
 #: Orders with a return in the middle of its life.
 RETURNING: Final = (S.RETURN_ASKED, S.RETURN_APPROVED, S.RETURN_RECEIVED, S.RETURN_INSPECTED)
 SENT: Final = (S.SENT, *RETURNING)
+#: Paid orders of which a change waits to be paid, or was paid late.
+CHANGING: Final = (S.CHANGE_OPEN, S.CHANGE_PAID_THERE, S.CHANGE_LATE)
 #: Paid orders, some with a refund in the middle of its life.
 BOUGHT: Final = (
     *(S.SOLD, S.TRANSFER_SOLD, S.PART_ASKED, S.PART_FAILED, S.PAYOUT_ASKED),
-    *(S.PLANNED, S.PACKED, S.WAITING, *SENT, S.GIFT_SOLD),
+    *(S.PLANNED, S.PACKED, S.WAITING, *SENT, S.GIFT_SOLD, *CHANGING),
 )
 #: Orders whose goods staff work on.
 GOODS: Final = BOUGHT
@@ -308,7 +310,7 @@ async def come_back(at: Place) -> str:
     return "" if outcome is None else outcome.effect
 
 
-@part(S.OPEN, S.VOID_ASKED)
+@part(S.OPEN, S.VOID_ASKED, S.CHANGE_OPEN)
 @exercises(commands.check_payment)
 async def pay_and_check(at: Place) -> str:
     """The buyer pays in the middle of all this, unless the provider was told otherwise."""
@@ -699,7 +701,7 @@ async def tell_of_low_stock(at: Place) -> int:
 # --- the worker ------------------------------------------------------------------------------
 
 
-@part(*UNPAID, S.HELD, is_expiring=True)
+@part(*UNPAID, S.HELD, *CHANGING, is_expiring=True)
 @exercises(commands.expire_reservations)
 async def expire_holds(at: Place) -> int:
     """Whatever is over is freed."""
@@ -734,7 +736,12 @@ async def process_webhooks(at: Place) -> int:
     return await commands.process_due_webhooks(at.seat.checkout)
 
 
-@part(*UNPAID, *REFUNDS, S.VOID_ASKED, is_expiring=True, is_sweeping=True, is_canceling_old=True)
+@part(
+    *(*UNPAID, *REFUNDS, S.VOID_ASKED, *CHANGING),
+    is_expiring=True,
+    is_sweeping=True,
+    is_canceling_old=True,
+)
 @exercises(commands.sweep)
 async def sweep(at: Place) -> object:
     """A whole sweep."""

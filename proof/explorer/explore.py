@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from proof.commands import EXPLORER, uses
 from proof.explorer import (  # their actors enter themselves among the parts
     backorders,  # noqa: F401
+    changes,  # noqa: F401
     gifts,  # noqa: F401
     goods,  # noqa: F401
     offers,  # noqa: F401

@@ -22,7 +22,7 @@ ROUNDS: Final = 8
 _ORDERS: Final = """
     /* proof.orders */
     SELECT orders.id, orders.number, orders.status, orders.canceled_at,
-           orders.total_minor - orders.canceled_minor - (
+           orders.total_minor + orders.added_minor - orders.canceled_minor - (
                SELECT coalesce(sum(amount_minor), 0) FROM refunds
                 WHERE refunds.order_id = orders.id AND is_of_sale AND state <> 'failed')::bigint
            AS due_minor,

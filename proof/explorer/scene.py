@@ -20,7 +20,7 @@ from proof.explorer.world import World
 from surehold.checkout import commands, queries
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import BUYER, Actor, PlacedOrder, Placement
-from surehold.checkout.rules import Wish
+from surehold.checkout.rules import ChangeWish, Wish
 from surehold.checkout.rules.fulfilling import Parcel, Pick
 from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.inventory import commands as inventory
@@ -28,6 +28,7 @@ from surehold.inventory.model import BackorderKind
 from surehold.kernel.ids import (
     CountId,
     LocationId,
+    OrderChangeId,
     OrderId,
     OrderLineId,
     PaymentId,
@@ -114,6 +115,9 @@ class Stage(enum.Enum):
     GIFT_LATE = "the rest was paid after the hold was swept, we do not know it"
     GIFT_WHOLE = "a gift card pays all of it, nobody has settled it"
     GIFT_SOLD = "paid by gift card and by card"
+    CHANGE_OPEN = "paid by card, a unit more waits to be paid"
+    CHANGE_PAID_THERE = "paid by card, a unit more was paid, we do not know it"
+    CHANGE_LATE = "paid by card, a unit more was paid after its hold was swept"
 
 
 #: Where an order stands whose holds are there to end.
@@ -121,6 +125,7 @@ HOLDING: Final = (
     *(Stage.NOT_ASKED, Stage.LOST, Stage.OPEN, Stage.PAID_THERE, Stage.SHORT_THERE),
     *(Stage.CART_PAID_THERE, Stage.DECLINED_THERE, Stage.FAILED, Stage.TRANSFER, Stage.HELD),
     *(Stage.GIFT_OPEN, Stage.GIFT_PAID_THERE, Stage.GIFT_WHOLE),
+    *(Stage.CHANGE_OPEN, Stage.CHANGE_PAID_THERE),
 )
 
 
@@ -268,6 +273,10 @@ _LEAVING_NOTHING: Final = frozenset(
 )
 
 
+#: Orders to which a unit of their first line is to be added.
+_CHANGING: Final = (Stage.CHANGE_OPEN, Stage.CHANGE_PAID_THERE, Stage.CHANGE_LATE)
+
+
 async def _fill_shelves(world: World, scene: Scene) -> None:
     taken = [
         variant_id
@@ -275,6 +284,8 @@ async def _fill_shelves(world: World, scene: Scene) -> None:
         if subject.stage not in _LEAVING_NOTHING
         for variant_id, _ in subject.lines
     ]
+    # What a change adds is taken as well.
+    taken += [subject.lines[0][0] for subject in scene.subjects if subject.stage in _CHANGING]
     # What is put into a cart must be there at that moment.
     wanted = {
         variant_id
@@ -450,6 +461,28 @@ async def refund_unit(checkout: Checkout, subject: Subject) -> PlacedOrder:
     )
 
 
+async def _add_a_unit(world: World, _: Scene, subject: Subject) -> None:
+    """Staff add a unit of the first line, which the buyer is to pay by card."""
+    placed = await change_order(
+        world.hand.checkout,
+        subject,
+        ChangeWish(add=((subject.lines[0][0], 1),), provider=world.hand.card.name),
+    )
+    subject.payment = placed.payment
+
+
+async def change_order(checkout: Checkout, subject: Subject, wish: ChangeWish) -> PlacedOrder:
+    """Staff change the subject's order."""
+    return await commands.change_order(
+        checkout,
+        order_id=subject.order_id,
+        change_id=OrderChangeId(new_id()),
+        wish=wish,
+        reason="proof",
+        actor=STAFF,
+    )
+
+
 async def _refuse_refund(world: World, _: Scene, subject: Subject) -> None:
     question = await operation_of(world, subject, OperationKind.REFUND)
     world.hand.card.mishaps.append(Mishap(InvalidRequest("no", code="too_old"), is_done=False))
@@ -570,6 +603,7 @@ async def _inspect(world: World, scene: Scene, subject: Subject) -> None:
 
 _OPENED: Final[tuple[Step, ...]] = (_place_by_card, _ask)
 _BY_GIFT: Final[tuple[Step, ...]] = (_give_a_card, _let_it_pay_a_part, *_OPENED)
+_CHANGED: Final[tuple[Step, ...]] = (*_OPENED, _pay, _check, _add_a_unit)
 _SENT: Final[tuple[Step, ...]] = (_place_by_transfer, _confirm, _send)
 _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.EMPTY: (),
@@ -612,4 +646,7 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.GIFT_LATE: (*_BY_GIFT, _sweep_holds, _pay),
     Stage.GIFT_WHOLE: (_give_a_card, _place_by_transfer),
     Stage.GIFT_SOLD: (*_BY_GIFT, _pay, _check),
+    Stage.CHANGE_OPEN: _CHANGED,
+    Stage.CHANGE_PAID_THERE: (*_CHANGED, _pay),
+    Stage.CHANGE_LATE: (*_CHANGED, _sweep_holds, _pay),
 }

@@ -50,7 +50,7 @@ _EMPTY: Final = """
              stock_transfers, stock_transfer_lines, stock_counts, stock_count_lines,
              low_stock_alerts, fulfillments, fulfillment_lines, fulfillment_events, order_notes,
              draft_orders, draft_order_events, return_photos,
-             gift_cards, gift_card_entries
+             gift_cards, gift_card_entries, order_changes, order_change_events
 """
 _PIDS: Final = """
     /* proof.pids */

@@ -13,6 +13,7 @@ from proof.simulation.buyers import note_canceled
 from proof.simulation.process import Process
 from proof.simulation.provider import Delivery
 from proof.simulation.world import (
+    Amendment,
     Back,
     Hold,
     Part,
@@ -27,7 +28,7 @@ from surehold.cart import commands as carts
 from surehold.checkout import commands
 from surehold.checkout.jobs import list_schedules
 from surehold.checkout.model import BUYER, PAID, Actor
-from surehold.checkout.rules import Wish
+from surehold.checkout.rules import ChangeWish, Wish
 from surehold.checkout.rules.fulfilling import Parcel, Pick, WantedUnits
 from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.checkout.settlements import Keep
@@ -37,7 +38,7 @@ from surehold.inventory import commands as inventory
 from surehold.inventory.model import ReservationState
 from surehold.jobs import outbox
 from surehold.kernel.errors import Busy, DomainError
-from surehold.kernel.ids import ReturnId
+from surehold.kernel.ids import OrderChangeId, ReturnId
 from surehold.kernel.money import Money
 from surehold.orders import commands as order_commands
 from surehold.orders import queries as orders
@@ -260,16 +261,17 @@ async def print_a_document(world: World, process: Process, dice: random.Random) 
     async with process.db.connection() as connection:
         order = await orders.get_order(connection, order_id=purchase.known_id)
     # What was given up before it was written is not in it, whoever was told of that.
-    given_up = order.canceled_minor if purchase.parts else 0
+    given_up = order.canceled_minor if purchase.parts or purchase.amendments else 0
     least = purchase.total_minor - given_up
-    if not least <= issued[0].document.total_minor <= purchase.total_minor:
+    most = purchase.total_minor + (order.added_minor if purchase.amendments else 0)
+    if not least <= issued[0].document.total_minor <= most:
         raise Violated("a document is for another amount than was told", purchase.order_id)
 
 
 @exercises(commands.open_fulfillments)
 async def plan_a_parcel(world: World, process: Process, dice: random.Random) -> None:
     """Plan to send one unit of an order, or all that is left of it."""
-    purchase = _a_paid_one(world, dice)
+    purchase = a_paid_one(world, dice)
     if purchase is None:
         return
     async with process.db.connection() as connection:
@@ -285,7 +287,7 @@ async def plan_a_parcel(world: World, process: Process, dice: random.Random) -> 
 @exercises(commands.move_fulfillment, commands.correct_parcel)
 async def move_a_parcel(world: World, process: Process, dice: random.Random) -> None:
     """Let anything happen to a parcel, in any order: mostly it may, sometimes it is refused."""
-    purchase = _a_paid_one(world, dice)
+    purchase = a_paid_one(world, dice)
     if purchase is None:
         return
     async with process.db.connection() as connection:
@@ -318,7 +320,7 @@ async def move_a_parcel(world: World, process: Process, dice: random.Random) -> 
 async def bring_to_a_status(world: World, process: Process, dice: random.Random) -> None:
     """Ask for a status of one order, or of some at once; what leads nowhere is refused."""
     status = dice.choices(list(_STATUSES), weights=list(_STATUSES.values()))[0]
-    chosen = [found for _ in range(3) if (found := _a_paid_one(world, dice)) is not None]
+    chosen = [found for _ in range(3) if (found := a_paid_one(world, dice)) is not None]
     if not chosen:
         return
     if dice.random() < 0.3:
@@ -369,7 +371,8 @@ async def note_something(world: World, process: Process, dice: random.Random) ->
             raise Violated("a note was written twice, or never", *purchase.ids)
 
 
-def _a_paid_one(world: World, dice: random.Random) -> Purchase | None:
+def a_paid_one(world: World, dice: random.Random) -> Purchase | None:
+    """An order that was told to be paid, if there is one; else any."""
     found = [
         one for one in world.purchases[-120:] if one.is_told_paid and not one.is_told_canceled
     ]
@@ -388,7 +391,7 @@ def _note_parcels(purchase: Purchase, parcels: tuple[Fulfillment, ...]) -> None:
 @exercises(commands.refund_order, commands.preview_refund)
 async def give_money_back(world: World, process: Process, dice: random.Random) -> None:
     """Refund units, shipping, an amount or all; again under the same key when nobody answered."""
-    purchase = _a_paid_one(world, dice)
+    purchase = a_paid_one(world, dice)
     if purchase is None:
         return
     unknown = [back for back in purchase.backs if back.told is Told.UNKNOWN]
@@ -411,7 +414,7 @@ async def give_money_back(world: World, process: Process, dice: random.Random) -
             actor=STAFF,
             is_restocked=back.is_restocked,
             batch_id=back.batch_id,
-            keep=_keep(commands.REFUNDS, str(back.batch_id)),
+            keep=keep_of(commands.REFUNDS, str(back.batch_id)),
             is_store_credit=back.is_store_credit,
         )
     except Busy:
@@ -445,7 +448,7 @@ def _a_refund(purchase: Purchase, dice: random.Random) -> Back:
 @exercises(commands.cancel_part)
 async def give_up_a_part(world: World, process: Process, dice: random.Random) -> None:
     """Give up units of an order, paid or not; again under its key when nobody answered."""
-    purchase = _a_paid_one(world, dice)
+    purchase = a_paid_one(world, dice)
     if purchase is None or not purchase.line_ids:
         return
     unknown = [part for part in purchase.parts if part.told is Told.UNKNOWN]
@@ -464,7 +467,7 @@ async def give_up_a_part(world: World, process: Process, dice: random.Random) ->
             lines=part.lines,
             reason=CancelReason.BUYER if by_buyer else CancelReason.STAFF,
             actor=BUYER if by_buyer else STAFF,
-            keep=_keep(commands.PARTS, part.key),
+            keep=keep_of(commands.PARTS, part.key),
         )
     except Busy:
         raise
@@ -480,14 +483,15 @@ async def give_up_a_part(world: World, process: Process, dice: random.Random) ->
         raise Violated("a part was given up, and all is due", purchase.order_id)
 
 
-def _keep(scope: str, key: str) -> Keep:
+def keep_of(scope: str, key: str) -> Keep:
+    """The key of a request whose answer is kept with its work."""
     return Keep(scope, key, idempotency.hash_request(key.encode()), lambda _: b"{}")
 
 
 @exercises(commands.confirm_refund, commands.retry_refund)
 async def look_after_a_refund(world: World, process: Process, dice: random.Random) -> None:
     """Pay a refund out by hand; or try one again, which did not fail as a rule."""
-    purchase = _a_paid_one(world, dice)
+    purchase = a_paid_one(world, dice)
     if purchase is None or not purchase.refund_ids:
         return
     act = commands.confirm_refund if dice.random() < 0.8 else commands.retry_refund
@@ -506,10 +510,11 @@ async def look_after_a_refund(world: World, process: Process, dice: random.Rando
     commands.receive_return,
     commands.inspect_return,
     commands.complete_return,
+    commands.exchange_return,
 )
 async def send_back(world: World, process: Process, dice: random.Random) -> None:
     """Send a unit back, and see it through; of what was not sent there is nothing to."""
-    purchase = _a_paid_one(world, dice)
+    purchase = a_paid_one(world, dice)
     if purchase is None or not purchase.line_ids:
         return
     line_id = dice.choice(purchase.line_ids)
@@ -521,8 +526,23 @@ async def send_back(world: World, process: Process, dice: random.Random) -> None
     await commands.move_return(checkout, event=ReturnEvent.APPROVE, **about)
     await commands.receive_return(checkout, **about)
     await commands.inspect_return(checkout, judged=(Judged(line_id, 0, 1),), **about)
-    await commands.complete_return(checkout, **about)
     world.did(4)
+    if dice.random() < 0.5:
+        await commands.complete_return(checkout, **about)
+        return
+    made = Amendment(OrderChangeId(uuid4()), ChangeWish(), told=Told.UNKNOWN)
+    purchase.amendments.append(made)
+    try:
+        await commands.exchange_return(
+            checkout, change_id=made.id, add=((dice.choice(world.variant_ids), 1),), **about
+        )
+    except Busy:
+        raise
+    except DomainError:
+        made.told = Told.REFUSED
+        raise
+    made.told = Told.ACCEPTED
+    world.counts["returns exchanged"] += 1
 
 
 @exercises(shop.change)

@@ -19,6 +19,7 @@ from proof.simulation.world import Purchase, Told, World
 from surehold.db import Connection
 from surehold.db.invariants import check_invariants, list_invariants
 from surehold.kernel.ids import OrderId, VariantId, parse_merchant_reference
+from surehold.orders.changes.model import ChangeState
 
 #: So many of one kind say what is wrong.
 _SHOWN: Final = 5
@@ -39,6 +40,13 @@ class Wrong(msgspec.Struct, frozen=True):
 
     text: str
     ids: tuple[object, ...] = ()
+
+
+class StoredChange(msgspec.Struct, frozen=True):
+    """One change of an order as the store has it."""
+
+    state: str
+    difference_minor: int
 
 
 class StoredOrder(msgspec.Struct, frozen=True):
@@ -63,6 +71,9 @@ class StoredOrder(msgspec.Struct, frozen=True):
     sent: dict[str, int] = {}
     parcels: tuple[UUID, ...] = ()
     is_archived: bool = False
+    #: Units that changes added, by variant, and what became of each change.
+    added: dict[str, int] = {}
+    changes: dict[str, StoredChange] = {}
 
     @property
     def is_sold(self) -> bool:
@@ -74,7 +85,7 @@ _ORDERS: Final = """
     /* proof.list_orders */
     SELECT id, email, total_minor, currency::text AS currency, status,
            canceled_at IS NOT NULL AS is_canceled,
-           total_minor - canceled_minor - (
+           total_minor + added_minor - canceled_minor - (
                SELECT coalesce(sum(amount_minor), 0) FROM refunds
                 WHERE order_id = orders.id AND is_of_sale AND state <> 'failed'
            )::bigint AS due_minor,
@@ -88,8 +99,16 @@ _ORDERS: Final = """
            ) AS dropped,
            (SELECT jsonb_object_agg(variant_id, quantity)
               FROM (SELECT variant_id, sum(quantity) AS quantity
-                      FROM order_lines WHERE order_id = orders.id GROUP BY variant_id) AS line
+                      FROM order_lines WHERE order_id = orders.id AND change_id IS NULL
+                     GROUP BY variant_id) AS line
            ) AS lines,
+           (SELECT coalesce(jsonb_object_agg(variant_id, quantity), '{}')
+              FROM (SELECT variant_id, sum(quantity) AS quantity
+                      FROM order_lines WHERE order_id = orders.id AND change_id IS NOT NULL
+                     GROUP BY variant_id) AS line) AS added,
+           (SELECT coalesce(jsonb_object_agg(id, jsonb_build_object(
+                       'state', state, 'difference_minor', added_minor - given_up_minor)), '{}')
+              FROM order_changes WHERE order_id = orders.id) AS changes,
            coupon_code,
            EXISTS (SELECT FROM ledger_journals
                     WHERE kind = 'sale' AND order_id = orders.id) AS was_sold,
@@ -209,6 +228,7 @@ def _compare_one(purchase: Purchase, order: StoredOrder, ids: tuple[object, ...]
     if purchase.is_told_canceled and not order.is_canceled:
         found.append(Wrong(f"order {order.id} was canceled for its buyer, and lives", ids))
     found += _compare_backs(purchase, order, ids)
+    found += _compare_changes(purchase, order, ids)
     if not purchase.sent.keys() <= set(order.parcels):
         found.append(Wrong(f"order {order.id} has lost a parcel that had left", ids))
     if purchase.is_told_paid and not (order.is_canceled or order.is_sold):
@@ -246,6 +266,28 @@ def _compare_backs(purchase: Purchase, order: StoredOrder, ids: tuple[object, ..
     known = {str(back.batch_id) for back in purchase.backs}
     if order.backs.keys() - known:
         found.append(Wrong(f"nobody asked for a refund of order {order.id}", ids))
+    return found
+
+
+def _compare_changes(
+    purchase: Purchase, order: StoredOrder, ids: tuple[object, ...]
+) -> list[Wrong]:
+    """Every change that staff were told of is there as they were told, and no other."""
+    found = []
+    for made in purchase.amendments:
+        change = order.changes.get(str(made.id))
+        if made.told is Told.ACCEPTED and change is None:
+            found.append(Wrong(f"a change of order {order.id} was acknowledged, and is gone", ids))
+        elif made.told in (Told.REFUSED, Told.NOTHING) and change is not None:
+            found.append(Wrong(f"a change of order {order.id} was refused, and is there", ids))
+        elif change is not None and made.state is not None:
+            is_over = made.state in (ChangeState.APPLIED, ChangeState.CANCELED)
+            is_so = change.state == made.state.value or not is_over
+            if change.difference_minor != made.difference_minor or not is_so:
+                text = f"change {made.id} of order {order.id} is not as it was told: {change}"
+                found.append(Wrong(text, (*ids, made.id)))
+    if order.changes.keys() - {str(made.id) for made in purchase.amendments}:
+        found.append(Wrong(f"nobody asked for a change of order {order.id}", ids))
     return found
 
 
@@ -346,8 +388,9 @@ def _count_sold(
         for variant_id, quantity in order.sent.items():
             sent[VariantId(UUID(variant_id))] += quantity
         if order.is_sold:
-            for variant_id, quantity in order.lines.items():
-                sold[VariantId(UUID(variant_id))] += quantity - order.dropped[variant_id]
+            for variant_id, dropped in order.dropped.items():
+                had = order.lines.get(variant_id, 0) + order.added.get(variant_id, 0)
+                sold[VariantId(UUID(variant_id))] += had - dropped
     return sold, sent
 
 
@@ -390,6 +433,9 @@ async def count_store(raw: asyncpg.Connection[Any]) -> dict[str, int]:
                (SELECT count(*) FROM payments WHERE review_reason IS NOT NULL)
                    AS "payments for a person",
                (SELECT count(*) FROM refunds) AS "refunds",
+               (SELECT count(*) FROM order_changes) AS "changes of orders",
+               (SELECT count(*) FROM order_changes WHERE payment_id IS NOT NULL
+                   AND state = 'applied') AS "changes paid for",
                (SELECT count(*) FROM reservations WHERE state = 'expired') AS "holds expired",
                (SELECT count(*) FROM backorder_promises) AS "lines promised",
                (SELECT count(*) FROM backorder_promises WHERE told_at IS NOT NULL)

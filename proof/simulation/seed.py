@@ -23,7 +23,16 @@ import msgspec
 import structlog
 from pydantic import SecretStr
 
-from proof.simulation import back_office, backorders, buyers, gifts, judge, offers, warehouse
+from proof.simulation import (
+    back_office,
+    backorders,
+    buyers,
+    changes,
+    gifts,
+    judge,
+    offers,
+    warehouse,
+)
 from proof.simulation.clock import Clock
 from proof.simulation.judge import Wrong
 from proof.simulation.log import LogWatch
@@ -109,6 +118,8 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (6, back_office.note_something, True),
     (22, back_office.give_money_back, True),
     (18, back_office.give_up_a_part, True),
+    (24, changes.change_an_order, True),
+    (6, changes.take_a_change_back, True),
     (16, back_office.look_after_a_refund, True),
     (6, back_office.send_back, True),
     (4, back_office.change_a_setting, True),

@@ -17,13 +17,14 @@ import msgspec
 from proof.simulation.process import Process, draw_process
 from proof.simulation.provider import Delivery, Provider
 from surehold.checkout.model import PlacedOrder, Placement
-from surehold.checkout.rules import Wish
+from surehold.checkout.rules import ChangeWish, Wish
 from surehold.kernel.ids import (
     CartId,
     DraftOrderId,
     FulfillmentId,
     GiftCardId,
     LocationId,
+    OrderChangeId,
     OrderId,
     OrderLineId,
     PaymentId,
@@ -31,6 +32,7 @@ from surehold.kernel.ids import (
     TransferId,
     VariantId,
 )
+from surehold.orders.changes.model import ChangeState
 from surehold.orders.model import OrderStatus
 from surehold.sandbox.model import EventType
 
@@ -100,6 +102,16 @@ class Part(msgspec.Struct):
     told: Told = Told.NOTHING
 
 
+class Amendment(msgspec.Struct):
+    """A change of an order, and what staff were told of it last."""
+
+    id: OrderChangeId
+    wish: ChangeWish
+    told: Told = Told.NOTHING
+    state: ChangeState | None = None
+    difference_minor: int = 0
+
+
 class Purchase(msgspec.Struct):
     """One placement and all that its client was told of it."""
 
@@ -125,6 +137,7 @@ class Purchase(msgspec.Struct):
     asked: dict[PaymentId, int] = {}
     backs: list[Back] = []
     parts: list[Part] = []
+    amendments: list[Amendment] = []
     refund_ids: tuple[RefundId, ...] = ()
     #: What of the total was told to be given up, and to have gone back: neither ever falls.
     canceled_minor: int = 0

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from surehold.checkout import commands
 from surehold.checkout.commands import DraftForm
 from surehold.checkout.model import BUYER
-from surehold.checkout.rules import Wish
+from surehold.checkout.rules import ChangeWish, Wish
 from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.db import Connection, Database, invariants
 from surehold.db.database import Settings
@@ -27,7 +27,7 @@ from surehold.inventory import commands as inventory
 from surehold.inventory.model import BackorderKind
 from surehold.jobs import outbox
 from surehold.kernel import clock
-from surehold.kernel.ids import OrderId, ReturnId, VariantId, new_id
+from surehold.kernel.ids import OrderChangeId, OrderId, ReturnId, VariantId, new_id
 from surehold.kernel.money import Money
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
@@ -104,13 +104,14 @@ async def _live(url: str) -> None:
             form = DraftForm(key="draft", request_hash=b"", provider="bank_transfer", actor="x")
             await commands.place_draft(checkout, draft=draft, form=form)
             await _pay_by_card(checkout, mug.variant_id)
+            await _change_orders(checkout)
             lost = await a_placed_order(checkout, [(mug.variant_id, 1)], provider="pretend")
             pretend.fail_next = OutcomeUnknown("lost")
             await begin_payment(checkout, lost)
         await _finish_refunds(url, db, providers)
         await _move_and_count(db, mug.variant_id)
         await _sell_ahead(db)
-        assert await documents.issue_due(db, limit=100) == 15
+        assert await documents.issue_due(db, limit=100) == 22
         await outbox.publish(db, subscribers=())
 
 
@@ -123,6 +124,44 @@ async def _sell_ahead(db: Database) -> None:
         first = await a_paid_order(checkout, [(lantern.variant_id, 1)])
         await reach(checkout, first.order.id, OrderStatus.READY_FOR_SHIPMENT)
         await a_paid_order(checkout, [(lantern.variant_id, 1)])
+
+
+async def _change_orders(checkout: Any) -> None:
+    """A vase is swapped for a bowl, one more is paid, and another waits to be paid."""
+    vase = await a_product(checkout.db, price=800, on_hand=9)
+    bowl = await a_product(checkout.db, price=400, on_hand=19)
+
+    async def change(placed: Any, give_up: int, *add: int) -> Any:
+        lines = ((placed.lines[0].id, give_up),) if give_up else ()
+        return await commands.change_order(
+            checkout,
+            order_id=placed.order.id,
+            change_id=OrderChangeId(new_id()),
+            wish=ChangeWish(lines, tuple((bowl.variant_id, units) for units in add)),
+            reason="test",
+            actor=BUYER,
+        )
+
+    both = [(vase.variant_id, 1), (bowl.variant_id, 1)]
+    orders = [await a_paid_order(checkout, both) for _ in range(3)]
+    await change(orders[0], 1, 1, 1)
+    assert await pay(checkout, await change(orders[1], 0, 1)) == "paid"
+    await change(orders[2], 1, 3)
+    await _exchange(checkout, await a_paid_order(checkout, both), bowl.variant_id)
+
+
+async def _exchange(checkout: Any, placed: Any, variant_id: VariantId) -> None:
+    """A unit came back, and another is to be sent for it."""
+    order_id, line_id = placed.order.id, placed.lines[0].id
+    await ship(checkout, order_id)
+    one: dict[str, Any] = {"order_id": order_id, "return_id": ReturnId(new_id()), "actor": BUYER}
+    wanted = Wanted(line_id, 1, ReturnReason.DOES_NOT_FIT)
+    await commands.request_return(checkout, lines=(wanted,), **one)
+    await commands.move_return(checkout, event=ReturnEvent.APPROVE, **one)
+    await commands.receive_return(checkout, **one)
+    await commands.inspect_return(checkout, judged=(Judged(line_id, 0, 1),), **one)
+    change_id = OrderChangeId(new_id())
+    await commands.exchange_return(checkout, change_id=change_id, add=((variant_id, 1),), **one)
 
 
 async def _pay_by_card(checkout: Any, variant_id: VariantId) -> None:
@@ -291,7 +330,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         (f"UPDATE reservations SET order_line_id = {SOME} order_lines) WHERE state = 'released'",),
     ),
     "STK9": (
-        {"STK3"},
+        {"STK3", "CHG1"},
         ("UPDATE reservations SET quantity = quantity + 1 WHERE state = 'active'",),
     ),
     "STK10": (
@@ -478,7 +517,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ),
     ),
     "LED2": (
-        {"LED1"},
+        {"LED1", "CHG6"},
         ("UPDATE ledger_entries SET amount_minor = amount_minor + 1 WHERE account LIKE 'sales'",),
     ),
     "LED3": (
@@ -519,10 +558,65 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         {"INV5"},
         ("UPDATE ledger_journals SET kind = 'sale_credit' WHERE kind = 'sale'",),
     ),
-    "CAN1": (set(), ("UPDATE cancellation_lines SET quantity = quantity + 1",)),
+    "CAN1": ({"CHG3"}, ("UPDATE cancellation_lines SET quantity = quantity + 1",)),
     "CAN2": (
         set(),
         ("UPDATE orders SET canceled_minor = 1 WHERE status = 'pending_payment'",),
+    ),
+    "CHG1": (
+        {"AUD10"},
+        ("UPDATE order_changes SET state = 'lapsed' WHERE state = 'awaiting_payment'",),
+    ),
+    "CHG2": (
+        set(),
+        (
+            (
+                "UPDATE order_changes SET content = jsonb_set(content, '{lines,0,quantity}', '7')"
+                " WHERE state = 'applied'"
+            ),
+        ),
+    ),
+    "CHG3": (
+        set(),
+        (
+            (
+                "UPDATE order_changes"
+                " SET content = jsonb_set(content, '{given_up,0,quantity}', '7')"
+                " WHERE state = 'applied' AND given_up_minor > 0"
+            ),
+        ),
+    ),
+    "CHG4": (
+        set(),
+        ("UPDATE orders SET change_count = change_count + 1 WHERE change_count > 0",),
+    ),
+    "CHG5": (
+        {"MON8"},
+        (
+            (
+                "UPDATE order_changes SET payment_id = (SELECT id FROM payments"
+                " WHERE state <> 'captured' AND review_reason IS NULL AND id NOT IN"
+                " (SELECT payment_id FROM order_changes WHERE payment_id IS NOT NULL) LIMIT 1)"
+                " WHERE state = 'applied' AND payment_id IS NOT NULL"
+            ),
+        ),
+    ),
+    "CHG6": (
+        set(),
+        ("UPDATE ledger_journals SET reference = gen_random_uuid() WHERE kind = 'sale_addition'",),
+    ),
+    "CHG7": (
+        set(),
+        (
+            (
+                "UPDATE refunds SET return_id = NULL WHERE return_id IS NOT NULL"
+                " AND store_credit_id IS NOT NULL"
+            ),
+        ),
+    ),
+    "AUD10": (
+        set(),
+        ("UPDATE order_change_events SET to_state = 'canceled' WHERE to_state = 'applied'",),
     ),
     "RET1": (
         set(),
@@ -549,7 +643,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         (
             (
                 "UPDATE order_lines SET refunded_quantity = refunded_quantity + 1"
-                " WHERE refunded_quantity > 0"
+                " WHERE refunded_quantity > 0 AND quantity > 1"
             ),
         ),
     ),

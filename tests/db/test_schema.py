@@ -12,6 +12,7 @@ import asyncpg
 from surehold.cart.model import ContactState
 from surehold.catalog.model import ProductStatus
 from surehold.inventory.model import BackorderKind, CountState, ReservationState, TransferState
+from surehold.orders.changes.model import ChangeState
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import (
     FulfillmentState,
@@ -59,6 +60,7 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("webhook_events", "state"): WebhookState,
     ("cart_contacts", "state"): ContactState,
     ("documents", "kind"): DocumentKind,
+    ("order_changes", "state"): ChangeState,
     ("gift_card_entries", "kind"): EntryKind,
     ("gift_cards", "kind"): GiftCardKind,
 }

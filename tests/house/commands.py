@@ -16,7 +16,12 @@ from tests.house.sql_rules import _WRITTEN, OWNERS, plain, text_of
 
 #: Tables of these rooms, but for the constant ones, and the keys that keep answers.
 ROOMS: Final = {"inventory", "orders", "payments"}
-CONSTANT: Final = {"locations", "order_status_moves", "return_state_moves"}
+CONSTANT: Final = {
+    "locations",
+    "order_change_state_moves",
+    "order_status_moves",
+    "return_state_moves",
+}
 TABLES: Final = {
     table for table, room in OWNERS.items() if room in ROOMS and table not in CONSTANT
 } | {"idempotency_keys"}

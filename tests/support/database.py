@@ -7,7 +7,12 @@ from typing import Final
 import asyncpg
 
 #: Filled by migrations and never written by the program.
-CONSTANT_TABLES: Final = ("schema_migrations", "order_status_moves", "return_state_moves")
+CONSTANT_TABLES: Final = (
+    "schema_migrations",
+    "order_status_moves",
+    "order_change_state_moves",
+    "return_state_moves",
+)
 
 # Every table with a row in it, in every schema that is ours, in one statement. A lock time-out
 # here means that the test left a transaction open.

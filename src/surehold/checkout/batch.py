@@ -22,6 +22,7 @@ from surehold.jobs.outbox import Event
 from surehold.kernel.ids import (
     CartId,
     FulfillmentId,
+    OrderChangeId,
     OrderId,
     PaymentId,
     RedemptionId,
@@ -30,7 +31,8 @@ from surehold.kernel.ids import (
     VariantId,
     new_id,
 )
-from surehold.orders.model import Cancellation, Fulfillment, Return, ReturnLine
+from surehold.orders.changes.model import OrderChange
+from surehold.orders.model import Cancellation, Fulfillment, OrderLine, Return, ReturnLine
 from surehold.payments.model import (
     Journal,
     Operation,
@@ -144,6 +146,9 @@ class Writes:
         self.departures: list[Departure] = []
         self.allocations_released: dict[UUID, Allocation] = {}
         self.cancellations: list[Cancellation] = []
+        #: Changes of orders as they began, and the lines of those that were applied.
+        self.changes: dict[OrderChangeId, OrderChange] = {}
+        self.added_lines: list[OrderLine] = []
         self.refund_lines: list[RefundLine] = []
         self.returns: dict[ReturnId, Return] = {}
         self.return_lines: dict[ReturnLineId, ReturnLine] = {}

@@ -33,6 +33,8 @@ from surehold.kernel.ids import (
     new_id,
 )
 from surehold.orders import rules as orders
+from surehold.orders.changes.events import order_change_moved
+from surehold.orders.changes.model import ChangeState, OrderChange
 from surehold.orders.events import order_status_changed
 from surehold.orders.model import (
     Cancellation,
@@ -76,9 +78,9 @@ class Case(CaseFacts):
             self.order, changed_by=actor, change_reason=reason, **facts
         )
 
-    def commit_holds(self) -> None:
-        """Turn every active hold into units that the order owns."""
-        for row in self.active:
+    def commit_holds(self, rows: Iterable[Reservation] | None = None) -> None:
+        """Turn active holds, unless said all of the order's, into units that the order owns."""
+        for row in self.active if rows is None else tuple(rows):
             ended = inventory.ended(row, ReservationEvent.COMMIT, reason="paid", now=self.now)
             self.reservations[row.id] = ended
             self.writes.reservations_ended.append(ended)
@@ -179,6 +181,46 @@ class Case(CaseFacts):
             self.order, canceled_minor=self.order.canceled_minor + cancellation.gross_minor
         )
 
+    def begin_change(self, change: OrderChange) -> None:
+        """Write a change down: one that was applied as it began, or waits for its payment."""
+        self.changes[change.id] = change
+        self._changes_before[change.id] = change
+        self.writes.changes[change.id] = change
+        self.writes.events.append(order_change_moved(self.order, change))
+        count = self.order.change_count + 1
+        self.order = msgspec.structs.replace(self.order, change_count=count)
+
+    def put_change(self, change: OrderChange) -> None:
+        """Keep what became of a change."""
+        self.changes[change.id] = msgspec.structs.replace(change, updated_at=self.now)
+        self.writes.events.append(order_change_moved(self.order, change))
+
+    def drop_change(
+        self, change: OrderChange, state: ChangeState, *, actor: str, reason: str
+    ) -> int:
+        """Give a change up and let go of what it holds; returns how many holds ended."""
+        rows = self.holds_of(change)
+        is_over = any(row.expires_at <= self.now for row in rows)
+        event = ReservationEvent.EXPIRE if is_over else ReservationEvent.RELEASE
+        for row in rows:
+            self._end_hold(row, event, reason=reason)
+        self.put_change(
+            msgspec.structs.replace(change, state=state, changed_by=actor, change_reason=reason)
+        )
+        return len(rows)
+
+    def add_lines(self, change: OrderChange) -> None:
+        """Let the order have what a change adds, after the lines that it has."""
+        first = max(line.position for line in self.lines) + 1
+        added = tuple(
+            msgspec.structs.replace(line, position=first + place)
+            for place, line in enumerate(change.content.lines)
+        )
+        self.lines += added
+        self.writes.added_lines += added
+        gross_minor = self.order.added_minor + change.added_minor
+        self.order = msgspec.structs.replace(self.order, added_minor=gross_minor)
+
     def add_refund(self, refund: Refund, lines: tuple[RefundLine, ...] = ()) -> None:
         """Ask for money to go back, of these lines."""
         self.refunds[refund.id] = refund
@@ -261,9 +303,15 @@ class Case(CaseFacts):
                 )
             )
 
-    def prolong(self, until: datetime, *, is_grace_used: bool | None = None) -> None:
-        """Hold longer."""
-        for row in self.active:
+    def prolong(
+        self,
+        until: datetime,
+        *,
+        is_grace_used: bool | None = None,
+        rows: Iterable[Reservation] | None = None,
+    ) -> None:
+        """Hold longer, unless said everything of the order's lines."""
+        for row in self.active if rows is None else tuple(rows):
             longer = inventory.prolonged(row, until=until, is_grace_used=is_grace_used)
             self.reservations[row.id] = longer
             self.writes.reservations_prolonged[row.id] = longer
@@ -310,6 +358,15 @@ class Case(CaseFacts):
             (before, self.returns[return_id])
             for return_id, before in self._returns_before.items()
             if self.returns[return_id] != before
+        ]
+
+    @property
+    def change_moves(self) -> list[tuple[OrderChange, OrderChange]]:
+        """Each change of the order that came further, as (before, after)."""
+        return [
+            (before, self.changes[change_id])
+            for change_id, before in self._changes_before.items()
+            if self.changes[change_id] != before
         ]
 
     @property

@@ -108,6 +108,15 @@ class Context(msgspec.Struct, frozen=True):
         due = Money(amount_minor, order.currency)
         return self.providers.get(provider).capabilities.takes(due)
 
+    def check_collectable(self, provider: str, order: Order, amount_minor: int) -> None:
+        """Refuse a way of paying that cannot collect so much of an order.
+
+        Raises:
+            ProviderUnknown: This store does not have it.
+            CurrencyNotSupported, AmountNotSupported: It cannot collect this.
+        """
+        self.providers.get_for(provider, due=Money(amount_minor, order.currency))
+
     def begin_payment(
         self,
         order: Order,

@@ -19,11 +19,14 @@ from surehold.inventory.model import (
 )
 from surehold.kernel.ids import (
     LocationId,
+    OrderChangeId,
     OrderLineId,
+    PaymentId,
     RefundId,
     ReturnId,
     VariantId,
 )
+from surehold.orders.changes.model import ChangeState, OrderChange
 from surehold.orders.model import (
     Fulfillment,
     Order,
@@ -63,6 +66,7 @@ class CaseFacts:
         now: datetime,
         coupon_uses: CouponUses | None = None,
         cards: CardBook | None = None,
+        changes: Iterable[OrderChange] = (),
     ) -> None:
         self.order = order
         self.lines = lines
@@ -82,9 +86,11 @@ class CaseFacts:
         self.now = now
         self.coupon_uses = coupon_uses or CouponUses()
         self.cards = cards or CardBook()
+        self.changes: dict[OrderChangeId, OrderChange] = {row.id: row for row in changes}
         #: The order after each decision that moved it, beginning with what was read.
         self._order_steps = [order]
         self._payments_before = dict(self.payments)
+        self._changes_before = dict(self.changes)
         self._fulfillment_steps = {row.id: [row] for row in self.fulfillments.values()}
         self._returns_before: dict[ReturnId, Return] = {}
 
@@ -106,9 +112,43 @@ class CaseFacts:
 
     @property
     def active(self) -> tuple[Reservation, ...]:
-        """The holds that still hold."""
+        """The holds of the order's lines that still hold."""
+        added = self._unapplied_lines
         return tuple(
-            row for row in self.reservations.values() if row.state is ReservationState.ACTIVE
+            row
+            for row in self.reservations.values()
+            if row.state is ReservationState.ACTIVE and row.order_line_id not in added
+        )
+
+    @property
+    def open_change(self) -> OrderChange | None:
+        """The change that waits for its payment; there is one at most."""
+        return next(
+            (row for row in self.changes.values() if row.state is ChangeState.AWAITING_PAYMENT),
+            None,
+        )
+
+    def change_paid_by(self, payment_id: PaymentId) -> OrderChange | None:
+        """The change whose difference a payment is for."""
+        return next((row for row in self.changes.values() if row.payment_id == payment_id), None)
+
+    def holds_of(self, change: OrderChange) -> tuple[Reservation, ...]:
+        """What is held of the lines that a change adds."""
+        added = {line.id for line in change.content.lines}
+        return tuple(
+            row
+            for row in self.reservations.values()
+            if row.state is ReservationState.ACTIVE and row.order_line_id in added
+        )
+
+    @property
+    def _unapplied_lines(self) -> frozenset[OrderLineId | None]:
+        """Lines that changes would add, which the order does not have (yet)."""
+        return frozenset(
+            line.id
+            for change in self.changes.values()
+            if change.state is not ChangeState.APPLIED
+            for line in change.content.lines
         )
 
     @property
@@ -157,7 +197,7 @@ class CaseFacts:
             order=self.order,
             lines=self.lines,
             payment=find_main(tuple(self.payments.values())),
-            reserved_until=reserved_until(tuple(self.reservations.values())),
+            reserved_until=reserved_until(self.active),
             payments=tuple(self.payments.values()),
             refunds=tuple(self.refunds.values()),
             refund_lines=tuple(line for lines in self.refund_lines.values() for line in lines),
@@ -166,6 +206,7 @@ class CaseFacts:
             fulfillments=tuple(self.fulfillments.values()),
             backorders=inventory.sum_waiting(self.waiting_units.values()),
             cards=self._known_cards,
+            changes=tuple(self.changes.values()),
         )
 
     @property
@@ -236,11 +277,13 @@ class CaseFacts:
         )
         return payment.captured_minor - on_the_way
 
-    def admit(self) -> inventory.Admitted | inventory.Refused:
-        """Whether ``wanted`` could be taken of what is left now, and from where."""
+    def admit(
+        self, wanted: inventory.Lines | None = None
+    ) -> inventory.Admitted | inventory.Refused:
+        """Whether units (``self.wanted``) could be taken of what is left now, and from where."""
         return inventory.admit(
             self.stock.levels,
-            (self.wanted,),
+            (self.wanted if wanted is None else wanted,),
             destinations=(self.order.shipping_address,),
             is_split_allowed=self.settings.is_split_allowed,
         )[0]

@@ -10,6 +10,7 @@ import msgspec
 from surehold.inventory.model import Backorder, Reservation, ReservationState
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import CartId, OrderId, OrderLineId, QuoteId, VariantId
+from surehold.orders.changes.model import OrderChange
 from surehold.orders.drafts.model import DraftRef
 from surehold.orders.model import (
     Address,
@@ -74,6 +75,8 @@ class PlacedOrder(msgspec.Struct, frozen=True):
     backorders: dict[OrderLineId, Backorder] = {}
     #: The cards that pay parts of it, and the credit that refunds became.
     cards: tuple[Purse, ...] = ()
+    #: What staff changed of it, oldest first.
+    changes: tuple[OrderChange, ...] = ()
 
     @property
     def to_pay_minor(self) -> int:

@@ -14,6 +14,8 @@ from surehold.db import Connection
 from surehold.inventory import queries as inventory
 from surehold.kernel.ids import OrderId, VariantId
 from surehold.orders import queries as orders
+from surehold.orders.changes import queries as changes
+from surehold.orders.changes.model import ChangeState, OrderChange
 from surehold.orders.drafts.model import DraftContent
 from surehold.orders.model import STAFF_SCOPE, Scope
 from surehold.payments import queries as payments
@@ -182,12 +184,23 @@ async def get_placed_order(
     refunds = await payments.list_refunds(connection, order_ids=[order_id])
     parcels = await orders.list_fulfillments(connection, order_id=order_id, scope=scope)
     backorders = await inventory.find_backorders(connection, order_ids=[order_id])
+    known: list[OrderChange] = []
+    if order.change_count:
+        known = await changes.list_changes(connection, order_ids=[order_id])
+    unapplied = {
+        line.id
+        for row in known
+        if row.state is not ChangeState.APPLIED
+        for line in row.content.lines
+    }
     cards = {row.gift_card_id for row in found} | {row.store_credit_id for row in refunds}
     return PlacedOrder(
         order=order,
         lines=lines.get(order_id, ()),
         payment=find_main(found),
-        reserved_until=reserved_until(holds),
+        reserved_until=reserved_until(
+            tuple(row for row in holds if row.order_line_id not in unapplied)
+        ),
         payments=found,
         refunds=refunds,
         fulfillments=parcels,
@@ -196,4 +209,5 @@ async def get_placed_order(
         cards=await gift_cards.list_faces(
             connection, ids=[card_id for card_id in cards if card_id is not None]
         ),
+        changes=tuple(known),
     )

@@ -124,6 +124,8 @@ async def update_orders(
         [row.processing_at for row in rows],
         [row.archived_at for row in rows],
         [row.canceled_minor for row in rows],
+        [row.added_minor for row in rows],
+        [row.change_count for row in rows],
     )
     if count != len(rows):
         raise ConcurrentChange("an order changed under its lock")

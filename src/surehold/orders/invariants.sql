@@ -1,4 +1,5 @@
--- MON1: An order's total is the sum of its parts, and every part is the sum of its lines.
+-- MON1: An order's total is the sum of its parts, and every part is the sum of the lines that it was
+-- placed with.
 SELECT orders.id, orders.number, orders.total_minor, line.total_minor AS lines_minor
   FROM orders
   LEFT JOIN (
@@ -11,6 +12,7 @@ SELECT orders.id, orders.number, orders.total_minor, line.total_minor AS lines_m
                bool_and(total_minor = quantity * unit_price_minor
                         AND gross_minor = net_minor + tax_minor) AS is_exact
           FROM order_lines
+         WHERE change_id IS NULL
          GROUP BY order_id) AS line
     ON line.order_id = orders.id
  WHERE line.order_id IS NULL
@@ -58,7 +60,7 @@ SELECT orders.id, orders.number, orders.payment_status, orders.total_minor, orde
                                   WHERE refunds.order_id = orders.id
                                     AND state = 'requested'
                                     AND NOT is_of_sale), 0)
-                  ELSE 0 END >= orders.total_minor - orders.canceled_minor
+                  ELSE 0 END >= orders.total_minor + orders.added_minor - orders.canceled_minor
            AND coalesce(payment.disputed, 0) = 0);
 
 -- MON7: An order keeps what is due once at most, and nothing when it is canceled; what came beyond
@@ -80,16 +82,22 @@ SELECT orders.id, orders.number, orders.total_minor, money.kept
     ON money.order_id = orders.id
  WHERE NOT money.is_in_review
    AND money.kept > CASE WHEN orders.canceled_at IS NULL
-                         THEN orders.total_minor - orders.canceled_minor ELSE 0 END;
+                         THEN orders.total_minor + orders.added_minor - orders.canceled_minor
+                         ELSE 0 END;
 
 -- MON8: A payment asks for its order's whole total in its order's currency, less at most what was
 -- canceled of the order in parts and what gift cards were to pay of it; a card pays no more than all.
+-- One for a change asks for its difference.
 SELECT payment.id, payment.currency, payment.requested_minor, orders.currency, orders.total_minor
   FROM payments AS payment
   JOIN orders ON orders.id = payment.order_id
+  LEFT JOIN order_changes AS change ON change.payment_id = payment.id
  WHERE payment.currency <> orders.currency
-    OR payment.requested_minor > orders.total_minor
+    OR payment.requested_minor > orders.total_minor + orders.added_minor
+       + coalesce(change.added_minor, 0)
+    OR payment.requested_minor <> change.added_minor - change.given_up_minor
     OR (payment.gift_card_id IS NULL
+        AND change.id IS NULL
         AND payment.requested_minor < orders.total_minor - orders.canceled_minor
             - (SELECT coalesce(sum(part.requested_minor), 0)
                  FROM payments AS part
@@ -108,7 +116,7 @@ SELECT orders.id, orders.number, orders.status, part.minor
          GROUP BY order_id) AS part
     ON part.order_id = orders.id
  WHERE orders.status NOT IN ('pending_payment', 'payment_failed')
-    OR part.minor > orders.total_minor - orders.canceled_minor;
+    OR part.minor > orders.total_minor + orders.added_minor - orders.canceled_minor;
 
 -- PAY3: Every order has a payment.
 SELECT id, number, status
@@ -241,7 +249,8 @@ SELECT orders.id, orders.number, hold.id AS hold_id
     ON hold.order_id = orders.id
  WHERE orders.canceled_at IS NOT NULL;
 
--- STK8: What is held or owned for a line is of that line's order and variant.
+-- STK8: What is held or owned for a line is of that line's order and variant; what is only held may
+-- be for a line that a change adds once it is paid.
 SELECT hold.id, hold.order_id, hold.order_line_id, hold.variant_id
   FROM (
         SELECT id, holder_id AS order_id, order_line_id, variant_id
@@ -251,7 +260,15 @@ SELECT hold.id, hold.order_id, hold.order_line_id, hold.variant_id
         SELECT id, order_id, order_line_id, variant_id
           FROM allocations) AS hold
   LEFT JOIN order_lines AS line ON line.id = hold.order_line_id
- WHERE (hold.order_id, hold.variant_id) IS DISTINCT FROM (line.order_id, line.variant_id);
+ WHERE (hold.order_id, hold.variant_id) IS DISTINCT FROM (line.order_id, line.variant_id)
+   AND NOT EXISTS (
+        SELECT
+          FROM order_changes AS change
+         CROSS JOIN jsonb_to_recordset(change.content -> 'lines') AS part (id uuid, variant_id uuid)
+         WHERE line.id IS NULL
+           AND change.order_id = hold.order_id
+           AND change.state <> 'applied'
+           AND (part.id, part.variant_id) = (hold.order_line_id, hold.variant_id));
 
 -- STK9: No line holds and owns more than was ordered and not canceled.
 SELECT line.id, line.quantity, sum(hold.units) AS units
@@ -335,6 +352,150 @@ SELECT promise.order_line_id, promise.order_id, promise.created_at
                       AND reservations.holder_id = promise.order_id
                       AND state = 'active');
 
+-- CHG1: While a change waits for its payment, just what it adds is held for it; at any other time
+-- nothing is.
+SELECT change.id, change.order_id, change.state, part.id AS line_id, part.quantity, hold.units
+  FROM order_changes AS change
+ CROSS JOIN jsonb_to_recordset(change.content -> 'lines') AS part (id uuid, quantity int)
+ CROSS JOIN LATERAL (
+        SELECT coalesce(sum(quantity), 0) AS units
+          FROM reservations
+         WHERE holder_id = change.order_id
+           AND order_line_id = part.id
+           AND state = 'active') AS hold
+ WHERE change.is_sold
+   AND hold.units <> CASE WHEN change.state = 'awaiting_payment' THEN part.quantity ELSE 0 END;
+
+-- CHG2: An applied change gave its order just the lines that were agreed, and no other did.
+SELECT coalesce(agreed.change_id, line.change_id) AS change_id, agreed.id AS agreed, line.id
+  FROM (
+        SELECT change.id AS change_id, change.order_id, part.*
+          FROM order_changes AS change
+         CROSS JOIN jsonb_to_recordset(change.content -> 'lines')
+               AS part (id uuid, variant_id uuid, quantity int, net_minor bigint, tax_minor bigint)
+         WHERE change.state = 'applied') AS agreed
+  FULL JOIN (SELECT * FROM order_lines WHERE change_id IS NOT NULL) AS line
+    ON line.id = agreed.id
+ WHERE (agreed.change_id, agreed.order_id, agreed.variant_id, agreed.quantity, agreed.net_minor,
+        agreed.tax_minor)
+       IS DISTINCT FROM (line.change_id, line.order_id, line.variant_id, line.quantity,
+                         line.net_minor, line.tax_minor);
+
+-- CHG3: An applied change gave up just what was agreed, with its money.
+SELECT change.id, change.cancellation_id, agreed.parts, given_up.parts AS given_up
+  FROM order_changes AS change
+ CROSS JOIN LATERAL (
+        SELECT array_agg((part.line_id, part.quantity, part.net_minor, part.tax_minor)::text
+                         ORDER BY part.line_id) AS parts
+          FROM jsonb_to_recordset(change.content -> 'given_up')
+               AS part (line_id uuid, quantity int, net_minor bigint, tax_minor bigint)
+         WHERE change.state = 'applied') AS agreed
+ CROSS JOIN LATERAL (
+        SELECT array_agg((order_line_id, quantity, net_minor, tax_minor)::text
+                         ORDER BY order_line_id) AS parts
+          FROM cancellation_lines
+         WHERE cancellation_lines.cancellation_id = change.cancellation_id) AS given_up
+ WHERE agreed.parts IS DISTINCT FROM given_up.parts;
+
+-- CHG4: What an order says was added is the gross of the lines that changes gave it, and it has had
+-- as many changes as it says; what they say of their sums is what is in them.
+SELECT orders.id, orders.number, orders.added_minor, line.added, orders.change_count, change.count
+  FROM orders
+ CROSS JOIN LATERAL (
+        SELECT coalesce(sum(gross_minor), 0) AS added
+          FROM order_lines
+         WHERE order_lines.order_id = orders.id
+           AND change_id IS NOT NULL) AS line
+ CROSS JOIN LATERAL (
+        SELECT count(*) AS count,
+               coalesce(bool_or(added_minor <> (
+                    SELECT coalesce(sum((part ->> 'gross_minor')::bigint), 0)
+                      FROM jsonb_array_elements(content -> 'lines') AS part)
+                  OR given_up_minor <> (
+                    SELECT coalesce(sum((part ->> 'net_minor')::bigint
+                                        + (part ->> 'tax_minor')::bigint), 0)
+                      FROM jsonb_array_elements(content -> 'given_up') AS part)), false) AS is_off
+          FROM order_changes
+         WHERE order_changes.order_id = orders.id) AS change
+ WHERE (orders.change_count <> 0 OR orders.added_minor <> 0 OR line.added <> 0 OR change.count <> 0)
+   AND ((orders.added_minor, orders.change_count) <> (line.added, change.count)
+        OR change.is_off);
+
+-- CHG5: A change that cost more was made with its payment collected, and with no other; a payment
+-- that came for one that was not made is on its way back, or a person must look.
+SELECT change.id, change.state, payment.id AS payment_id, payment.state AS payment_state
+  FROM order_changes AS change
+  JOIN payments AS payment ON payment.id = change.payment_id
+ WHERE payment.review_reason IS NULL
+   AND CASE WHEN change.state = 'applied'
+            THEN payment.state <> 'captured'
+            ELSE payment.captured_minor > (
+                 SELECT coalesce(sum(amount_minor), 0)
+                   FROM refunds
+                  WHERE refunds.payment_id = payment.id
+                    AND refunds.state <> 'failed') END;
+
+-- CHG6: What changes added to a sale and took from it is booked once, by the change itself.
+SELECT change.id, change.added_minor, change.given_up_minor, booked.added, booked.given_up
+  FROM order_changes AS change
+ CROSS JOIN LATERAL (
+        SELECT coalesce(-sum(amount_minor) FILTER (
+                    WHERE journal.kind = 'sale_addition' AND amount_minor < 0), 0) AS added,
+               coalesce(sum(amount_minor) FILTER (
+                    WHERE journal.kind = 'sale_credit' AND amount_minor > 0), 0) AS given_up
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.order_id = change.order_id
+           AND (journal.reference, journal.kind)
+               IN ((change.id, 'sale_addition'), (change.cancellation_id, 'sale_credit'))) AS booked
+ WHERE (booked.added, booked.given_up)
+       IS DISTINCT FROM (
+            CASE WHEN change.state = 'applied' AND change.is_sold THEN change.added_minor ELSE 0 END,
+            CASE WHEN change.state = 'applied' AND change.is_sold
+                 THEN change.given_up_minor ELSE 0 END);
+
+-- CHG7: An exchange is of a return that was settled, and what was credited for that pays for all of
+-- what it added.
+SELECT change.id, returns.id AS return_id, returns.state, change.added_minor, credited.minor
+  FROM order_changes AS change
+  JOIN returns ON returns.id = change.return_id
+ CROSS JOIN LATERAL (
+        SELECT coalesce(sum(refund.amount_minor), 0) AS minor
+          FROM refunds AS refund
+          JOIN payments ON payments.id = refund.payment_id
+         WHERE refund.return_id = returns.id
+           AND refund.state = 'succeeded'
+           AND refund.is_of_sale
+           AND (refund.store_credit_id IS NOT NULL
+                OR payments.gift_card_id IS NOT NULL)) AS credited
+ WHERE returns.order_id <> change.order_id
+    OR returns.state <> 'completed'
+    OR credited.minor < change.added_minor;
+
+-- AUD10: A change's history is whole: allowed moves, each where the last one ended, to its state.
+SELECT order_changes.id, order_changes.state, order_changes.version, history.moves
+  FROM order_changes
+  LEFT JOIN (
+        SELECT change_id, count(*) AS moves,
+               (array_agg(to_state ORDER BY seq DESC))[1] AS to_state
+          FROM order_change_events
+         GROUP BY change_id) AS history
+    ON history.change_id = order_changes.id
+ WHERE (order_changes.version, order_changes.state)
+       IS DISTINCT FROM (history.moves, history.to_state)
+ UNION ALL
+SELECT change_id, to_state, seq, 0
+  FROM (
+        SELECT change_id, seq, from_state, to_state,
+               lag(to_state) OVER (PARTITION BY change_id ORDER BY seq) AS before
+          FROM order_change_events) AS move
+ WHERE from_state IS DISTINCT FROM before
+    OR (from_state IS NULL AND to_state NOT IN ('awaiting_payment', 'applied'))
+    OR (from_state IS NOT NULL
+        AND NOT EXISTS (SELECT FROM order_change_state_moves AS allowed
+                         WHERE (allowed.from_state, allowed.to_state)
+                             = (move.from_state, move.to_state)));
+
 -- LED6: An order that ever owned its goods is booked as one sale, any other as none.
 SELECT orders.id, orders.number, orders.status, coalesce(booked.sales, 0) AS sales
   FROM orders
@@ -349,7 +510,8 @@ SELECT orders.id, orders.number, orders.status, coalesce(booked.sales, 0) AS sal
                              WHERE allocations.order_id = orders.id) THEN 1 ELSE 0 END;
 
 -- LED7: What is booked of an order as sold, less what was taken back, is its total and the tax that
--- was promised, less what was canceled and what was paid back of it; of a canceled order nothing.
+-- was promised, and what was added, less what was canceled and what was paid back of it; of a
+-- canceled order nothing.
 SELECT orders.id, orders.number, booked.total, booked.tax, expected.total AS expected_total,
        expected.tax AS expected_tax
   FROM orders
@@ -359,7 +521,7 @@ SELECT orders.id, orders.number, booked.total, booked.tax, expected.total AS exp
                coalesce(-sum(amount_minor) FILTER (WHERE account = 'tax_payable'), 0) AS tax
           FROM ledger_journals AS journal
           JOIN ledger_entries AS entry ON entry.journal_id = journal.id
-         WHERE journal.kind IN ('sale', 'sale_reversal', 'sale_credit')
+         WHERE journal.kind IN ('sale', 'sale_reversal', 'sale_credit', 'sale_addition')
          GROUP BY journal.order_id) AS booked
     ON booked.order_id = orders.id
   LEFT JOIN (
@@ -377,11 +539,12 @@ SELECT orders.id, orders.number, booked.total, booked.tax, expected.total AS exp
     ON back.order_id = orders.id
  CROSS JOIN LATERAL (
         SELECT CASE WHEN orders.canceled_at IS NULL
-                    THEN orders.total_minor - orders.canceled_minor - coalesce(back.total, 0)
+                    THEN orders.total_minor + orders.added_minor - orders.canceled_minor
+                       - coalesce(back.total, 0)
                     ELSE 0 END AS total,
                CASE WHEN orders.canceled_at IS NULL
-                    THEN orders.tax_minor - coalesce(back.tax, 0)
-                       - (SELECT sum(canceled_tax_minor) FROM order_lines
+                    THEN orders.shipping_tax_minor - coalesce(back.tax, 0)
+                       + (SELECT sum(tax_minor - canceled_tax_minor) FROM order_lines
                            WHERE order_lines.order_id = orders.id)
                     ELSE 0 END AS tax) AS expected
  WHERE (booked.total, booked.tax) IS DISTINCT FROM (expected.total, expected.tax);
@@ -400,7 +563,7 @@ SELECT orders.id, orders.number, orders.status, booked.deposits
  WHERE booked.deposits <> 0
    AND orders.paid_minor - orders.refunded_minor
        = CASE WHEN orders.canceled_at IS NULL
-              THEN orders.total_minor - orders.canceled_minor
+              THEN orders.total_minor + orders.added_minor - orders.canceled_minor
                  - coalesce((SELECT sum(amount_minor) FROM refunds
                               WHERE refunds.order_id = orders.id
                                 AND is_of_sale
@@ -605,8 +768,9 @@ SELECT series, counter.last_seq, issued.count, issued.last_seq AS last_issued
     OR issued.count <> issued.last_seq
     OR issued.first_seq <> 1;
 
--- INV2: An invoice comes to its order's total and tax, in its currency, less what was canceled before
--- it was sold; what is written in any document comes to its sums.
+-- INV2: An invoice comes to its order's total and tax, in its currency, with what was added and less
+-- what was canceled before it was sold, or to what its change added; what is written in any document
+-- comes to its sums.
 SELECT documents.id, documents.number, documents.total_minor, orders.total_minor AS ordered_minor,
        written.net AS written_net, written.tax AS written_tax
   FROM documents
@@ -615,26 +779,44 @@ SELECT documents.id, documents.number, documents.total_minor, orders.total_minor
         SELECT sum((part ->> 'net_minor')::bigint) AS net,
                sum((part ->> 'tax_minor')::bigint) AS tax
           FROM jsonb_array_elements(documents.content -> 'taxes') AS part) AS written
+ CROSS JOIN LATERAL (
+        SELECT coalesce(sum(gross_minor), 0) AS gross, coalesce(sum(tax_minor), 0) AS tax
+          FROM order_lines
+          JOIN order_changes AS change ON change.id = order_lines.change_id AND NOT change.is_sold
+         WHERE order_lines.order_id = orders.id) AS added
  WHERE documents.currency <> orders.currency
     OR written.net IS DISTINCT FROM documents.net_minor
     OR written.tax IS DISTINCT FROM documents.tax_minor
     OR (documents.kind = 'invoice'
+        AND documents.change_id IS NOT NULL
         AND (documents.total_minor, documents.tax_minor)
-            <> (SELECT orders.total_minor - coalesce(sum(part.net_minor + part.tax_minor), 0),
-                       orders.tax_minor - coalesce(sum(part.tax_minor), 0)
+            <> (SELECT coalesce(sum(gross_minor), 0), coalesce(sum(tax_minor), 0)
+                  FROM order_lines
+                 WHERE order_lines.order_id = orders.id
+                   AND order_lines.change_id = documents.change_id))
+    OR (documents.kind = 'invoice'
+        AND documents.change_id IS NULL
+        AND (documents.total_minor, documents.tax_minor)
+            <> (SELECT orders.total_minor + added.gross
+                         - coalesce(sum(part.net_minor + part.tax_minor), 0),
+                       orders.tax_minor + added.tax - coalesce(sum(part.tax_minor), 0)
                   FROM cancellations
                   JOIN cancellation_lines AS part ON part.cancellation_id = cancellations.id
                  WHERE cancellations.order_id = orders.id
                    AND NOT cancellations.is_sold));
 
--- INV3: A credit note is for the amount of a refund that reached its order's buyer.
+-- INV3: A credit note is for the amount of a refund that reached its order's buyer, or for what a
+-- change gave up.
 SELECT documents.id, documents.number, documents.total_minor, refunds.state, refunds.amount_minor
   FROM documents
   LEFT JOIN refunds ON refunds.id = documents.refund_id
+  LEFT JOIN order_changes AS change ON change.id = documents.change_id
  WHERE documents.kind = 'credit_note'
    AND (refunds.state, refunds.order_id, refunds.amount_minor, refunds.currency)
        IS DISTINCT FROM ('succeeded', documents.order_id, documents.total_minor,
-                         documents.currency);
+                         documents.currency)
+   AND (change.state, change.order_id, change.given_up_minor)
+       IS DISTINCT FROM ('applied', documents.order_id, documents.total_minor);
 
 -- INV4: What was credited of an order was invoiced, net and tax alike.
 SELECT order_id, sum(net_minor) AS net_left, sum(tax_minor) AS tax_left
@@ -655,13 +837,26 @@ SELECT documents.id, documents.number
                     WHERE ledger_journals.order_id = documents.order_id
                       AND ledger_journals.kind = 'sale');
 
--- INV6 (Q): Every sale has its invoice, and every refund of what was sold its credit note.
+-- INV6 (Q): Every sale has its invoice, everything that was added to one its own, and every refund of
+-- what was sold its credit note; what a change gave up for what it added has one, too.
 SELECT journal.id, journal.kind, journal.order_id, journal.posted_at
   FROM ledger_journals AS journal
  WHERE (journal.kind = 'sale'
         AND NOT EXISTS (SELECT FROM documents
                          WHERE documents.order_id = journal.order_id
+                           AND documents.kind = 'invoice'
+                           AND documents.change_id IS NULL))
+    OR (journal.kind = 'sale_addition'
+        AND NOT EXISTS (SELECT FROM documents
+                         WHERE documents.change_id = journal.reference
                            AND documents.kind = 'invoice'))
+    OR (journal.kind = 'sale_credit'
+        AND EXISTS (SELECT FROM order_changes AS change
+                     WHERE change.cancellation_id = journal.reference
+                       AND change.added_minor > 0
+                       AND NOT EXISTS (SELECT FROM documents
+                                        WHERE documents.change_id = change.id
+                                          AND documents.kind = 'credit_note')))
     OR (journal.kind = 'refund'
         AND NOT EXISTS (SELECT FROM documents WHERE documents.refund_id = journal.reference)
         AND EXISTS (SELECT FROM refunds
@@ -670,7 +865,10 @@ SELECT journal.id, journal.kind, journal.order_id, journal.posted_at
                         ON sale.kind = 'sale'
                        AND sale.order_id = refunds.order_id
                        AND (sale.reference = refunds.payment_id
-                            OR payments.gift_card_id IS NOT NULL)
+                            OR payments.gift_card_id IS NOT NULL
+                            OR EXISTS (SELECT FROM order_changes AS change
+                                        WHERE change.payment_id = payments.id
+                                          AND change.state = 'applied'))
                      WHERE refunds.id = journal.reference
                        AND NOT refunds.is_excess));
 
@@ -725,7 +923,8 @@ SELECT coalesce(draft.order_id, begun.order_id) AS order_id, draft.id AS draft_i
           FROM jsonb_array_elements(draft.content -> 'lines') AS line)
        <> (SELECT jsonb_object_agg(variant_id, quantity)
              FROM order_lines
-            WHERE order_lines.order_id = orders.id);
+            WHERE order_lines.order_id = orders.id
+              AND change_id IS NULL);
 
 -- DRF2: A draft's history has every version of it, and ends in what it is and says now.
 SELECT draft.id, draft.version, draft.state, last.seq, last.to_state

@@ -15,6 +15,7 @@ from surehold.kernel.ids import (
     FulfillmentId,
     LocationId,
     NoteId,
+    OrderChangeId,
     OrderId,
     OrderLineId,
     ProductId,
@@ -135,6 +136,8 @@ class OrderLine(msgspec.Struct, frozen=True):
     refunded_net_minor: int = 0
     refunded_tax_minor: int = 0
     returned_quantity: int = 0
+    #: The change that added it; what the order was placed with has none.
+    change_id: OrderChangeId | None = None
 
     @property
     def due_quantity(self) -> int:
@@ -256,11 +259,14 @@ class Order(msgspec.Struct, frozen=True):
     confirmed_at: datetime | None = None
     processing_at: datetime | None = None
     canceled_minor: int = 0
+    #: Gross of the lines that changes added, and how many changes were ever made.
+    added_minor: int = 0
+    change_count: int = 0
 
     @property
     def due_minor(self) -> int:
-        """What is to be paid: the total less what was canceled in parts."""
-        return self.total_minor - self.canceled_minor
+        """What is to be paid: the total and what was added, less what was canceled in parts."""
+        return self.total_minor + self.added_minor - self.canceled_minor
 
     @property
     def shipping_gross_minor(self) -> int:

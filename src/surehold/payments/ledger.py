@@ -93,6 +93,13 @@ def sale(*, reference: UUID, order_id: OrderId, currency: str, parts: SaleParts)
     return _journal("sale", reference, order_id, currency, _sale_entries(parts, sign=1))
 
 
+def sale_addition(
+    *, reference: UUID, order_id: OrderId, currency: str, parts: SaleParts
+) -> Journal:
+    """A sale was added to; ``reference`` is the change of the order."""
+    return _journal("sale_addition", reference, order_id, currency, _sale_entries(parts, sign=1))
+
+
 def sale_reversal(
     *, reference: UUID, order_id: OrderId, currency: str, parts: SaleParts
 ) -> Journal:

@@ -323,6 +323,28 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
         "/orders/ORDER/refunds/preview",
         {"lines": [{"line_id": "ITEM", "quantity": 1}]},
     ),
+    "change preview": (
+        "POST",
+        "/orders/ORDER/changes/preview",
+        {
+            "give_up": [{"line_id": "ITEM", "quantity": 1}],
+            "add": [{"variant_id": "VARIANT", "quantity": 1}],
+            "payment_method": {"provider": "bank_transfer"},
+            "vat_id": "DE129273398",
+            "expected_difference": {"amount": 0, "currency": "EUR"},
+        },
+    ),
+    "change": (
+        "POST",
+        "/orders/ORDER/changes",
+        {"add": [{"variant_id": "VARIANT", "quantity": 1}], "reason": "One more"},
+    ),
+    "exchange": (
+        "POST",
+        "/orders/ORDER/returns/ORDER/exchange",
+        {"add": [{"variant_id": "VARIANT", "quantity": 1}], "vat_id": "DE129273398"},
+    ),
+    "canceled change": ("POST", "/orders/ORDER/changes/ORDER/cancel", {}),
     "return": (
         "POST",
         "/orders/ORDER/returns",

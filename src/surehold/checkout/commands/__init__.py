@@ -12,6 +12,12 @@ from surehold.checkout.commands.buy import (
     save_quote,
     verify_payment,
 )
+from surehold.checkout.commands.change import (
+    CHANGES,
+    cancel_change,
+    change_order,
+    preview_change,
+)
 from surehold.checkout.commands.fulfill import (
     BULK_MAX,
     FULFILLMENTS,
@@ -51,6 +57,7 @@ from surehold.checkout.commands.sweep import (
 from surehold.checkout.commands.take_back import (
     RETURNS,
     complete_return,
+    exchange_return,
     inspect_return,
     move_return,
     receive_return,
@@ -59,6 +66,7 @@ from surehold.checkout.commands.take_back import (
 
 __all__ = [
     "BULK_MAX",
+    "CHANGES",
     "EXTENSIONS",
     "FULFILLMENTS",
     "NOTES",
@@ -72,16 +80,19 @@ __all__ = [
     "archive_old_orders",
     "ask",
     "ask_due_operations",
+    "cancel_change",
     "cancel_order",
     "cancel_part",
     "cancel_unpaid_orders",
     "change_many",
+    "change_order",
     "check_due_payments",
     "check_payment",
     "complete_return",
     "confirm_payment",
     "confirm_refund",
     "correct_parcel",
+    "exchange_return",
     "expire_gift_cards",
     "expire_reservations",
     "extend_reservation",
@@ -94,6 +105,7 @@ __all__ = [
     "place_draft",
     "place_order",
     "placement_of_draft",
+    "preview_change",
     "preview_refund",
     "process_due_webhooks",
     "process_webhook",

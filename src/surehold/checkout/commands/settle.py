@@ -29,9 +29,12 @@ from surehold.db.shop import ShopSettings
 from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
 from surehold.kernel.errors import DomainError
-from surehold.kernel.ids import OrderId
+from surehold.kernel.ids import OrderId, VariantId
 from surehold.orders import commands as orders
 from surehold.orders import queries as order_queries
+from surehold.orders.changes import commands as changes
+from surehold.orders.changes import queries as change_queries
+from surehold.orders.changes.model import OrderChange
 from surehold.orders.errors import OrderNotFound
 from surehold.orders.model import Order
 from surehold.payments import commands as payments
@@ -61,7 +64,8 @@ class SettlementWork:
             ids = sorted({request.order_id for request in requests})
             returning = {row.order_id for row in requests if row.reads_returns}
             credited = {row.order_id for row in requests if row.gives_credit}
-            cases, writes, stock, now = await self._load(tx, ids, settings, credited)
+            added = {variant_id for row in requests for variant_id in row.adds}
+            cases, writes, stock, now = await self._load(tx, ids, settings, credited, added)
             await _load_returns(tx, [cases[one] for one in sorted(returning & cases.keys())])
             asking = {row.order_id for row in requests if row.reads_waiting}
             await _load_waiting(tx, [cases[one] for one in sorted(asking & cases.keys())])
@@ -85,6 +89,7 @@ class SettlementWork:
         ids: Sequence[OrderId],
         settings: ShopSettings,
         credited: Collection[OrderId],
+        added: Collection[VariantId],
     ) -> tuple[dict[OrderId, Case], Writes, Stock, datetime]:
         found = await orders.lock_orders(tx, ids=ids)
         locked_payments = await payments.lock_payments(tx, order_ids=ids)
@@ -96,7 +101,10 @@ class SettlementWork:
         begun = [order.id for order in found.values() if order.processing_at is not None]
         parcels = await orders.lock_fulfillments(tx, order_ids=begun) if begun else []
         refund_lines = await payment_queries.list_refund_lines(tx, refunds=refunds)
+        known_changes = await _load_changes(tx, found.values())
         variant_ids = {line.variant_id for rows in lines.values() for line in rows}
+        variant_ids |= {line.variant_id for row in known_changes for line in row.content.lines}
+        variant_ids.update(added)
         levels, now = await inventory.lock_stock(tx, variant_ids=variant_ids)
         coupon_uses = await _load_coupon_uses(tx, found.values())
         buyers = {found[one].email.lower() for one in credited if one in found}
@@ -119,6 +127,7 @@ class SettlementWork:
                 now=now,
                 coupon_uses=coupon_uses,
                 cards=cards,
+                changes=[row for row in known_changes if row.order_id == order_id],
             )
             for order_id, order in found.items()
         }
@@ -154,6 +163,12 @@ class SettlementWork:
         return outcome
 
 
+async def _load_changes(tx: Transaction, found: Iterable[Order]) -> list[OrderChange]:
+    """What was changed of these orders, whose locks guard it; of most nothing was."""
+    ids = [order.id for order in found if order.change_count]
+    return await change_queries.list_changes(tx, order_ids=ids) if ids else []
+
+
 async def _load_coupon_uses(tx: Transaction, found: Iterable[Order]) -> CouponUses:
     """What these orders use of coupons, locked after the stock; without one it costs no trip."""
     ids = [order.id for order in found if order.coupon_code is not None]
@@ -186,8 +201,8 @@ async def _write(
     What there is nothing of costs no trip.
     """
     payment_changes = [row for case in cases.values() for row in case.payment_changes]
-    for changes in _rounds(case.order_changes for case in cases.values()):
-        await orders.update_orders(tx, changes=changes, now=now)
+    for steps in _rounds(case.order_changes for case in cases.values()):
+        await orders.update_orders(tx, changes=steps, now=now)
     book = next(iter(cases.values())).cards if cases else CardBook()
     await gift_cards.insert_cards(tx, cards=book.issued, now=now)
     await payments.update_payments(tx, changes=payment_changes, now=now)
@@ -196,6 +211,7 @@ async def _write(
     begun = {row.id for row in writes.refunds}
     ended = [row for row in writes.refunds_ended if row.id not in begun]
     await payments.end_refunds(tx, refunds=ended, now=now)
+    await _write_changes(tx, cases, writes, now)
     await orders.insert_cancellations(tx, cancellations=writes.cancellations, now=now)
     await payments.post_journals(tx, journals=writes.journals, now=now)
     await inventory.insert_reservations(tx, reservations=writes.reservations)
@@ -266,6 +282,21 @@ async def _load_waiting(tx: Transaction, cases: Sequence[Case]) -> None:
     rows = await inventory.list_waiting(tx, order_ids=[case.order.id for case in short])
     for case in short:
         case.read_waiting(row for row in rows if row.order_id == case.order.id)
+
+
+async def _write_changes(
+    tx: Transaction, cases: dict[OrderId, Case], writes: Writes, now: datetime
+) -> None:
+    """A change that came to its end makes room for the next, which may come to its own."""
+    moves = [move for case in cases.values() for move in case.change_moves]
+    await changes.update_changes(
+        tx, moves=[move for move in moves if move[0].id not in writes.changes], now=now
+    )
+    await changes.insert_changes(tx, changes=list(writes.changes.values()), now=now)
+    await changes.update_changes(
+        tx, moves=[move for move in moves if move[0].id in writes.changes], now=now
+    )
+    await changes.insert_added_lines(tx, lines=writes.added_lines)
 
 
 async def _write_returns(

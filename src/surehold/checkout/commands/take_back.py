@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
+from surehold.checkout.commands.change import price_added
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import Actor
 from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.checkout.settlements import (
     CompleteReturn,
+    ExchangeReturn,
     InspectReturn,
     Keep,
     MoveReturn,
     ReceiveReturn,
     RequestReturn,
 )
-from surehold.kernel.ids import OrderId, OrderLineId, ReturnId, new_id
+from surehold.kernel.ids import (
+    OrderChangeId,
+    OrderId,
+    OrderLineId,
+    ReturnId,
+    VariantId,
+    new_id,
+)
 from surehold.orders.states import ReturnEvent
 
 #: Where the keys of requests to return are kept.
@@ -111,5 +120,32 @@ async def complete_return(
     """
     outcome = await checkout.settling.submit(
         CompleteReturn(order_id, return_id, actor, has_shipping, reason)
+    )
+    return outcome.effect
+
+
+async def exchange_return(
+    checkout: Checkout,
+    *,
+    order_id: OrderId,
+    return_id: ReturnId,
+    change_id: OrderChangeId,
+    add: tuple[tuple[VariantId, int], ...],
+    actor: Actor,
+    vat_id: str | None = None,
+) -> str:
+    """Send something else for what came back, at the prices of this moment. Twice is once.
+
+    The money of the units that came becomes store credit of the buyer's, or goes back to the
+    gift card that paid, and pays for what is sent; what it does not need stays credit.
+
+    Raises:
+        OrderNotFound, NotForSale, ReturnNotFound, ReturnNotPossible, OrderNotChangeable,
+        NothingToRefund, RefundExceedsPaid, TaxDiffers, ExchangeCostsMore, InsufficientStock: As
+            named.
+    """
+    quote = await price_added(checkout, order_id=order_id, add=add, vat_id=vat_id)
+    outcome = await checkout.settling.submit(
+        ExchangeReturn(order_id, return_id, actor, change_id, quote)
     )
     return outcome.effect

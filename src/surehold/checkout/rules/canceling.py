@@ -15,6 +15,7 @@ from surehold.checkout.rules.returning import Cause, return_money
 from surehold.checkout.rules.selling import credit_shares, sale_left
 from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import CancellationId, OperationId, OrderLineId, new_id
+from surehold.orders.changes.model import ChangeState
 from surehold.orders.errors import OrderNotCancelable
 from surehold.orders.model import (
     Cancellation,
@@ -96,6 +97,11 @@ def cancel(
     # What goes back to a card is back at once: first the order is canceled, then paid back.
     case.relabel()
     case.end_step()
+    waiting = case.open_change
+    if waiting is not None:
+        case.drop_change(
+            waiting, ChangeState.CANCELED, actor=actor.name, reason="the order is given up"
+        )
     for payment in tuple(case.payments.values()):
         if payment.state is PaymentState.CAPTURED:
             return_money(
@@ -135,7 +141,7 @@ def cancel_part(
     _check_cancelable(case, reason)
     if all(units.get(line.id, 0) == line.due_quantity for line in case.lines):
         return cancel(case, reason=reason, actor=actor, providers=providers, cause=cause)
-    left = {line.id: _cancelable_units(case, line) for line in case.lines}
+    left = {line.id: cancelable_units(case, line) for line in case.lines}
     short = [
         {"line_id": str(line_id), "requested": quantity, "available": left[line_id]}
         for line_id, quantity in units.items()
@@ -144,7 +150,7 @@ def cancel_part(
     if short:
         raise UnitsNotCancelable("Fewer units of these lines can be canceled.", lines=short)
     if not case.is_bought:
-        _check_undisturbed(case)
+        check_undisturbed(case)
     cancellation = Cancellation(
         id=CancellationId(new_id()),
         order_id=case.order.id,
@@ -181,7 +187,7 @@ def _return_part(
         rest -= amount
 
 
-def _cancelable_units(case: Case, line: OrderLine) -> int:
+def cancelable_units(case: Case, line: OrderLine) -> int:
     """Units of a line that are neither paid back nor in a parcel, which is given up first."""
     if not case.is_bought:
         return line.left_quantity
@@ -190,7 +196,7 @@ def _cancelable_units(case: Case, line: OrderLine) -> int:
     return min(line.left_quantity, sum(unplanned[row.id] for row in rows))
 
 
-def _check_undisturbed(case: Case) -> None:
+def check_undisturbed(case: Case) -> None:
     """No payment of an unpaid order may turn into money by itself while its amount changes."""
     for row in case.payments.values():
         is_stuck = row.review_reason is not None and row.state in OPEN

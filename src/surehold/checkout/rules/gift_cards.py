@@ -55,6 +55,12 @@ def cover_again(case: Case, wanted_minor: int, *, actor: Actor) -> bool:
     return True
 
 
+def pay_by_credit(case: Case, parts: list[tuple[GiftCardId, int]], *, actor: Actor) -> None:
+    """Let cards pay at once what was put on them a moment before."""
+    _begin(case, parts, actor=actor)
+    capture_parts(case)
+
+
 def trim_parts(case: Case, *, actor: Actor) -> None:
     """Let cards pay no more than is due, after a part of the order was given up."""
     if rest_minor(case) < 0:

@@ -7,6 +7,7 @@ import msgspec
 from surehold.checkout.case import Case
 from surehold.checkout.errors import OrderNotPayable
 from surehold.checkout.model import HELD_FOR_REVIEW, PAID, UNCHANGED, Actor
+from surehold.checkout.rules.changing import follow_payment, take_difference
 from surehold.checkout.rules.gift_cards import (
     capture_parts,
     cover_again,
@@ -70,6 +71,8 @@ def settle(
             next_check_at=None if is_over else payment.next_check_at,
         )
     )
+    if is_over:
+        follow_payment(case, payment, actor=actor)
     case.change_order(actor=actor.name, reason=f"payment {evidence.state.value}")
     case.relabel()
     return str(evidence.state.value)
@@ -138,6 +141,9 @@ def _capture(
     case: Case, payment: Payment, evidence: ProviderSnapshot, *, actor: Actor, providers: Providers
 ) -> str:
     """Book the money first, then decide what it buys."""
+    change = case.change_paid_by(payment.id)
+    if change is None and _is_too_little(case, evidence.captured.amount):
+        return _hold_for_review(case, payment, evidence, reason="amount_mismatch")
     is_covered = case.order.paid_minor - case.order.refunded_minor >= case.order.due_minor
     payment = msgspec.structs.replace(
         payment,
@@ -160,6 +166,8 @@ def _capture(
             amount_minor=payment.captured_minor,
         )
     )
+    if change is not None:
+        return take_difference(case, change, payment, actor=actor, providers=providers)
     if is_covered or case.is_bought:
         return return_money(
             case, payment, cause=Cause("duplicate_payment", actor), providers=providers
@@ -180,6 +188,19 @@ def _capture(
         reason = "paid after the hold had ended"
         return _sell(case, payment, actor=actor, providers=providers, reason=reason)
     return _shortfall(case, payment, actor=actor, providers=providers)
+
+
+def _is_too_little(case: Case, captured_minor: int) -> bool:
+    """Whether money was asked for before something was added to an order that waits for it.
+
+    What its cards could pay counts as there.
+    """
+    if not case.order.added_minor or case.is_bought or case.order.canceled_at is not None:
+        return False
+    by_card = {
+        row.gift_card_id: row.requested_minor for row in case.payments.values() if row.gift_card_id
+    }
+    return captured_minor + sum(by_card.values()) < case.order.due_minor
 
 
 def sell_covered(case: Case, *, actor: Actor, providers: Providers) -> str:
@@ -245,7 +266,9 @@ def _sell(case: Case, payment: Payment, *, actor: Actor, providers: Providers, r
     )
     if case.order.cart_id is not None:
         case.writes.taken_from_carts += [
-            (case.order.cart_id, line.variant_id, line.quantity) for line in case.lines
+            (case.order.cart_id, line.variant_id, line.quantity)
+            for line in case.lines
+            if line.change_id is None
         ]
     excess = min(by_money, by_money + by_card - case.order.due_minor)
     if excess > 0:

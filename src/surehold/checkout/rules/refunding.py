@@ -88,7 +88,9 @@ def share_of_units(line: OrderLine, quantity: int) -> Share:
     return Share(line.id, quantity, gross_minor - tax_minor, tax_minor)
 
 
-def sum_units(lines: Sequence[OrderLine], wanted: Units) -> dict[OrderLineId, int]:
+def sum_units(
+    lines: Sequence[OrderLine], wanted: Units, *, at: str = "/lines"
+) -> dict[OrderLineId, int]:
     """Units by line.
 
     Raises:
@@ -96,7 +98,7 @@ def sum_units(lines: Sequence[OrderLine], wanted: Units) -> dict[OrderLineId, in
     """
     known = {line.id for line in lines}
     faults = tuple(
-        Fault(f"/lines/{index}/line_id", "unknown_line", "The order has no such line.")
+        Fault(f"{at}/{index}/line_id", "unknown_line", "The order has no such line.")
         for index, (line_id, _) in enumerate(wanted)
         if line_id not in known
     )

@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from surehold.checkout.case import Case
+from surehold.orders.changes.model import OrderChange
 from surehold.orders.model import Share
 from surehold.payments import ledger
 from surehold.payments.model import Refund, RefundState
 
 
 def sale_left(case: Case) -> ledger.SaleParts:
-    """What the order comes to as a sale now: its total, less what was canceled or paid back of it.
+    """What the order comes to as a sale now, less what was canceled or paid back of it.
 
-    A refund that was only asked for is still a part of the sale.
+    What changes added is as if it had been ordered. A refund that was only asked for is still a
+    part of the sale.
     """
     order = case.order
     back = [
@@ -23,7 +25,8 @@ def sale_left(case: Case) -> ledger.SaleParts:
         if row.is_of_sale and row.state is RefundState.SUCCEEDED
     ]
     net = {line.id: line.net_minor - line.canceled_net_minor for line in case.lines}
-    tax = order.tax_minor - sum(line.canceled_tax_minor for line in case.lines)
+    added_tax = sum(line.tax_minor for line in case.lines if line.change_id is not None)
+    tax = order.tax_minor + added_tax - sum(line.canceled_tax_minor for line in case.lines)
     for refund in back:
         tax -= refund.shipping_tax_minor
         for part in case.refund_lines.get(refund.id, ()):
@@ -36,6 +39,26 @@ def sale_left(case: Case) -> ledger.SaleParts:
         shipping_net_minor=shipping_net
         - sum(row.shipping_minor - row.shipping_tax_minor for row in back),
         lines=tuple((line.vendor_id, net[line.id]) for line in case.lines),
+    )
+
+
+def add_to_sale(case: Case, change: OrderChange) -> None:
+    """Sell what a change adds; what pays for it is among the deposits."""
+    lines = change.content.lines
+    if not lines:
+        return
+    case.writes.journals.append(
+        ledger.sale_addition(
+            reference=change.id,
+            order_id=case.order.id,
+            currency=case.order.currency,
+            parts=ledger.SaleParts(
+                total_minor=change.added_minor,
+                tax_minor=sum(line.tax_minor for line in lines),
+                shipping_net_minor=0,
+                lines=tuple((line.vendor_id, line.net_minor) for line in lines),
+            ),
+        )
     )
 
 

@@ -6,6 +6,7 @@ lane loads the case, and writes what became of it.
 
 from surehold.checkout.settlements.answers import RecordCreate, RecordLoss, RecordRefund
 from surehold.checkout.settlements.canceling import CancelOrder, CancelPart
+from surehold.checkout.settlements.changing import CancelChange, ChangeOrder, PreviewChange
 from surehold.checkout.settlements.evidence import TakeEvidence
 from surehold.checkout.settlements.fulfilling import (
     CorrectParcel,
@@ -24,6 +25,7 @@ from surehold.checkout.settlements.refunding import (
 )
 from surehold.checkout.settlements.taking_back import (
     CompleteReturn,
+    ExchangeReturn,
     InspectReturn,
     MoveReturn,
     ReceiveReturn,
@@ -31,11 +33,14 @@ from surehold.checkout.settlements.taking_back import (
 )
 
 __all__ = [
+    "CancelChange",
     "CancelOrder",
     "CancelPart",
+    "ChangeOrder",
     "CompleteReturn",
     "ConfirmRefund",
     "CorrectParcel",
+    "ExchangeReturn",
     "ExpireHolds",
     "ExtendHold",
     "InspectReturn",
@@ -44,6 +49,7 @@ __all__ = [
     "MoveReturn",
     "OpenFulfillments",
     "Outcome",
+    "PreviewChange",
     "PreviewRefund",
     "ReachStatus",
     "ReceiveReturn",

@@ -13,6 +13,7 @@ from surehold.checkout.engine import Context
 from surehold.checkout.model import provider_actor
 from surehold.checkout.settlements.model import Outcome, Settlement
 from surehold.kernel.ids import RefundId
+from surehold.orders.changes.model import ChangeState
 from surehold.payments.model import NoAction, Operation, Payment, PaymentState
 from surehold.payments.providers.port import CreateResult, RefundSnapshot
 from surehold.payments.states import EVENT_FOR, OPEN, PAYMENT, OperationEvent
@@ -50,8 +51,13 @@ class RecordCreate(Settlement, frozen=True):
                 actor=provider_actor(payment.provider).name,
                 reason=f"payment {after.state.value}",
             )
+            if after.state is PaymentState.FAILED:
+                rules.follow_payment(case, after, actor=provider_actor(payment.provider))
             case.relabel()
-        is_orphan = case.order.canceled_at is not None
+        change = case.change_paid_by(payment.id)
+        is_orphan = case.order.canceled_at is not None or (
+            change is not None and change.state is not ChangeState.AWAITING_PAYMENT
+        )
         if is_orphan and self.result is not None and after.state is not PaymentState.CAPTURED:
             rules.give_up_payment(case, after, providers=context.providers)
         return Outcome(after.state.value, payment.id)

@@ -7,6 +7,7 @@ from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
 from surehold.checkout.model import UNCHANGED, Actor
 from surehold.checkout.settlements.model import Keep, Outcome, Settlement
+from surehold.checkout.settlements.paying import begin_anew
 from surehold.orders.model import CancelReason
 
 
@@ -61,30 +62,4 @@ class CancelPart(Settlement, frozen=True):
         )
         if case.is_bought or case.order.canceled_at is not None:
             return Outcome(effect)
-        rules.trim_parts(case, actor=self.actor)
-        for payment in waiting:
-            rules.give_up_payment(case, payment, providers=context.providers)
-        if not case.is_whole_held:
-            # It is held and asked for afresh when the buyer comes back to pay.
-            case.relabel()
-            return Outcome(effect)
-        rest_minor = rules.rest_minor(case)
-        if not rest_minor:
-            rules.sell_covered(case, actor=self.actor, providers=context.providers)
-        is_asked = context.can_collect(case.order.provider, case.order, rest_minor)
-        if not rest_minor or not waiting or not is_asked:
-            case.relabel()
-            return Outcome(effect)
-        begun, operation = context.begin_payment(
-            case.order,
-            amount_minor=rest_minor,
-            provider_name=case.order.provider,
-            settings=case.settings,
-            expires_at=min(row.expires_at for row in case.active),
-            now=case.now,
-        )
-        case.add_payment(begun)
-        if operation is not None:
-            case.writes.operations.append(operation)
-        case.relabel()
-        return Outcome(effect, begun.id)
+        return Outcome(effect, begin_anew(case, context, waiting, actor=self.actor))

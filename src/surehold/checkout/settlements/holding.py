@@ -15,7 +15,8 @@ class ExpireHolds(Settlement, frozen=True):
     def decide(self, case: Case, context: Context) -> Outcome:
         """Let go of those that are."""
         rules.sell_covered(case, actor=SYSTEM, providers=context.providers)
-        return Outcome("expired", count=rules.expire_holds(case))
+        count = rules.lapse_change(case, providers=context.providers)
+        return Outcome("expired", count=count + rules.expire_holds(case))
 
 
 class ExtendHold(Settlement, frozen=True):

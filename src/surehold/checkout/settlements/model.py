@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from surehold.checkout.model import PlacedOrder
-from surehold.kernel.ids import OrderId, PaymentId
+from surehold.kernel.ids import OrderId, PaymentId, VariantId
+from surehold.orders.changes.model import OrderChange
 
 if TYPE_CHECKING:
     from surehold.checkout.case import Case
@@ -39,6 +40,8 @@ class Outcome(msgspec.Struct, frozen=True):
     count: int = 0
     #: What would go back, where that was the question.
     planned: tuple[PlannedRefund, ...] = ()
+    #: What would be changed, where that was the question.
+    change: OrderChange | None = None
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -55,6 +58,11 @@ class Settlement(msgspec.Struct, frozen=True):
     def reads_returns(self) -> bool:
         """Whether it is about goods that come back, which others need not be read for."""
         return False
+
+    @property
+    def adds(self) -> tuple[VariantId, ...]:
+        """Variants that it may take units of beside those of the order."""
+        return ()
 
     @property
     def reads_waiting(self) -> bool:

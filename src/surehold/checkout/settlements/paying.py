@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from surehold.checkout import rules
 from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
-from surehold.checkout.model import BUYER
+from surehold.checkout.model import BUYER, Actor
 from surehold.checkout.settlements.model import Outcome, Settlement
+from surehold.kernel.ids import PaymentId
 from surehold.kernel.money import Money
 from surehold.payments.model import Payment, PaymentState
 
@@ -75,6 +78,39 @@ class RetryPayment(Settlement, frozen=True):
         case.change_order(actor=BUYER.name, reason="paying again", provider=self.provider)
         case.relabel()
         return Outcome("begun", payment.id)
+
+
+def begin_anew(
+    case: Case, context: Context, waiting: Sequence[Payment], *, actor: Actor
+) -> PaymentId | None:
+    """Ask for what is due now of an unpaid order whose open payments asked for another amount.
+
+    Returns the payment that was begun for them, if any was.
+    """
+    rules.trim_parts(case, actor=actor)
+    for payment in waiting:
+        rules.give_up_payment(case, payment, providers=context.providers)
+    # What is not held (any more) is held and asked for afresh when the buyer comes back to pay.
+    rest_minor = rules.rest_minor(case) if case.is_whole_held else 0
+    if case.is_whole_held and not rest_minor:
+        rules.sell_covered(case, actor=actor, providers=context.providers)
+    is_asked = rest_minor and context.can_collect(case.order.provider, case.order, rest_minor)
+    if not waiting or not is_asked:
+        case.relabel()
+        return None
+    begun, operation = context.begin_payment(
+        case.order,
+        amount_minor=rest_minor,
+        provider_name=case.order.provider,
+        settings=case.settings,
+        expires_at=min(row.expires_at for row in case.active),
+        now=case.now,
+    )
+    case.add_payment(begun)
+    if operation is not None:
+        case.writes.operations.append(operation)
+    case.relabel()
+    return begun.id
 
 
 def _is_unasked(payment: Payment) -> bool:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
+from surehold.checkout.errors import NothingToRefund
 from surehold.checkout.model import UNCHANGED, Actor
-from surehold.checkout.rules import Cause, Wish, plan_refund, taking_back
+from surehold.checkout.rules import Cause, Wish, plan_exchange, plan_refund, taking_back
+from surehold.checkout.rules import exchange as send_instead
 from surehold.checkout.settlements.model import Keep, Outcome, Settlement
 from surehold.checkout.settlements.refunding import ask_planned
-from surehold.kernel.ids import OrderLineId, ReturnId
+from surehold.kernel.ids import OrderChangeId, OrderLineId, ReturnId, VariantId
+from surehold.orders.errors import ReturnNotPossible
 from surehold.orders.states import ReturnEvent
+from surehold.pricing.model import Quote
 
 
 class _OfReturn(Settlement, frozen=True):
@@ -94,6 +98,61 @@ class InspectReturn(_OfReturn, frozen=True):
             ReturnNotFound, ReturnNotPossible, UnitsNotReceived, InvalidInput: As named.
         """
         return Outcome(taking_back.inspect(case, self.return_id, self.judged, actor=self.actor))
+
+
+class ExchangeReturn(_OfReturn, frozen=True):
+    """The return is settled by something else that is sent for it. Twice is once."""
+
+    change_id: OrderChangeId
+    quote: Quote
+    reason: str = "exchanged"
+
+    @property
+    def adds(self) -> tuple[VariantId, ...]:
+        """What is to be sent."""
+        return tuple(line.variant_id for line in self.quote.lines)
+
+    @property
+    def gives_credit(self) -> bool:
+        """What came back becomes credit, which pays for what is sent."""
+        return True
+
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Credit what came back, take from it what is sent instead; the rest stays credit.
+
+        Raises:
+            ReturnNotFound, ReturnNotPossible, OrderNotChangeable, NothingToRefund,
+            RefundExceedsPaid, TaxDiffers, ExchangeCostsMore, InsufficientStock: As named.
+        """
+        if any(row.return_id == self.return_id for row in case.changes.values()):
+            return Outcome(UNCHANGED)
+        found = taking_back.get(case, self.return_id)
+        if taking_back.find_next(case, self.return_id, ReturnEvent.COMPLETE) is None:
+            raise ReturnNotPossible("The return was paid back.", return_state=found.state.value)
+        units = taking_back.refundable_units(case, self.return_id)
+        if not units:
+            raise NothingToRefund("The money of these units has gone back already.")
+        planned = plan_refund(case, Wish(lines=units))
+        exchange = plan_exchange(
+            case,
+            self.change_id,
+            self.return_id,
+            self.quote,
+            covered_minor=sum(one.amount_minor for one in planned),
+            actor=self.actor,
+        )
+        cause = Cause(self.reason, self.actor, return_id=self.return_id, is_store_credit=True)
+        known = set(case.refunds)
+        for one in planned:
+            ask_planned(case, one, cause=cause, providers=context.providers)
+        credit = [
+            (card_id, row.amount_minor)
+            for row in case.refunds.values()
+            if row.id not in known
+            and (card_id := row.store_credit_id or case.payment(row.payment_id).gift_card_id)
+        ]
+        taking_back.move(case, self.return_id, ReturnEvent.COMPLETE, actor=self.actor)
+        return Outcome(send_instead(case, exchange, credit, actor=self.actor))
 
 
 class CompleteReturn(_OfReturn, frozen=True):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from surehold.kernel.ids import OrderId, RefundId
+from surehold.kernel.ids import OrderChangeId, OrderId, RefundId
 from surehold.orders.model import Address
 
 
@@ -102,6 +102,8 @@ class Document(msgspec.Struct, frozen=True):
     content: Content
     issued_by: str
     issued_at: datetime
+    #: What it was issued for, or after: an applied change of the order.
+    change_id: OrderChangeId | None = None
 
 
 class DocumentSummary(msgspec.Struct, frozen=True):
@@ -116,3 +118,4 @@ class DocumentSummary(msgspec.Struct, frozen=True):
     total_minor: int
     issued_by: str
     issued_at: datetime
+    change_id: OrderChangeId | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from surehold.db.shop import ShopSettings
+from surehold.kernel.ids import OrderChangeId
 from surehold.kernel.money import round_minor, split_minor
 from surehold.orders.documents.model import Content, DocumentKind, DocumentLine, Seller, TaxRow
 from surehold.orders.model import Order, OrderLine, Share
@@ -109,6 +110,58 @@ def _without(line: OrderLine, share: Share | None, *, is_tax_included: bool) -> 
     )
 
 
+def without_added(
+    order: Order, lines: Sequence[OrderLine], changes: Container[OrderChangeId | None]
+) -> tuple[Order, tuple[OrderLine, ...]]:
+    """An order as it was before these changes added lines; what others added is as if ordered."""
+    kept = tuple(line for line in lines if line.change_id not in changes)
+    more = [line for line in kept if line.change_id is not None]
+    if not more:
+        return order, kept
+    return msgspec.structs.replace(
+        order,
+        subtotal_minor=order.subtotal_minor + sum(line.total_minor for line in more),
+        tax_minor=order.tax_minor + sum(line.tax_minor for line in more),
+        total_minor=order.total_minor + sum(line.gross_minor for line in more),
+    ), kept
+
+
+def only_added(
+    order: Order, lines: Sequence[OrderLine], change_id: OrderChangeId
+) -> tuple[Order, tuple[OrderLine, ...]]:
+    """What one change added, as if it were an order that costs nothing to send."""
+    added = tuple(line for line in lines if line.change_id == change_id)
+    tax_minor = sum(line.tax_minor for line in added)
+    return msgspec.structs.replace(
+        order,
+        subtotal_minor=sum(line.total_minor for line in added),
+        discount_minor=0,
+        shipping_minor=0,
+        shipping_tax_minor=0,
+        tax_minor=tax_minor,
+        total_minor=sum(line.gross_minor for line in added),
+    ), added
+
+
+def merged(invoices: Sequence[Content]) -> Content:
+    """All invoices of an order as one: the first, with the lines and the taxes of all."""
+    first = invoices[0]
+    if len(invoices) == 1:
+        return first
+    sums: dict[str | None, tuple[int, int]] = {}
+    for row in (row for invoice in invoices for row in invoice.taxes):
+        net, tax = sums.get(row.rate, (0, 0))
+        sums[row.rate] = (net + row.net_minor, tax + row.tax_minor)
+    return msgspec.structs.replace(
+        first,
+        lines=tuple(line for invoice in invoices for line in invoice.lines),
+        taxes=tuple(TaxRow(rate, *parts) for rate, parts in sums.items()),
+        subtotal_minor=sum(invoice.subtotal_minor for invoice in invoices),
+        discount_minor=sum(invoice.discount_minor for invoice in invoices),
+        shipping_minor=sum(invoice.shipping_minor for invoice in invoices),
+    )
+
+
 def credit(
     invoice: Content,
     credited: Sequence[Sequence[TaxRow]],
@@ -127,10 +180,11 @@ def credit(
     Raises:
         ValueError: More would go back than is left.
     """
+    places = {row.rate: 2 * place for place, row in enumerate(invoice.taxes)}
     left = [part for row in invoice.taxes for part in (row.net_minor, row.tax_minor)]
-    for rows in credited:
-        gone = [part for row in rows for part in (row.net_minor, row.tax_minor)]
-        left = [part - taken for part, taken in zip(left, gone, strict=True)]
+    for row in (row for rows in credited for row in rows):
+        left[places[row.rate]] -= row.net_minor
+        left[places[row.rate] + 1] -= row.tax_minor
     if not 0 < amount_minor <= sum(left):
         raise ValueError(f"{amount_minor} of {sum(left)} cannot be credited")
     if not credited and amount_minor == sum(left):

@@ -8,13 +8,19 @@ from typing import Final
 import msgspec
 
 from surehold.db import command, query
-from surehold.kernel.ids import OrderId, PaymentId, RefundId
+from surehold.kernel.ids import (
+    CancellationId,
+    OrderChangeId,
+    OrderId,
+    PaymentId,
+    RefundId,
+)
 from surehold.orders.documents.model import Document, DocumentKind, DocumentSummary
 from surehold.orders.model import Share
 from surehold.payments.model import RefundState
 
 _COLUMNS: Final = """id, order_id, kind, refund_id, series, seq, number, language, currency,
-           net_minor, tax_minor, total_minor, content, issued_by, issued_at"""
+           net_minor, tax_minor, total_minor, content, issued_by, issued_at, change_id"""
 
 
 class SaleRow(msgspec.Struct, frozen=True):
@@ -45,7 +51,7 @@ FIND_SALE: Final = query(
 
 
 class RefundRow(msgspec.Struct, frozen=True):
-    """Money that went, or goes, back. Whatever gift cards paid was a part of the sale."""
+    """Money that went, or goes, back. What cards and differences paid was of the sale."""
 
     order_id: OrderId
     payment_id: PaymentId
@@ -54,7 +60,7 @@ class RefundRow(msgspec.Struct, frozen=True):
     is_excess: bool
     shipping_minor: int
     shipping_tax_minor: int
-    is_by_card: bool
+    is_of_part: bool
 
 
 LIST_CANCELED: Final = query(
@@ -76,7 +82,11 @@ FIND_REFUND: Final = query(
     /* orders.find_refund */
     SELECT refunds.order_id, refunds.payment_id, refunds.state, refunds.amount_minor,
            refunds.is_excess, refunds.shipping_minor, refunds.shipping_tax_minor,
-           payments.gift_card_id IS NOT NULL AS is_by_card
+           payments.gift_card_id IS NOT NULL
+           OR EXISTS (SELECT
+                        FROM order_changes
+                       WHERE order_changes.payment_id = payments.id
+                         AND order_changes.state = 'applied') AS is_of_part
       FROM refunds
       JOIN payments ON payments.id = refunds.payment_id
      WHERE refunds.id = $1
@@ -96,6 +106,41 @@ LIST_SHARES: Final = query(
       FROM refunds
       JOIN cancellation_lines AS part ON part.cancellation_id = refunds.cancellation_id
      WHERE refunds.id = $1
+    """,
+    Share,
+)
+
+
+class ChangeRow(msgspec.Struct, frozen=True):
+    """A change that was applied, and when."""
+
+    id: OrderChangeId
+    is_sold: bool
+    given_up_minor: int
+    added_minor: int
+    cancellation_id: CancellationId | None
+    applied_at: datetime
+
+
+LIST_APPLIED: Final = query(
+    """
+    /* orders.list_applied_changes */
+    SELECT id, is_sold, given_up_minor, added_minor, cancellation_id, updated_at AS applied_at
+      FROM order_changes
+     WHERE order_id = $1
+       AND state = 'applied'
+     ORDER BY updated_at, id
+    """,
+    ChangeRow,
+)
+
+# What was given up for what a change added.
+LIST_SWAPPED: Final = query(
+    """
+    /* orders.list_swapped_shares */
+    SELECT order_line_id AS line_id, quantity, net_minor, tax_minor
+      FROM cancellation_lines
+     WHERE cancellation_id = $1
     """,
     Share,
 )
@@ -125,7 +170,8 @@ FIND_DOCUMENT: Final = query(
 LIST_DOCUMENTS: Final = query(
     """
     /* orders.list_documents */
-    SELECT id, kind, number, refund_id, language, currency, total_minor, issued_by, issued_at
+    SELECT id, kind, number, refund_id, language, currency, total_minor, issued_by, issued_at,
+           change_id
       FROM documents
      WHERE order_id = $1
      ORDER BY id
@@ -160,8 +206,8 @@ INSERT_DOCUMENT: Final = command(
     /* orders.insert_document */
     INSERT INTO documents
            (id, order_id, kind, refund_id, series, seq, number, language, currency, net_minor,
-            tax_minor, total_minor, content, issued_by, issued_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+            tax_minor, total_minor, content, issued_by, issued_at, change_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     """
 )
 
@@ -172,6 +218,7 @@ class DueRow(msgspec.Struct, frozen=True):
     order_id: OrderId
     kind: DocumentKind
     refund_id: RefundId | None
+    change_id: OrderChangeId | None
 
 
 # A journal is dated inside its transaction and seen at its end, so what is looked at begins a
@@ -181,8 +228,16 @@ LIST_DUE: Final = query(
     """
     /* orders.list_due_documents */
     SELECT journal.order_id,
-           CASE journal.kind WHEN 'sale' THEN 'invoice' ELSE 'credit_note' END AS kind,
-           CASE journal.kind WHEN 'refund' THEN journal.reference END AS refund_id
+           CASE WHEN journal.kind IN ('sale', 'sale_addition')
+                THEN 'invoice' ELSE 'credit_note' END AS kind,
+           CASE journal.kind WHEN 'refund' THEN journal.reference END AS refund_id,
+           CASE journal.kind
+           WHEN 'sale_addition' THEN journal.reference
+           WHEN 'sale_credit' THEN (
+                SELECT id FROM order_changes
+                 WHERE order_changes.cancellation_id = journal.reference
+                 LIMIT 1)
+           END AS change_id
       FROM ledger_journals AS journal
      WHERE journal.posted_at >= coalesce(
                (SELECT covered_until FROM document_progress), '-infinity')
@@ -192,7 +247,22 @@ LIST_DUE: Final = query(
                 SELECT true FROM documents
                  WHERE documents.order_id = journal.order_id
                    AND documents.kind = 'invoice'
+                   AND documents.change_id IS NULL
                  LIMIT 1) IS NULL
+           WHEN 'sale_addition' THEN (
+                SELECT true FROM documents
+                 WHERE documents.change_id = journal.reference
+                   AND documents.kind = 'invoice'
+                 LIMIT 1) IS NULL
+           WHEN 'sale_credit' THEN (
+                SELECT (SELECT true FROM documents
+                         WHERE documents.change_id = swapped.id
+                           AND documents.kind = 'credit_note'
+                         LIMIT 1) IS NULL
+                  FROM order_changes AS swapped
+                 WHERE swapped.cancellation_id = journal.reference
+                   AND swapped.added_minor > 0
+                 LIMIT 1)
            WHEN 'refund' THEN (
                 SELECT true FROM documents
                  WHERE documents.refund_id = journal.reference
@@ -204,7 +274,10 @@ LIST_DUE: Final = query(
                     ON sale.kind = 'sale'
                    AND sale.order_id = refunds.order_id
                    AND (sale.reference = refunds.payment_id
-                        OR payments.gift_card_id IS NOT NULL)
+                        OR payments.gift_card_id IS NOT NULL
+                        OR EXISTS (SELECT FROM order_changes AS paid
+                                    WHERE paid.payment_id = payments.id
+                                      AND paid.state = 'applied'))
                  WHERE refunds.id = journal.reference
                    AND NOT refunds.is_excess
                  LIMIT 1)

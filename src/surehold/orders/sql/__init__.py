@@ -15,7 +15,8 @@ _COLUMNS: Final = """id, number, cart_id, email, currency, subtotal_minor, disco
            paid_minor, refunded_minor, shipping_method, shipping_address, billing_address,
            provider, status, payment_status, fulfillment_status, placed_at, canceled_at,
            cancel_reason, archived_at, extensions_used, version, changed_by, change_reason,
-           updated_at, coupon_code, adjustments, confirmed_at, processing_at, canceled_minor"""
+           updated_at, coupon_code, adjustments, confirmed_at, processing_at, canceled_minor,
+           added_minor, change_count"""
 
 LOCK_ORDERS: Final = query(
     f"""
@@ -73,7 +74,7 @@ LIST_LINES: Final = query(
            quantity, unit_price_minor, discount_minor, total_minor, tax_rate::text AS tax_rate,
            net_minor, tax_minor, gross_minor, canceled_quantity, canceled_net_minor,
            canceled_tax_minor, refunded_quantity, refunded_net_minor, refunded_tax_minor,
-           returned_quantity
+           returned_quantity, change_id
       FROM order_lines
      WHERE order_id = ANY($1::uuid[])
      ORDER BY order_id, position
@@ -158,15 +159,17 @@ UPDATE_ORDERS: Final = command(
            changed_by = changed.changed_by,
            change_reason = changed.change_reason,
            canceled_minor = changed.canceled_minor,
+           added_minor = changed.added_minor,
+           change_count = changed.change_count,
            updated_at = $14
       FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
                   $7::timestamptz[], $8::text[], $9::int[], $10::text[], $11::int[], $12::text[],
                   $13::text[], $15::text[], $16::timestamptz[], $17::timestamptz[],
-                  $18::timestamptz[], $19::bigint[])
+                  $18::timestamptz[], $19::bigint[], $20::bigint[], $21::int[])
            AS changed (id, read_version, status, payment_status, paid_minor, refunded_minor,
                        canceled_at, cancel_reason, extensions_used, provider, version, changed_by,
                        change_reason, fulfillment_status, confirmed_at, processing_at,
-                       archived_at, canceled_minor)
+                       archived_at, canceled_minor, added_minor, change_count)
      WHERE orders.id = changed.id
        AND orders.version = changed.read_version
     """

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from surehold.db import shop
 from surehold.kernel.errors import Fault
-from surehold.kernel.ids import OrderId, RefundId
+from surehold.kernel.ids import OrderChangeId, OrderId, RefundId
 from surehold.kernel.money import Money
 from surehold.orders import queries as orders
 from surehold.orders.documents import commands, queries
@@ -63,6 +63,8 @@ class DocumentShape(msgspec.Struct, frozen=True):
     kind: str
     number: str
     refund_id: RefundId | None
+    #: The change that it was issued for, or after.
+    change_id: OrderChangeId | None
     language: str
     total: Money
     issued_at: datetime
@@ -77,21 +79,29 @@ class DocumentList(msgspec.Struct, frozen=True):
 
 
 class IssueBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which document. A credit note names its refund; unset, the language is the buyer's."""
+    """Which document. A credit note names its refund, or the change that gave something up.
+
+    With a change the invoice is of what it added. Unset, the language is the buyer's.
+    """
 
     kind: Literal["invoice", "credit_note", "packing_slip"]
     refund_id: UUID | None = None
     language: Language | None = None
+    change_id: UUID | None = None
 
     @staticmethod
     def rule_faults(raw: Mapping[str, Any], at: str) -> Sequence[Fault]:
         """What is wrong between the fields."""
         is_note = raw.get("kind") == DocumentKind.CREDIT_NOTE.value
         is_named = raw.get("refund_id") is not None
-        if is_note and not is_named:
-            return [Fault(f"{at}/refund_id", "required", "A credit note is for a refund.")]
+        has_change = raw.get("change_id") is not None
+        if is_note and is_named is has_change:
+            detail = "A credit note is for a refund, or for a change."
+            return [Fault(f"{at}/refund_id", "required", detail)]
         if is_named and not is_note:
             return [Fault(f"{at}/refund_id", "not_taken", "Only a credit note is for a refund.")]
+        if has_change and raw.get("kind") == DocumentKind.PACKING_SLIP.value:
+            return [Fault(f"{at}/change_id", "not_taken", "A packing slip is of the whole order.")]
         return []
 
 
@@ -118,6 +128,7 @@ def _shape(parts: Parts, order_id: OrderId, row: Document | DocumentSummary) -> 
         row.kind.value,
         row.number,
         row.refund_id,
+        row.change_id,
         row.language,
         Money(row.total_minor, row.currency),
         row.issued_at,
@@ -157,6 +168,7 @@ async def issue(
         kind=DocumentKind(body.kind),
         refund_id=None if body.refund_id is None else RefundId(body.refund_id),
         language=body.language,
+        change_id=None if body.change_id is None else OrderChangeId(body.change_id),
         actor=STAFF_ACTOR.name,
     )
     shape = _shape(parts, OrderId(found), issued.document)

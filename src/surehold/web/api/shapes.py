@@ -14,6 +14,7 @@ from surehold.inventory.model import Backorder
 from surehold.kernel.ids import (
     FulfillmentId,
     LocationId,
+    OrderChangeId,
     OrderId,
     OrderLineId,
     PaymentId,
@@ -56,6 +57,8 @@ class LineShape(msgspec.Struct, frozen=True):
     #: Units that are not there yet, and the day for which they were promised, if any was.
     waiting_quantity: int
     promised_on: date | None
+    #: The change that added it; what the order was placed with has none.
+    change_id: OrderChangeId | None = None
 
 
 class AdjustmentShape(msgspec.Struct, frozen=True):
@@ -97,8 +100,10 @@ class OrderShape(msgspec.Struct, frozen=True):
     shipping: Money
     tax: Money
     total: Money
-    #: Gross of what was given up in parts: what is to be paid is ``total`` less this.
+    #: Gross of what was given up in parts, and of what changes added: what is to be paid is
+    #: ``total`` with ``added`` less ``canceled``.
     canceled: Money
+    added: Money
     is_tax_included: bool
     paid: Money
     refunded: Money
@@ -231,6 +236,7 @@ def line_shape(line: OrderLine, currency: str, waits: Backorder | None = None) -
         line.refunded_quantity,
         0 if waits is None else waits.waiting_quantity,
         None if waits is None else waits.promised_on,
+        line.change_id,
     )
 
 
@@ -339,6 +345,7 @@ def order_shape(placed: PlacedOrder, *, token: str) -> OrderShape:
         tax=Money(order.tax_minor, currency),
         total=Money(order.total_minor, currency),
         canceled=Money(order.canceled_minor, currency),
+        added=Money(order.added_minor, currency),
         is_tax_included=order.is_tax_included,
         paid=Money(order.paid_minor, currency),
         refunded=Money(order.refunded_minor, currency),
