@@ -222,6 +222,24 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION keep_cash_collection()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.deposit_id IS NOT NULL
+       OR (NEW.payment_id, NEW.order_id, NEW.currency, NEW.amount_minor, NEW.collected_by,
+           NEW.actor, NEW.collected_at)
+          IS DISTINCT FROM
+          (OLD.payment_id, OLD.order_id, OLD.currency, OLD.amount_minor, OLD.collected_by,
+           OLD.actor, OLD.collected_at) THEN
+        RAISE EXCEPTION 'cash of payment %: a collection is deposited once, and nothing else',
+            OLD.payment_id USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION record_draft_order()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -710,6 +728,44 @@ CREATE UNIQUE INDEX carts_buyer ON carts USING btree (buyer_id) WHERE buyer_id I
 CREATE INDEX carts_created_at ON carts USING btree (created_at);
 CREATE UNIQUE INDEX carts_token ON carts USING btree (token_hash);
 
+CREATE TABLE cash_collections (
+    payment_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    collected_by text NOT NULL,
+    actor text NOT NULL,
+    collected_at timestamp with time zone NOT NULL,
+    deposit_id uuid,
+    CONSTRAINT cash_collections_pkey PRIMARY KEY (payment_id),
+    CONSTRAINT cash_collections_deposit_id_fkey FOREIGN KEY (deposit_id) REFERENCES cash_deposits(id),
+    CONSTRAINT cash_collections_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT cash_collections_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT cash_collections_amount_minor_check CHECK (amount_minor > 0),
+    CONSTRAINT cash_collections_collected_by_check CHECK (collected_by <> ''::text),
+    CONSTRAINT cash_collections_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text)
+);
+CREATE INDEX cash_collections_deposit ON cash_collections USING btree (deposit_id) WHERE deposit_id IS NOT NULL;
+CREATE INDEX cash_collections_held ON cash_collections USING btree (collected_at, payment_id) WHERE deposit_id IS NULL;
+CREATE TRIGGER cash_collections_kept BEFORE DELETE OR UPDATE ON cash_collections FOR EACH ROW EXECUTE FUNCTION keep_cash_collection();
+
+CREATE TABLE cash_deposits (
+    id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    collected_minor bigint NOT NULL,
+    counted_minor bigint NOT NULL,
+    reference text NOT NULL,
+    actor text NOT NULL,
+    deposited_at timestamp with time zone NOT NULL,
+    CONSTRAINT cash_deposits_pkey PRIMARY KEY (id),
+    CONSTRAINT cash_deposits_one_per_receipt UNIQUE (reference),
+    CONSTRAINT cash_deposits_collected_minor_check CHECK (collected_minor > 0),
+    CONSTRAINT cash_deposits_counted_minor_check CHECK (counted_minor >= 0),
+    CONSTRAINT cash_deposits_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT cash_deposits_reference_check CHECK (reference <> ''::text)
+);
+CREATE TRIGGER cash_deposits_append_only BEFORE DELETE OR UPDATE ON cash_deposits FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TABLE categories (
     id uuid NOT NULL,
     parent_id uuid,
@@ -1025,8 +1081,8 @@ CREATE TABLE ledger_journals (
     CONSTRAINT ledger_journals_pkey PRIMARY KEY (id),
     CONSTRAINT ledger_journals_kind_reference_key UNIQUE (kind, reference),
     CONSTRAINT ledger_journals_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
-    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'sale_credit'::text, 'sale_addition'::text, 'suspense'::text, 'gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text])),
-    CONSTRAINT ledger_journals_of_order CHECK ((order_id IS NULL) = (kind = ANY (ARRAY['gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text])))
+    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'sale_credit'::text, 'sale_addition'::text, 'suspense'::text, 'gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text, 'receivable'::text, 'receivable_paid'::text, 'receivable_canceled'::text, 'cash_deposit'::text])),
+    CONSTRAINT ledger_journals_of_order CHECK ((order_id IS NULL) = (kind = ANY (ARRAY['gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text, 'cash_deposit'::text])))
 );
 CREATE INDEX ledger_journals_order ON ledger_journals USING btree (order_id);
 CREATE INDEX ledger_journals_posted_at ON ledger_journals USING brin (posted_at) WITH (pages_per_range='32', autosummarize='on');
@@ -1249,6 +1305,8 @@ CREATE TABLE orders (
     canceled_minor bigint NOT NULL DEFAULT 0,
     added_minor bigint NOT NULL DEFAULT 0,
     change_count integer NOT NULL DEFAULT 0,
+    sold_at timestamp with time zone,
+    owed_minor bigint NOT NULL DEFAULT 0,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT orders_number_key UNIQUE (number),
     CONSTRAINT orders_added_minor_check CHECK (added_minor >= 0),
@@ -1263,6 +1321,8 @@ CREATE TABLE orders (
     CONSTRAINT orders_extensions_used_check CHECK (extensions_used >= 0),
     CONSTRAINT orders_fulfillment_status_check CHECK (fulfillment_status = ANY (ARRAY['unfulfilled'::text, 'processing'::text, 'ready_for_shipment'::text, 'partially_shipped'::text, 'shipped'::text, 'in_transit'::text, 'delivered'::text, 'returned'::text])),
     CONSTRAINT orders_language_check CHECK (language ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'::text),
+    CONSTRAINT orders_owed_for_a_sale CHECK (owed_minor = 0 OR sold_at IS NOT NULL AND canceled_at IS NULL),
+    CONSTRAINT orders_owed_minor_check CHECK (owed_minor >= 0),
     CONSTRAINT orders_paid_minor_check CHECK (paid_minor >= 0),
     CONSTRAINT orders_payment_status_check CHECK (payment_status = ANY (ARRAY['not_paid'::text, 'pending'::text, 'authorized'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'failed'::text, 'disputed'::text])),
     CONSTRAINT orders_refund_within_paid CHECK (refunded_minor >= 0 AND refunded_minor <= paid_minor),
@@ -1329,7 +1389,7 @@ CREATE TABLE payment_operations (
     CONSTRAINT payment_operations_refund_id_fkey FOREIGN KEY (refund_id) REFERENCES refunds(id),
     CONSTRAINT payment_operations_check CHECK ((kind = 'refund'::text) = (refund_id IS NOT NULL)),
     CONSTRAINT payment_operations_check1 CHECK ((state = ANY (ARRAY['succeeded'::text, 'declined'::text])) = (ended_at IS NOT NULL)),
-    CONSTRAINT payment_operations_kind_check CHECK (kind = ANY (ARRAY['create'::text, 'void'::text, 'refund'::text])),
+    CONSTRAINT payment_operations_kind_check CHECK (kind = ANY (ARRAY['create'::text, 'capture'::text, 'void'::text, 'refund'::text])),
     CONSTRAINT payment_operations_state_check CHECK (state = ANY (ARRAY['pending'::text, 'unknown'::text, 'succeeded'::text, 'declined'::text]))
 );
 CREATE INDEX payment_operations_due ON payment_operations USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
@@ -1359,6 +1419,7 @@ CREATE TABLE payments (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     gift_card_id uuid,
+    terms text NOT NULL DEFAULT 'now'::text,
     CONSTRAINT payments_pkey PRIMARY KEY (id),
     CONSTRAINT payments_gift_card_id_fkey FOREIGN KEY (gift_card_id) REFERENCES gift_cards(id),
     CONSTRAINT payments_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
@@ -1370,9 +1431,11 @@ CREATE TABLE payments (
     CONSTRAINT payments_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
     CONSTRAINT payments_disputed_minor_check CHECK (disputed_minor >= 0),
     CONSTRAINT payments_requested_minor_check CHECK (requested_minor > 0),
-    CONSTRAINT payments_state_check CHECK (state = ANY (ARRAY['pending'::text, 'requires_action'::text, 'authorized'::text, 'captured'::text, 'failed'::text, 'voided'::text, 'unknown'::text]))
+    CONSTRAINT payments_state_check CHECK (state = ANY (ARRAY['pending'::text, 'requires_action'::text, 'authorized'::text, 'captured'::text, 'failed'::text, 'voided'::text, 'unknown'::text])),
+    CONSTRAINT payments_terms_check CHECK (terms = ANY (ARRAY['now'::text, 'on_shipment'::text, 'on_delivery'::text]))
 ) WITH (fillfactor=85);
 CREATE UNIQUE INDEX payments_at_provider ON payments USING btree (provider, account, provider_payment_id) WHERE provider_payment_id IS NOT NULL;
+CREATE INDEX payments_awaiting_transfer ON payments USING btree (id) WHERE state = 'requires_action'::text AND (next_action ->> 'type'::text) = 'instructions'::text;
 CREATE INDEX payments_in_review ON payments USING btree (order_id) WHERE review_reason IS NOT NULL;
 CREATE INDEX payments_order ON payments USING btree (order_id);
 CREATE INDEX payments_to_check ON payments USING btree (next_check_at) WHERE next_check_at IS NOT NULL;
@@ -1951,6 +2014,26 @@ CREATE TABLE tax_rates (
     CONSTRAINT tax_rates_tax_class_check CHECK (tax_class ~ '^[a-z0-9_-]{1,40}$'::text)
 );
 CREATE TRIGGER tax_rates_turn AFTER INSERT OR DELETE OR UPDATE ON tax_rates FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
+
+CREATE TABLE transfer_proofs (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    kind text NOT NULL,
+    content bytea NOT NULL,
+    source_hash bytea NOT NULL,
+    actor text NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT transfer_proofs_pkey PRIMARY KEY (id),
+    CONSTRAINT transfer_proofs_once UNIQUE (payment_id, source_hash),
+    CONSTRAINT transfer_proofs_three_per_payment UNIQUE (payment_id, "position"),
+    CONSTRAINT transfer_proofs_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT transfer_proofs_content_check CHECK (octet_length(content) >= 1 AND octet_length(content) <= 8388608),
+    CONSTRAINT transfer_proofs_kind_check CHECK (kind = ANY (ARRAY['image'::text, 'pdf'::text])),
+    CONSTRAINT transfer_proofs_position_check CHECK ("position" >= 1 AND "position" <= 3),
+    CONSTRAINT transfer_proofs_source_hash_check CHECK (octet_length(source_hash) = 32)
+);
+CREATE INDEX transfer_proofs_age ON transfer_proofs USING btree (added_at);
 
 CREATE TABLE variant_prices (
     variant_id uuid NOT NULL,

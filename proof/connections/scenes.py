@@ -263,7 +263,7 @@ async def _cancel(stage: Stage) -> Ask:
 
 async def _cancel_paid(stage: Stage) -> Ask:
     placed = await _order(stage, "pretend")
-    stage.provider.capture(await _provider_payment(stage, placed))
+    stage.provider.pay(await _provider_payment(stage, placed))
     payment = placed["payment"]["id"]
     await stage.api.post(f"/payments/{payment}/verify", headers=order_token(placed))
     path = f"/orders/{placed['order']['id']}/cancel"
@@ -292,7 +292,7 @@ async def _confirm(stage: Stage) -> Ask:
 
 async def _verify(stage: Stage) -> Ask:
     placed = await _order(stage, "pretend")
-    stage.provider.capture(await _provider_payment(stage, placed))
+    stage.provider.pay(await _provider_payment(stage, placed))
     path = f"/payments/{placed['payment']['id']}/verify"
     return _http(stage, "POST", path, headers=order_token(placed))
 
@@ -301,7 +301,7 @@ async def _webhook(stage: Stage) -> Ask:
     """A delivery, and what the shop does about it behind its answer; then another, and a sweep."""
     placed = await _order(stage, "pretend")
     payment = await _provider_payment(stage, placed)
-    stage.provider.capture(payment)
+    stage.provider.pay(payment)
     body = json.dumps({"id": f"event-{payment}", "payment": payment}).encode()
     deliver = _http(stage, "POST", "/webhooks/pretend", content=body)
     sweep = _http(stage, "POST", "/cron/cleanup", headers=CRON)
@@ -324,7 +324,7 @@ async def _sweep(stage: Stage) -> Ask:
     await _order(stage, "pretend")
     paid = await _order(stage, "pretend")
     payment = await _provider_payment(stage, paid)
-    stage.provider.capture(payment)
+    stage.provider.pay(payment)
     async with stage.plain.connection() as connection:
         await connection.raw.execute(
             "UPDATE reservations SET expires_at = created_at, is_grace_used = true"

@@ -225,7 +225,7 @@ async def full(url: str, *, settings: dict[str, Any] = QUICK) -> Starved:
             payment = await connection.raw.fetchval(
                 "SELECT provider_payment_id FROM payments WHERE id = $1", paid["payment"]["id"]
             )
-        stage.provider.capture(payment)
+        stage.provider.pay(payment)
         async with AsyncExitStack() as held:
             for _ in range(settings["pool_max"] - settings["pool_reserve"]):
                 slow_query = await held.enter_async_context(stage.db.connection())

@@ -99,6 +99,112 @@ async def transfer(story: Story) -> None:
     await paid_once(story, placed)
 
 
+async def cash(story: Story) -> None:
+    """An order is sent, paid at the door, and the cash is taken to the bank."""
+    await story.set_up(cash_on_delivery_countries=["IE"])
+    await story.open_shop()
+    story.watch()
+    placed = await story.place("cash_on_delivery")
+    story.expect("status", placed["order"]["status"], "confirmed")
+    await _send(story, placed)
+    total = placed["order"]["total"]
+    payment = f"/api/v1/payments/{placed['payment']['id']}"
+    taken = {"received": total, "collected_by": "a courier"}
+    seen = await story.staff("POST", f"{payment}/collect", taken, key=True)
+    story.expect("payment", seen["state"], "captured")
+    paid_in = {
+        "payment_ids": [placed["payment"]["id"]],
+        "counted": total,
+        "reference": "R-1",
+    }
+    path = "/api/v1/payments/cash/deposits"
+    await story.staff("POST", path, paid_in, key=True, statuses=(201,))
+    await story.come_to_rest()
+    story.expect("status", await story.status(placed), "shipped")
+    story.expect("stock", await story.stock(), (ON_HAND - 1, 0, 0))
+    wanted = ["capture", "cash_deposit", "receivable", "receivable_paid", "sale"]
+    story.expect("journals", await _journals(story), wanted)
+    at_bank = "SELECT sum(amount_minor) FROM ledger_entries WHERE account = 'bank'"
+    story.expect("at the bank", await story.value(at_bank), total["amount"])
+
+
+async def refused(story: Story) -> None:
+    """An order is refused at the door: nothing is owed, and nothing was paid."""
+    await story.set_up(cash_on_delivery_countries=["IE"])
+    await story.open_shop()
+    placed = await story.place("cash_on_delivery")
+    await _send(story, placed)
+    story.watch()
+    path = f"/api/v1/payments/{placed['payment']['id']}/refuse"
+    await story.staff("POST", path, {"reason": "not at home"}, key=True)
+    await story.come_to_rest()
+    story.expect("status", await story.status(placed), "canceled")
+    story.expect("owed", await story.value("SELECT owed_minor FROM orders"), 0)
+    wanted = ["receivable", "receivable_canceled", "sale", "sale_reversal"]
+    story.expect("journals", await _journals(story), wanted)
+
+
+async def hold_and_take(story: Story) -> None:
+    """The bank holds the money, and it is taken once, when the order is sent."""
+    await story.set_up(capture={"sandbox": "on_shipment"})
+    await story.open_shop()
+    story.watch()
+    placed = await story.place()
+    await story.capture(placed)
+    await story.hear()
+    await story.wait_for_status(placed, "confirmed")
+    story.expect("moved at first", await story.moved(), [])
+    await _send(story, placed)
+    await story.sweep()
+    await story.come_to_rest()
+    total = placed["order"]["total"]["amount"]
+    story.expect("status", await story.status(placed), "shipped")
+    story.expect("moved", await story.moved(), [("capture", total)])
+    wanted = ["capture", "receivable", "receivable_paid", "sale"]
+    story.expect("journals", await _journals(story), wanted)
+
+
+async def hold_and_lose(story: Story) -> None:
+    """The answer to the capture is lost, and found out later."""
+    await story.set_up(capture={"sandbox": "on_shipment"})
+    await story.open_shop()
+    placed = await story.place()
+    await story.capture(placed)
+    await story.hear()
+    await story.wait_for_status(placed, "confirmed")
+    story.watch()
+    await story.misbehave(answers=[{"fault": "lose", "on": "capture", "calls": 1}])
+    await _send(story, placed)
+    await story.sweep()
+    await story.come_to_rest()
+    total = placed["order"]["total"]["amount"]
+    story.expect("moved", await story.moved(), [("capture", total)])
+    story.expect("paid", await story.value("SELECT paid_minor FROM orders"), total)
+
+
+async def hold_and_let_go(story: Story) -> None:
+    """The bank holds the money of an order that is canceled, and lets it go."""
+    await story.set_up(capture={"sandbox": "on_shipment"})
+    await story.open_shop()
+    placed = await story.place()
+    await story.capture(placed)
+    await story.hear()
+    await story.wait_for_status(placed, "confirmed")
+    story.watch()
+    await story.cancel(placed)
+    await story.sweep()
+    await story.come_to_rest()
+    await given_back(story, placed, moved=[])
+    story.expect("payment", await story.value("SELECT state FROM payments"), "voided")
+
+
+async def _send(story: Story, placed: Any) -> None:
+    """Everything that was ordered leaves."""
+    path = f"/api/v1/orders/{placed['order']['id']}/status"
+    label = {"status": "shipped", "carrier": "dhl", "tracking_number": "JD0146"}
+    await story.staff("PUT", path, label)
+
+
 async def cart(story: Story) -> None:
     """A cart is filled, changed and checked out."""
     await story.open_shop()
@@ -434,6 +540,11 @@ WEB: Final = tuple(
         pay,
         verify,
         transfer,
+        cash,
+        refused,
+        hold_and_take,
+        hold_and_lose,
+        hold_and_let_go,
         cart,
         decline,
         unknown,

@@ -29,6 +29,7 @@ from surehold.db.database import Settings
 from surehold.db.invariants import check_invariants
 from surehold.jobs import outbox
 from surehold.kernel.ids import merchant_reference
+from tests.builders.trust import set_up
 from tests.support.shop import SECRETS, a_body, make_due
 
 #: What a process that was woken has for what it was about to do.
@@ -298,6 +299,10 @@ class Story:
         """One value of the shop's tables."""
         async with self.db.connection() as connection:
             return await connection.raw.fetchval(text, *values)
+
+    async def set_up(self, **settings: Any) -> None:
+        """Settings of the shop, as its owner has them."""
+        await set_up(self.db, **settings)
 
     async def status(self, placed: Any) -> str:
         """Where an order stands."""

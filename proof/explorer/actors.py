@@ -65,7 +65,7 @@ from surehold.orders.model import CancelReason
 from surehold.orders.states import ReturnEvent
 from surehold.payments import commands as payment_commands
 from surehold.payments import queries as payments
-from surehold.payments.errors import PaymentInProgress
+from surehold.payments.errors import PaymentInProgress, PaymentNotConfirmable
 from surehold.payments.model import OperationKind
 from surehold.payments.providers.port import Declined, InvalidRequest, ProviderFailure, Unavailable
 
@@ -86,11 +86,13 @@ UNPAID: Final = (
     *(S.NOT_ASKED, S.LOST, S.OPEN, S.PAID_THERE, S.SHORT_THERE, S.DECLINED_THERE, S.FAILED),
     *(S.CART_PAID_THERE, S.LATE, S.TRANSFER, S.TRANSFER_OVER),
     *(S.GIFT_OPEN, S.GIFT_PAID_THERE, S.GIFT_LATE, S.GIFT_WHOLE),
+    *(S.DUE_NEW, S.AUTHORIZED_THERE, S.AUTHORIZED_LATE),
 )
 #: Orders whose provider has something new to say.
 NEWS: Final = (
     *(S.PAID_THERE, S.CART_PAID_THERE, S.DECLINED_THERE, S.LATE, S.SHORT_THERE),
     *(S.GIFT_PAID_THERE, S.GIFT_LATE, S.CHANGE_PAID_THERE, S.CHANGE_LATE),
+    *(S.AUTHORIZED_THERE, S.AUTHORIZED_LATE),
 )
 REFUNDS: Final = (S.REFUND_ASKED, S.REFUND_LOST, S.PART_ASKED)
 #: Orders with a return in the middle of its life.
@@ -102,7 +104,10 @@ CHANGING: Final = (S.CHANGE_OPEN, S.CHANGE_PAID_THERE, S.CHANGE_LATE)
 BOUGHT: Final = (
     *(S.SOLD, S.TRANSFER_SOLD, S.PART_ASKED, S.PART_FAILED, S.PAYOUT_ASKED),
     *(S.PLANNED, S.PACKED, S.WAITING, *SENT, S.GIFT_SOLD, *CHANGING),
+    *(S.DUE, S.DUE_SENT, S.AUTHORIZED, S.CAPTURE_ASKED, S.CAPTURE_LOST),
 )
+#: Orders whose money is to be taken, since they were sent.
+_CAPTURES: Final = (S.CAPTURE_ASKED, S.CAPTURE_LOST)
 #: Orders whose goods staff work on.
 GOODS: Final = BOUGHT
 
@@ -274,7 +279,7 @@ async def ask_void(at: Place) -> str:
     )
 
 
-@part(*NEWS, S.OPEN, S.SOLD, S.VOID_ASKED, *REFUNDS)
+@part(*NEWS, S.OPEN, S.SOLD, S.VOID_ASKED, *REFUNDS, *_CAPTURES)
 @exercises(
     commands.Inbox,
     commands.process_webhook,
@@ -294,7 +299,7 @@ async def deliver_webhook(at: Place) -> int:
     return count
 
 
-@part(*NEWS, S.LOST, S.VOID_ASKED, *REFUNDS, S.SOLD)
+@part(*NEWS, S.LOST, S.VOID_ASKED, *REFUNDS, S.SOLD, S.DUE_NEW, *_CAPTURES)
 @exercises(commands.check_payment)
 async def check_payment(at: Place) -> str:
     """The provider is read, and its word taken."""
@@ -458,7 +463,7 @@ async def cancel_a_unit(at: Place) -> str:
     return "one less"
 
 
-@part(*UNPAID, S.SOLD, S.PLANNED, refusals=(OrderNotCancelable,))
+@part(*UNPAID, S.SOLD, S.PLANNED, S.DUE, S.AUTHORIZED, refusals=(OrderNotCancelable,))
 @exercises(commands.cancel_order)
 async def cancel_as_buyer(at: Place) -> str:
     """The buyer has second thoughts."""
@@ -533,6 +538,16 @@ async def confirm_short(at: Place) -> str:
     """A cent is missing."""
     assert at.subject.payment is not None
     return await _confirm(at.seat, at.subject, at.subject.payment.requested_minor - 1)
+
+
+@part(S.TRANSFER, S.TRANSFER_OVER, S.TRANSFER_SOLD, refusals=(PaymentNotConfirmable,))
+@exercises(commands.reject_transfer)
+async def reject_transfer(at: Place) -> str:
+    """Staff say that the money will not come."""
+    outcome = await commands.reject_transfer(
+        at.seat.checkout, payment_id=at.subject.payment_id, reason="proof", actor=STAFF
+    )
+    return outcome.effect
 
 
 # --- holds of callers of the API -------------------------------------------------------------
@@ -715,14 +730,14 @@ async def cancel_unpaid(at: Place) -> int:
     return await commands.cancel_unpaid_orders(at.seat.checkout)
 
 
-@part(S.NOT_ASKED, S.LOST, *REFUNDS, S.VOID_ASKED, is_sweeping=True)
+@part(S.NOT_ASKED, S.LOST, *REFUNDS, S.VOID_ASKED, *_CAPTURES, is_sweeping=True)
 @exercises(commands.ask_due_operations, payment_commands.claim_operations)
 async def ask_due(at: Place) -> int:
     """Unanswered questions are asked again."""
     return await commands.ask_due_operations(at.seat.checkout)
 
 
-@part(*NEWS, S.LOST, S.OPEN, is_sweeping=True)
+@part(*NEWS, S.LOST, S.OPEN, S.DUE_NEW, *_CAPTURES, is_sweeping=True)
 @exercises(commands.check_due_payments, payment_commands.claim_checks)
 async def check_due(at: Place) -> int:
     """Undecided payments are looked up."""

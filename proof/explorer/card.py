@@ -46,10 +46,23 @@ class Book:
     def capture(self, payment_id: str, *, percent: int = 100) -> None:
         """The buyer pays, unless the payment was given up first."""
         before = self.payments[payment_id]
-        if before.state is PaymentState.REQUIRES_ACTION:
+        if before.state in (PaymentState.REQUIRES_ACTION, PaymentState.AUTHORIZED):
             amount = before.requested.amount * percent // 100
             captured = Money(amount, before.requested.currency)
             self._put(before, state=PaymentState.CAPTURED, captured=captured)
+
+    def authorize(self, payment_id: str) -> None:
+        """The buyer's bank holds the money, unless the payment was given up first."""
+        before = self.payments[payment_id]
+        if before.state is PaymentState.REQUIRES_ACTION:
+            self._put(before, state=PaymentState.AUTHORIZED, authorized=before.requested)
+
+    def lapse(self, payment_id: str) -> None:
+        """The buyer's bank holds it no more, unless it was taken first."""
+        before = self.payments[payment_id]
+        if before.state is PaymentState.AUTHORIZED:
+            nothing = Money(0, before.requested.currency)
+            self._put(before, state=PaymentState.VOIDED, authorized=nothing)
 
     def decline(self, payment_id: str) -> None:
         """The buyer's bank says no."""
@@ -138,6 +151,17 @@ class Card(PretendProvider):
         plain = super().cancel
         return await self._pass(
             "cancel", lambda: plain(provider_payment_id, idempotency_key=idempotency_key)
+        )
+
+    async def capture(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        plain = super().capture
+        return await self._pass(
+            "capture",
+            lambda: plain(
+                body, provider_payment_id=provider_payment_id, idempotency_key=idempotency_key
+            ),
         )
 
     async def refund(

@@ -20,6 +20,7 @@ from proof.explorer import (  # their actors enter themselves among the parts
     gifts,  # noqa: F401
     goods,  # noqa: F401
     offers,  # noqa: F401
+    trusting,  # noqa: F401
 )
 from proof.explorer.actors import PARTS, Part, Place
 from proof.explorer.card import a_webhook

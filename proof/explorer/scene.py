@@ -44,10 +44,11 @@ from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
 from surehold.orders.states import ReturnEvent
 from surehold.payments import queries as payments
 from surehold.payments.model import Operation, OperationKind, Payment, find_main
-from surehold.payments.providers.port import InvalidRequest
+from surehold.payments.providers.port import InvalidRequest, OutcomeUnknown
 from tests.builders.cart import BuiltCart, a_cart
 from tests.builders.gift_cards import BuiltGiftCard, a_gift_card
 from tests.builders.orders import ADDRESS, a_placement
+from tests.builders.trust import CASH, capture_later, set_up
 
 STAFF: Final = Actor("staff:proof")
 PARCEL: Final = Parcel("dhl", "JD0146")
@@ -118,6 +119,15 @@ class Stage(enum.Enum):
     CHANGE_OPEN = "paid by card, a unit more waits to be paid"
     CHANGE_PAID_THERE = "paid by card, a unit more was paid, we do not know it"
     CHANGE_LATE = "paid by card, a unit more was paid after its hold was swept"
+    DUE_NEW = "to be paid at the door, nobody has confirmed it"
+    DUE = "to be paid at the door"
+    DUE_SENT = "sent, to be paid at the door"
+    COLLECTED = "sent, and paid at the door"
+    AUTHORIZED_THERE = "authorized, we do not know it"
+    AUTHORIZED_LATE = "authorized after the hold was swept, we do not know it"
+    AUTHORIZED = "authorized"
+    CAPTURE_ASKED = "authorized and sent, the capture was not asked for yet"
+    CAPTURE_LOST = "authorized and sent, the answer to the capture was lost"
 
 
 #: Where an order stands whose holds are there to end.
@@ -126,6 +136,7 @@ HOLDING: Final = (
     *(Stage.CART_PAID_THERE, Stage.DECLINED_THERE, Stage.FAILED, Stage.TRANSFER, Stage.HELD),
     *(Stage.GIFT_OPEN, Stage.GIFT_PAID_THERE, Stage.GIFT_WHOLE),
     *(Stage.CHANGE_OPEN, Stage.CHANGE_PAID_THERE),
+    *(Stage.DUE_NEW, Stage.AUTHORIZED_THERE),
 )
 
 
@@ -339,6 +350,42 @@ async def _place_by_card(world: World, _: Scene, subject: Subject) -> None:
 
 async def _place_by_transfer(world: World, _: Scene, subject: Subject) -> None:
     await _place(world, subject, "bank_transfer")
+
+
+async def _place_on_delivery(world: World, _: Scene, subject: Subject) -> None:
+    await _place(world, subject, CASH)
+
+
+async def _capture_later(world: World, _: Scene, __: Subject) -> None:
+    await capture_later(world.hand.db)
+
+
+async def _capture_at_once(world: World, _: Scene, __: Subject) -> None:
+    await set_up(world.hand.db, capture={})
+
+
+async def _authorize(world: World, _: Scene, subject: Subject) -> None:
+    world.book.authorize(subject.provider_id)
+
+
+async def _collect(world: World, _: Scene, subject: Subject) -> None:
+    assert subject.payment is not None
+    await commands.collect_cash(
+        world.hand.checkout,
+        payment_id=subject.payment_id,
+        received=subject.payment.requested,
+        collected_by="courier",
+        actor=STAFF,
+    )
+
+
+async def _lose_capture(world: World, scene: Scene, subject: Subject) -> None:
+    question = await operation_of(world, subject, OperationKind.CAPTURE)
+    unread = OutcomeUnknown("no answer")
+    # Neither the answer is heard, nor can the payment be read after it.
+    world.hand.card.mishaps.append(lost(is_done=scene.chance.random() < 0.7))
+    world.hand.card.mishaps.append(Mishap(unread, is_done=False))
+    await commands.ask(world.hand.checkout, question)
 
 
 async def _place(world: World, subject: Subject, provider: str) -> None:
@@ -605,6 +652,8 @@ _OPENED: Final[tuple[Step, ...]] = (_place_by_card, _ask)
 _BY_GIFT: Final[tuple[Step, ...]] = (_give_a_card, _let_it_pay_a_part, *_OPENED)
 _CHANGED: Final[tuple[Step, ...]] = (*_OPENED, _pay, _check, _add_a_unit)
 _SENT: Final[tuple[Step, ...]] = (_place_by_transfer, _confirm, _send)
+_DUE: Final[tuple[Step, ...]] = (_place_on_delivery, _check)
+_LATER: Final[tuple[Step, ...]] = (_capture_later, *_OPENED, _capture_at_once)
 _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.EMPTY: (),
     Stage.CART: (_fill_cart,),
@@ -649,4 +698,13 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.CHANGE_OPEN: _CHANGED,
     Stage.CHANGE_PAID_THERE: (*_CHANGED, _pay),
     Stage.CHANGE_LATE: (*_CHANGED, _sweep_holds, _pay),
+    Stage.DUE_NEW: (_place_on_delivery,),
+    Stage.DUE: _DUE,
+    Stage.DUE_SENT: (*_DUE, _send),
+    Stage.COLLECTED: (*_DUE, _send, _collect),
+    Stage.AUTHORIZED_THERE: (*_LATER, _authorize),
+    Stage.AUTHORIZED_LATE: (*_LATER, _sweep_holds, _authorize),
+    Stage.AUTHORIZED: (*_LATER, _authorize, _check),
+    Stage.CAPTURE_ASKED: (*_LATER, _authorize, _check, _send),
+    Stage.CAPTURE_LOST: (*_LATER, _authorize, _check, _send, _lose_capture),
 }

@@ -23,9 +23,11 @@ from surehold.db import Database
 from surehold.db.database import Settings
 from surehold.kernel.ids import LocationId, VariantId
 from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_location, a_product
 from tests.builders.orders import a_config
+from tests.builders.trust import offer_cash
 from tests.support.server import SCHEMA
 
 SEATS: Final = ("A", "B", "C")
@@ -50,7 +52,8 @@ _EMPTY: Final = """
              stock_transfers, stock_transfer_lines, stock_counts, stock_count_lines,
              low_stock_alerts, fulfillments, fulfillment_lines, fulfillment_events, order_notes,
              draft_orders, draft_order_events, return_photos,
-             gift_cards, gift_card_entries, order_changes, order_change_events
+             gift_cards, gift_card_entries, order_changes, order_change_events,
+             cash_collections, cash_deposits, transfer_proofs
 """
 _PIDS: Final = """
     /* proof.pids */
@@ -164,6 +167,7 @@ async def open_world(
                 _open_seat(url, name, Card(book, gate), watched)
             )
         scheduler.know(row["pid"] for row in await monitor.fetch(_PIDS))
+        await offer_cash(hand.db)
         yield World(scheduler, book, found, hand, referee)
 
 
@@ -182,7 +186,10 @@ async def _open_seat(
     )
     async with database_class(settings) as db:
         checkout = checkout_of(
-            a_config(), db, providers=Providers([card, BankTransfer()]), lane_settings=_LANE
+            a_config(),
+            db,
+            providers=Providers([card, BankTransfer(), CashOnDelivery()]),
+            lane_settings=_LANE,
         )
         await checkout.open()
         try:

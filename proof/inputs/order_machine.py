@@ -235,7 +235,7 @@ class OrderMachine(Machine):
         order = self._order(which)
         payment = order.payments[latest % len(order.payments)]
         if payment.is_card and payment.theirs == "requires_action":
-            self.world.provider.capture(self._their_id(payment))
+            self.world.provider.pay(self._their_id(payment))
             payment.theirs = "captured"
 
     @_has_orders

@@ -57,6 +57,7 @@ MODULES: Final = (
     "checkout/rules/holding.py",
     "checkout/rules/taking_back.py",
     "checkout/rules/fulfilling.py",
+    "checkout/rules/trusting.py",
     "orders/rules.py",
     "payments/ledger.py",
     "pricing/rules/allocation.py",

@@ -102,6 +102,8 @@ _SETTINGS: Final = {
     "extensions_max": (0, 1, 3),
     "unpaid_cancel_hours": (1, 2, 4),
     "archive_after_days": (1,),
+    # At some times the card's money is held first, and taken when something is sent.
+    "capture": ({}, {"sandbox": "on_shipment"}),
 }
 
 

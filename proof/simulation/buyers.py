@@ -20,10 +20,12 @@ from surehold.db.idempotency import IdempotencyKeyReused
 from surehold.kernel.errors import Busy, DomainError
 from surehold.kernel.ids import OrderId, PaymentId, VariantId, merchant_reference
 from surehold.orders.model import CancelReason
+from surehold.payments.model import CASH_ON_DELIVERY
 from surehold.pricing.errors import CouponExhausted, PriceChanged
 from tests.support.placing import ADDRESS, a_placement
 
 CURRENCIES: Final = ("EUR", "USD")
+PROVIDERS: Final = ("sandbox", "bank_transfer", CASH_ON_DELIVERY)
 #: A code that every shop of the simulation gives away, and how many buyers enter it.
 COUPON: Final = "SIMULATED"
 COUPON_RATE: Final = 0.1
@@ -230,7 +232,7 @@ async def pay_again(world: World, process: Process, dice: random.Random) -> None
         placed = await commands.retry_payment(
             process.checkout,
             order_id=purchase.known_id,
-            provider=dice.choices(("sandbox", "bank_transfer"), weights=(80, 20))[0],
+            provider=dice.choices(PROVIDERS, weights=(76, 16, 8))[0],
         )
         note_order(purchase, placed, was_canceled=was_canceled)
 
@@ -355,7 +357,7 @@ def _new_purchase(
         *lines,
         key=key,
         body=key,
-        provider=dice.choices(("sandbox", "bank_transfer"), weights=(72, 28))[0],
+        provider=dice.choices(PROVIDERS, weights=(64, 24, 12))[0],
         gift_cards=some_cards(world, dice, facts["currency"]),
         **facts,
     )

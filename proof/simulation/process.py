@@ -27,6 +27,7 @@ from surehold.checkout.engine import Checkout
 from surehold.config import Config
 from surehold.db.database import Database, Settings
 from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
 
@@ -93,7 +94,7 @@ class Process:
         database.connection_class = _known(database.connection_class, self._connections)
         self.db: Database = database(settings)
         self.checkout: Checkout = checkout_of(
-            config, self.db, providers=Providers([provider, BankTransfer()])
+            config, self.db, providers=Providers([provider, BankTransfer(), CashOnDelivery()])
         )
         self.inbox = Inbox(self.checkout)
 

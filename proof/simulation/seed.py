@@ -28,6 +28,7 @@ from proof.simulation import (
     backorders,
     buyers,
     changes,
+    couriers,
     gifts,
     judge,
     offers,
@@ -123,6 +124,11 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (16, back_office.look_after_a_refund, True),
     (6, back_office.send_back, True),
     (4, back_office.change_a_setting, True),
+    (34, couriers.collect_at_the_door, True),
+    (12, couriers.refuse_at_the_door, True),
+    (10, couriers.deposit, True),
+    (8, couriers.reject_a_transfer, True),
+    (12, couriers.lapse, False),
     (12, gifts.issue, True),
     (8, gifts.adjust, True),
     (36, back_office.receive_stock, True),
@@ -231,6 +237,13 @@ class Seed:
                 await a_location(tx, code="annex")
                 await shop.change(tx, key="unpaid_cancel_hours", value=2, actor="simulation")
                 await shop.change(tx, key="hold_transfer_minutes", value=60, actor="simulation")
+                if self.seed % 3 == 0:
+                    held = {"sandbox": "on_shipment"}
+                    await shop.change(tx, key="capture", value=held, actor="simulation")
+                # All buyers live there.
+                await shop.change(
+                    tx, key="cash_on_delivery_countries", value=["IE"], actor="simulation"
+                )
         world = World(
             self.seed,
             provider=provider,

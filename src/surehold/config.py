@@ -55,6 +55,7 @@ class Config(BaseSettings):
     sandbox_api_key: SecretStr = SecretStr("")
     sandbox_webhook_secrets: tuple[SecretStr, ...] = ()
     bank_transfer: bool = True
+    cash_on_delivery: bool = False
     media_dir: Path | None = None
     log_level: str = "info"
     log_json: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -12,6 +12,7 @@ from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState, Redirect
 from surehold.payments.providers.port import (
     Capabilities,
+    CaptureRequest,
     CreateRequest,
     CreateResult,
     HoldKind,
@@ -24,10 +25,14 @@ from surehold.payments.providers.port import (
     RefundOrigin,
     RefundRequest,
     RefundSnapshot,
+    StateConflict,
 )
 
 _CAPABILITIES: Final = Capabilities(
-    title="Pretend card", explanation="A test pays.", hold_kind=HoldKind.CARD
+    title="Pretend card",
+    explanation="A test pays.",
+    hold_kind=HoldKind.CARD,
+    can_capture_later=True,
 )
 
 
@@ -49,12 +54,26 @@ class PretendProvider(NoOptions):
         #: Raised by every look-up by reference.
         self.fail_reads: ProviderFailure | None = None
 
-    def capture(self, provider_payment_id: str) -> None:
+    def pay(self, provider_payment_id: str) -> None:
         """The buyer pays."""
-        before = self.payments[provider_payment_id]
-        self.payments[provider_payment_id] = msgspec.structs.replace(
-            before, state=PaymentState.CAPTURED, captured=before.requested
+        self._put(
+            provider_payment_id,
+            state=PaymentState.CAPTURED,
+            captured=self.payments[provider_payment_id].requested,
         )
+
+    def authorize(self, provider_payment_id: str) -> None:
+        """The buyer's bank holds the money."""
+        self._put(
+            provider_payment_id,
+            state=PaymentState.AUTHORIZED,
+            authorized=self.payments[provider_payment_id].requested,
+        )
+
+    def lapse(self, provider_payment_id: str) -> None:
+        """The buyer's bank holds it no more."""
+        nothing = Money(0, self.payments[provider_payment_id].requested.currency)
+        self._put(provider_payment_id, state=PaymentState.VOIDED, authorized=nothing)
 
     def prepare_create(self, request: CreateRequest) -> bytes:
         return msgspec.json.encode(
@@ -88,6 +107,24 @@ class PretendProvider(NoOptions):
         url = f"https://pay.example/{payment_id}"
         return CreateResult(payment_id, PaymentState.REQUIRES_ACTION, Redirect(url))
 
+    def prepare_capture(self, request: CaptureRequest) -> bytes:
+        return msgspec.json.encode({"amount": request.amount.amount})
+
+    async def capture(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        self.keys.append(idempotency_key)
+        refusal, self.refuse_next = self.refuse_next, None
+        if refusal is not None:
+            raise refusal
+        before = self.payments[provider_payment_id]
+        assert json.loads(body)["amount"] == before.requested.amount
+        if before.state is not PaymentState.AUTHORIZED:
+            raise StateConflict("nothing is held", code="not_authorized")
+        self.pay(provider_payment_id)
+        self._lose()
+        return self.payments[provider_payment_id]
+
     async def fetch(self, provider_payment_id: str) -> ProviderSnapshot:
         self._lose()
         if provider_payment_id not in self.payments:
@@ -104,9 +141,7 @@ class PretendProvider(NoOptions):
         self.keys.append(idempotency_key)
         before = self.payments[provider_payment_id]
         if before.state is not PaymentState.CAPTURED:
-            self.payments[provider_payment_id] = msgspec.structs.replace(
-                before, state=PaymentState.VOIDED
-            )
+            self.lapse(provider_payment_id)
         return self.payments[provider_payment_id]
 
     def prepare_refund(self, request: RefundRequest) -> bytes:
@@ -163,6 +198,10 @@ class PretendProvider(NoOptions):
 
     async def close(self) -> None:
         """It has no connections."""
+
+    def _put(self, provider_payment_id: str, **facts: Any) -> None:
+        before = self.payments[provider_payment_id]
+        self.payments[provider_payment_id] = msgspec.structs.replace(before, **facts)
 
     def _lose(self) -> None:
         failure, self.fail_next = self.fail_next, None

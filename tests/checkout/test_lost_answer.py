@@ -67,7 +67,7 @@ async def test_p1_a_refusal_after_a_lost_answer_is_not_the_whole_truth(
         lost = await begin_payment(checkout, placed)
         assert lost.payment is not None
         if is_paid:
-            pretend.capture(f"pp_{lost.payment.merchant_reference}")
+            pretend.pay(f"pp_{lost.payment.merchant_reference}")
         pretend.fail_next = InvalidRequest("the time to pay is over")
 
         refused = await begin_payment(checkout, placed)
@@ -190,7 +190,7 @@ async def test_P9_a_refund_of_another_amount_waits_for_a_person(db: Database) ->
         placed = await a_placed_order(checkout, [(product.variant_id, 1)], provider="pretend")
         begun = (await begin_payment(checkout, placed)).payment
         assert begun is not None
-        pretend.capture(f"pp_{begun.merchant_reference}")
+        pretend.pay(f"pp_{begun.merchant_reference}")
         await commands.check_payment(checkout, begun.id)
         await commands.cancel_order(
             checkout, order_id=placed.order.id, reason=CancelReason.BUYER, actor=BUYER

@@ -40,6 +40,7 @@ from surehold.orders.errors import ReturnNotPossible
 from surehold.orders.model import CancelReason, ReturnReason
 from surehold.orders.states import FulfillmentEvent, ReturnEvent
 from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.port import Declined
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
@@ -53,6 +54,7 @@ from tests.builders.orders import (
     ship,
 )
 from tests.builders.providers import PretendProvider
+from tests.builders.trust import a_due_order, an_authorized_order, capture_later, offer_cash
 from tests.support.placing import counters
 from tests.support.shop import make_due
 
@@ -80,7 +82,7 @@ class Shop:
     def capture(self, placed: PlacedOrder) -> None:
         """The provider collects the latest payment; nobody heard of it."""
         assert placed.payment is not None
-        self.card.capture(f"pp_{placed.payment.merchant_reference}")
+        self.card.pay(f"pp_{placed.payment.merchant_reference}")
 
     async def pay(self, placed: PlacedOrder) -> str:
         """The buyer pays the latest payment, and the store hears of it."""
@@ -731,3 +733,23 @@ async def test_an_exchange_that_cannot_be_is_refused_and_changes_nothing(shop: S
         await exchange(shop, order, one, (shop.lamp, 1))
     assert (await shop.look(order)).changes == ()
     await shop.sound()
+
+
+async def test_goods_that_are_trusted_to_a_payment_to_come_are_not_changed(db: Database) -> None:
+    lamp, mug = await a_product(db, price=2_000), await a_product(db, price=500)
+    await offer_cash(db)
+    card = PretendProvider()
+    await capture_later(db, card.name)
+    providers = Providers([CashOnDelivery(), card])
+    async with a_checkout(db, providers=providers) as checkout:
+        at_the_door = await a_due_order(checkout, (lamp.variant_id, 1))
+        by_the_bank = await an_authorized_order(checkout, card, (lamp.variant_id, 1))
+        paid = await a_due_order(checkout, (mug.variant_id, 1))
+        shop = Shop(checkout, card, dict.fromkeys(("lamp", "mug", "book"), mug.variant_id))
+
+        for order in (at_the_door, by_the_bank, paid):
+            with pytest.raises(OrderNotChangeable):
+                await shop.change(order, add=((mug.variant_id, 1),))
+
+        assert await counters(db, mug.variant_id) == (10, 0, 1)
+        await shop.sound()

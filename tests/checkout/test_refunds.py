@@ -61,7 +61,7 @@ class Shop:
         placed = await a_placed_order(self.checkout, lines, provider="pretend")
         begun = await begin_payment(self.checkout, placed)
         assert begun.payment is not None
-        self.card.capture(f"pp_{begun.payment.merchant_reference}")
+        self.card.pay(f"pp_{begun.payment.merchant_reference}")
         await commands.check_payment(self.checkout, begun.payment.id)
         return await self.look(placed)
 
@@ -219,7 +219,7 @@ async def test_a_second_payment_of_what_was_sent_and_refunded_goes_back(shop: Sh
         shop.checkout, order_id=placed.order.id, provider="pretend"
     )
     assert again.payment is not None
-    shop.card.capture(f"pp_{again.payment.merchant_reference}")
+    shop.card.pay(f"pp_{again.payment.merchant_reference}")
     await commands.check_payment(shop.checkout, again.payment.id)
     await ship(shop.checkout, placed.order.id)
     await shop.refund(placed)

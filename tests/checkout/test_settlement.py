@@ -185,7 +185,7 @@ async def test_money_for_an_order_the_shop_gave_up_revives_it(
 ) -> None:
     product = await a_product(db)
     order = await place(checkout, product.variant_id)
-    async with later(db, timedelta(hours=25)) as due:
+    async with later(db, timedelta(days=4)) as due:
         assert await commands.cancel_unpaid_orders(due) == 1
         assert await commands.cancel_unpaid_orders(due) == 0
     assert (await read(db, order)).order.status is OrderStatus.CANCELED
@@ -221,7 +221,7 @@ async def test_money_for_an_order_that_was_given_up_twice_goes_back(
 ) -> None:
     product = await a_product(db)
     order = await place(checkout, product.variant_id)
-    async with later(db, timedelta(hours=25)) as due:
+    async with later(db, timedelta(days=4)) as due:
         assert await commands.cancel_unpaid_orders(due) == 1
     await commands.cancel_order(
         checkout, order_id=order.order_id, reason=CancelReason.BUYER, actor=BUYER

@@ -33,7 +33,9 @@ from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
 from surehold.orders.states import ReturnEvent
+from surehold.payments.cash import commands as cash
 from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import PAYMENT
@@ -53,6 +55,7 @@ from tests.builders.orders import (
 )
 from tests.builders.pricing import a_coupon
 from tests.builders.providers import PretendProvider
+from tests.builders.trust import a_due_order, collect, offer_cash
 from tests.support import server
 
 SOME: Final = "(SELECT min(id::text)::uuid FROM"
@@ -111,7 +114,8 @@ async def _live(url: str) -> None:
         await _finish_refunds(url, db, providers)
         await _move_and_count(db, mug.variant_id)
         await _sell_ahead(db)
-        assert await documents.issue_due(db, limit=100) == 22
+        await _trust(db)
+        assert await documents.issue_due(db, limit=100) == 24
         await outbox.publish(db, subscribers=())
 
 
@@ -162,6 +166,27 @@ async def _exchange(checkout: Any, placed: Any, variant_id: VariantId) -> None:
     await commands.inspect_return(checkout, judged=(Judged(line_id, 0, 1),), **one)
     change_id = OrderChangeId(new_id())
     await commands.exchange_return(checkout, change_id=change_id, add=((variant_id, 1),), **one)
+
+
+async def _trust(db: Database) -> None:
+    """Paid at the door: one is not sent yet, one is on its way, the cash of one is at the bank."""
+    bowl = await a_product(db, price=600, on_hand=3)
+    await offer_cash(db)
+    async with a_checkout(db, providers=Providers([CashOnDelivery()])) as checkout:
+        await a_due_order(checkout, (bowl.variant_id, 1))
+        for is_collected in (False, True):
+            placed = await a_due_order(checkout, (bowl.variant_id, 1))
+            await ship(checkout, placed.order.id)
+            if is_collected:
+                assert await collect(checkout, placed) == "paid"
+        assert placed.payment is not None
+        await cash.deposit_cash(
+            db,
+            payment_ids=[placed.payment.id],
+            counted=placed.payment.requested,
+            reference="R-1",
+            actor="test",
+        )
 
 
 async def _pay_by_card(checkout: Any, variant_id: VariantId) -> None:
@@ -235,7 +260,7 @@ async def _buy_by_card(
     placed = await a_placed_order(checkout, [(variant_id, quantity)], provider="pretend")
     begun = await begin_payment(checkout, placed)
     assert begun.payment is not None
-    pretend.capture(f"pp_{begun.payment.merchant_reference}")
+    pretend.pay(f"pp_{begun.payment.merchant_reference}")
     outcome = await commands.check_payment(checkout, begun.payment.id)
     assert outcome is not None
     assert outcome.effect == "paid"
@@ -334,7 +359,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ("UPDATE reservations SET quantity = quantity + 1 WHERE state = 'active'",),
     ),
     "STK10": (
-        {"STK7", "SHP1", "SHP2"},
+        {"STK7", "SHP1", "SHP2", "LED6"},
         ("UPDATE allocations SET shipped_quantity = quantity + 1 WHERE released_quantity = 0",),
     ),
     "BKO1": (set(), ("UPDATE backorder_promises SET quantity = quantity + 1",)),
@@ -450,10 +475,10 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ),
     ),
     "MON9": (
-        {"AUD1", "STK5"},
+        {"LED6"},
         (
             (
-                "UPDATE orders SET status = 'paid' WHERE id IN (SELECT order_id FROM payments"
+                "UPDATE orders SET sold_at = now() WHERE id IN (SELECT order_id FROM payments"
                 " WHERE state = 'authorized' AND gift_card_id IS NOT NULL)"
             ),
         ),
@@ -558,6 +583,18 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         {"INV5"},
         ("UPDATE ledger_journals SET kind = 'sale_credit' WHERE kind = 'sale'",),
     ),
+    "RCV1": (set(), ("UPDATE orders SET owed_minor = owed_minor + 1 WHERE owed_minor > 0",)),
+    "TRU1": (
+        set(),
+        (
+            (
+                "UPDATE payments SET terms = 'now' FROM orders WHERE order_id = orders.id"
+                " AND terms = 'on_delivery' AND sold_at IS NULL"
+            ),
+        ),
+    ),
+    "CSH1": (set(), ("UPDATE cash_collections SET order_id = gen_random_uuid()",)),
+    "CSH2": (set(), ("UPDATE cash_deposits SET counted_minor = counted_minor + 1",)),
     "CAN1": ({"CHG3"}, ("UPDATE cancellation_lines SET quantity = quantity + 1",)),
     "CAN2": (
         set(),
@@ -853,8 +890,9 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ("UPDATE reservations SET expires_at = now() WHERE state = 'active'",),
     ),
     "END3": (
-        set(),
+        {"END2"},
         (
+            "UPDATE reservations SET expires_at = now() WHERE state = 'active'",
             (
                 "UPDATE orders SET placed_at = now() - interval '25 hours'"
                 " WHERE status = 'pending_payment'"

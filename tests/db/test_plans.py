@@ -15,9 +15,10 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -96,6 +97,16 @@ _MORE: Final = """
     INSERT INTO gift_card_entries
            (id, gift_card_id, kind, amount_minor, reference, actor, balance_minor, created_at)
     SELECT gen_random_uuid(), id, 'issue', 100, id, 'test', 100, now() FROM gift_cards;
+    UPDATE payments
+       SET state = 'requires_action', captured_minor = 0, refunded_minor = 0,
+           next_action = '{"type": "instructions", "lines": [], "reference": ""}';
+    INSERT INTO transfer_proofs
+           (id, payment_id, position, kind, content, source_hash, actor, added_at)
+    SELECT gen_random_uuid(), id, 1, 'pdf', 'x', sha256(id::text::bytea), 'test', now()
+      FROM payments;
+    INSERT INTO cash_collections
+           (payment_id, order_id, currency, amount_minor, collected_by, actor, collected_at)
+    SELECT id, order_id, currency, 100, 'courier', 'test', now() FROM payments;
     INSERT INTO draft_orders
            (id, state, content, changed_by, change_reason, created_at, updated_at)
     SELECT gen_random_uuid(), 'open', '{"lines": [{}], "currency": "EUR"}', 'test', '', now(),
@@ -219,6 +230,11 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
         found[f"payments.list_gift_cards_by_{start}"] = [
             Case((*given, None, None, PAGE), (*given, None, middle.ids["gift_cards"], PAGE))
         ]
+    found["orders.list_awaited"] = [Case((UUID(int=0), PAGE), (middle.ids["payments"], PAGE))]
+    found["orders.prune_proofs"] = [Case((day, PAGE))]
+    found["payments.list_held_cash"] = [
+        Case((datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0), PAGE), (*deep, PAGE))
+    ]
     found["payments.list_gift_card_entries"] = [Case((middle.ids["gift_cards"], None, PAGE))]
     found["payments.lock_expired_gift_cards"] = [Case((PAGE,))]
     found["orders.list_drafts"] = [
@@ -309,6 +325,7 @@ def test_every_statement_that_takes_a_page_is_looked_at() -> None:
 IDS: Final = (
     *("special_prices", "tax_rates", "shipping_zones", "shipping_methods", "promotions"),
     *("coupons", "stock_counts", "stock_transfers", "gift_cards", "draft_orders"),
+    "payments",
 )
 
 

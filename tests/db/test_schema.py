@@ -22,11 +22,13 @@ from surehold.orders.model import (
     ReturnReason,
     ReturnState,
 )
+from surehold.orders.transfers.model import ProofKind
 from surehold.payments.gift_cards.model import EntryKind, GiftCardKind
 from surehold.payments.model import (
     OperationKind,
     OperationState,
     PaymentState,
+    PaymentTerms,
     RefundState,
     WebhookState,
 )
@@ -63,6 +65,8 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("order_changes", "state"): ChangeState,
     ("gift_card_entries", "kind"): EntryKind,
     ("gift_cards", "kind"): GiftCardKind,
+    ("payments", "terms"): PaymentTerms,
+    ("transfer_proofs", "kind"): ProofKind,
 }
 #: Lists whose values the code writes as words in statements, so that there is no enum to compare.
 WORDS: Final = {

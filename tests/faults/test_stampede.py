@@ -48,7 +48,7 @@ async def test_T5_500_cancellations_of_a_paid_order_send_its_money_back_once(
     async with an_api(db, providers=(provider,)) as api:
         placed = await api.buy(product.variant_id, payment_method={"provider": "pretend"})
         (payment,) = provider.payments
-        provider.capture(payment)
+        provider.pay(payment)
         token = order_token(placed)
         await api.post(f"/payments/{placed['payment']['id']}/verify", headers=token)
         before = await count_rows(db, ["order_events"])

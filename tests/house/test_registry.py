@@ -23,6 +23,7 @@ ELSEWHERE: Final = {
     " shelf: before that nobody can want it, and every scene begins with it",
     "surehold.orders.photos.commands.add_photo": "keeps a picture; neither units nor money follow",
     "surehold.orders.photos.commands.remove_photo": "the same",
+    "surehold.orders.transfers.commands.show_proof": "the same",
 }
 PROGRAM: Final = Program(sources())
 

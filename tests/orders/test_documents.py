@@ -117,7 +117,7 @@ async def _bought_by_card(checkout: Checkout, pretend: PretendProvider, lines: A
     placed = await a_placed_order(checkout, lines, provider="pretend")
     begun = await begin_payment(checkout, placed)
     assert begun.payment is not None
-    pretend.capture(f"pp_{begun.payment.merchant_reference}")
+    pretend.pay(f"pp_{begun.payment.merchant_reference}")
     await commands.check_payment(checkout, begun.payment.id)
     return placed.order.id
 
@@ -211,7 +211,7 @@ async def test_money_that_was_never_a_sale_goes_back_without_a_note(db: Database
         begun = await begin_payment(checkout, placed)
         await _cancel(checkout, placed.order.id)
         assert begun.payment is not None
-        pretend.capture(f"pp_{begun.payment.merchant_reference}")
+        pretend.pay(f"pp_{begun.payment.merchant_reference}")
         await commands.check_payment(checkout, begun.payment.id)
         await make_due(db)
         swept = await commands.sweep(checkout)

@@ -170,3 +170,30 @@ def test_a_move_that_no_table_knows_is_a_fault_of_ours() -> None:
         relabel(shipped, MoneyFacts(is_failed=True), NOTHING)
     again = a_case(status=S.PAYMENT_FAILED).order
     assert relabel(again, MoneyFacts(is_failed=True), NOTHING).status is S.PAYMENT_FAILED
+
+
+@pytest.mark.parametrize(
+    ("money", "owned", "payment", "status"),
+    [
+        ({"is_under_way": True, "is_secured": True}, 2, "pending", S.CONFIRMED),
+        ({"authorized_minor": 100, "is_secured": True}, 2, "authorized", S.CONFIRMED),
+        ({"is_failed": True, "is_owed": True}, 2, "failed", S.CONFIRMED),
+        # What was paid twice by somebody else, and has gone back, is none of its security.
+        (
+            {"paid_minor": 9, "refunded_minor": 9, "is_under_way": True, "is_secured": True},
+            2,
+            "pending",
+            S.CONFIRMED,
+        ),
+        ({"is_under_way": True, "is_secured": True}, 0, "pending", S.PENDING_PAYMENT),
+        ({"is_failed": True}, 2, "failed", S.PAYMENT_FAILED),
+    ],
+)
+def test_goods_that_are_trusted_to_a_payment_are_confirmed(
+    money: dict[str, Any], owned: int, payment: str, status: OrderStatus
+) -> None:
+    order = a_case(confirmed_at=NOW).order
+
+    after = relabel(order, MoneyFacts(**money), FulfillmentFacts(owned_units=owned))
+
+    assert (after.payment_status.value, after.status) == (payment, status)

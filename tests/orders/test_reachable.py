@@ -24,6 +24,7 @@ from surehold.orders.model import CancelReason, OrderStatus
 from surehold.orders.states import MOVES, FulfillmentEvent
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product, change_on_hand
 from tests.builders.fulfillments import reach
@@ -37,6 +38,14 @@ from tests.builders.orders import (
     pay,
 )
 from tests.builders.providers import PretendProvider
+from tests.builders.trust import (
+    a_due_order,
+    capture_later,
+    offer_cash,
+    provider_id,
+    refuse,
+    set_up,
+)
 from tests.support.placing import count_rows
 from tests.support.shop import make_due
 
@@ -59,7 +68,7 @@ class Ground:
         return await begin_payment(self.checkout, placed)
 
     async def capture(self, begun: Any) -> None:
-        self.pretend.capture(f"pp_{begun.payment.merchant_reference}")
+        self.pretend.pay(f"pp_{begun.payment.merchant_reference}")
         await commands.check_payment(self.checkout, begun.payment.id)
 
     async def decline(self, begun: Any) -> None:
@@ -172,6 +181,69 @@ async def _packed_and_unpacked(ground: Ground) -> None:
     )
 
 
+async def _refused_at_the_door(ground: Ground, *statuses: OrderStatus) -> None:
+    placed = await a_due_order(ground.checkout, (ground.variant_id, 1))
+    await reach(ground.checkout, placed.order.id, S.SHIPPED, *statuses)
+    await refuse(ground.checkout, placed)
+
+
+async def _trusted_late(ground: Ground) -> None:
+    """Authorized after it was given up, and after it was put away."""
+    for is_archived in (False, True):
+        begun = await _begun_later(ground)
+        await ground.cancel(begun.order.id, CancelReason.UNPAID)
+        if is_archived:
+            async with ground.db.connection() as connection:
+                await connection.raw.execute(
+                    "UPDATE payments SET state = 'voided' WHERE id = $1", begun.payment.id
+                )
+            await reach(ground.checkout, begun.order.id, S.ARCHIVED)
+        ground.pretend.authorize(provider_id(begun))
+        await commands.check_payment(ground.checkout, begun.payment.id)
+
+
+async def _begun_later(ground: Ground, order_id: Any = None) -> Any:
+    """A payment that is to be authorized, of a new order or one that is there."""
+    await capture_later(ground.db)
+    if order_id is None:
+        begun = await ground.by_card()
+    else:
+        begun = await commands.retry_payment(
+            ground.checkout, order_id=order_id, provider="pretend"
+        )
+    await set_up(ground.db, capture={})
+    return begun
+
+
+async def _lapsed(ground: Ground, on: tuple[OrderStatus, ...], then: str) -> None:
+    """An authorization lapses while staff work on the order; it is paid again, or not."""
+    if then == "another pays":
+        first = await ground.by_card()
+        await ground.decline(first)
+        begun = await _begun_later(ground, first.order.id)
+    elif then == "another is open":
+        transfer = await a_placed_order(ground.checkout, [(ground.variant_id, 1)])
+        begun = await _begun_later(ground, transfer.order.id)
+        async with ground.db.connection() as connection:
+            await connection.raw.execute(
+                "UPDATE payments SET state = 'requires_action' WHERE id = $1",
+                transfer.payment.id,
+            )
+    else:
+        begun = await _begun_later(ground)
+    ground.pretend.authorize(provider_id(begun))
+    await commands.check_payment(ground.checkout, begun.payment.id)
+    await reach(ground.checkout, begun.order.id, *on)
+    ground.pretend.lapse(provider_id(begun))
+    await commands.check_payment(ground.checkout, begun.payment.id)
+    if then == "authorized again":
+        again = await _begun_later(ground, begun.order.id)
+        ground.pretend.authorize(provider_id(again))
+        await commands.check_payment(ground.checkout, again.payment.id)
+    elif then == "another pays":
+        await ground.capture(first)
+
+
 #: What people, providers and time do; each makes some of the moves.
 STORIES: Final[tuple[Callable[[Ground], Awaitable[Any]], ...]] = (
     lambda g: _along(g, S.CONFIRMED, S.PROCESSING, S.READY_FOR_SHIPMENT, S.SHIPPED, S.IN_TRANSIT),
@@ -186,6 +258,14 @@ STORIES: Final[tuple[Callable[[Ground], Awaitable[Any]], ...]] = (
     lambda g: _canceled_after(g, S.PROCESSING),
     lambda g: _canceled_after(g, S.READY_FOR_SHIPMENT),
     _packed_and_unpacked,
+    _trusted_late,
+    _refused_at_the_door,
+    lambda g: _refused_at_the_door(g, S.IN_TRANSIT),
+    *(
+        lambda g, on=on, then=then: _lapsed(g, on, then)
+        for on in ((), (S.PROCESSING,), (S.READY_FOR_SHIPMENT,))
+        for then in ("failed", "authorized again", "another is open", "another pays")
+    ),
     lambda g: _declined_then(g, "again"),
     lambda g: _declined_then(g, "canceled"),
     lambda g: _declined_then(g, "paid"),
@@ -213,7 +293,6 @@ def _waiting_for() -> dict[Pair, str]:
         *(S.SHIPPED, S.IN_TRANSIT, S.DELIVERED),
     ):
         found[source, S.REFUNDED] = "a refund of everything without a cancellation"
-    found[S.PENDING_PAYMENT, S.CONFIRMED] = "cash on delivery"
     return found
 
 
@@ -228,7 +307,8 @@ async def _moves_made(db: Database) -> set[Pair]:
 
 async def test_every_allowed_move_is_made_by_a_command(db: Database) -> None:
     pretend = PretendProvider()
-    providers = Providers([pretend, BankTransfer()])
+    providers = Providers([pretend, BankTransfer(), CashOnDelivery()])
+    await offer_cash(db)
     async with a_checkout(db, providers=providers) as checkout:
         ground = Ground(db, checkout, pretend)
         for story in STORIES:

@@ -26,6 +26,7 @@ MONEY: dict[str, Any] = {
     "currency": "EUR",
     "amount_minor": 1000,
 }
+OWED: dict[str, Any] = {"order_id": ORDER, "currency": "EUR", "amount_minor": 1000}
 SALE: dict[str, Any] = {"reference": REFERENCE, "order_id": ORDER, "currency": "EUR"}
 
 
@@ -52,8 +53,18 @@ def told(journal: Journal) -> tuple[str, UUID, UUID, str, list[tuple[str, int]]]
             "refund",
             [("customer_deposits", 1000), ("provider_clearing:card", -1000)],
         ),
+        (
+            ledger.receivable(payment_id=REFERENCE, **OWED),
+            "receivable",
+            [("receivable", 1000), ("customer_deposits", -1000)],
+        ),
+        (
+            ledger.receivable_paid(payment_id=REFERENCE, **OWED),
+            "receivable_paid",
+            [("customer_deposits", 1000), ("receivable", -1000)],
+        ),
     ],
-    ids=["capture", "suspense", "refund"],
+    ids=["capture", "suspense", "refund", "owed", "paid"],
 )
 def test_money_comes_from_one_account_and_goes_to_another(
     journal: Journal, kind: str, entries: list[tuple[str, int]]
@@ -94,3 +105,43 @@ def test_accounts_that_nothing_happens_to_are_left_out_and_a_journal_balances() 
 
     with pytest.raises(AssertionError, match="sale does not balance"):
         ledger.sale(parts=msgspec.structs.replace(PARTS, tax_minor=151), **SALE)
+
+
+@pytest.mark.parametrize(
+    ("counted", "entries"),
+    [
+        (1000, [("bank", 1000), ("provider_clearing:cash_on_delivery", -1000)]),
+        (
+            990,
+            [
+                ("bank", 990),
+                ("cash_differences", 10),
+                ("provider_clearing:cash_on_delivery", -1000),
+            ],
+        ),
+        (0, [("cash_differences", 1000), ("provider_clearing:cash_on_delivery", -1000)]),
+    ],
+)
+def test_a_deposit_is_what_the_bank_counted_and_the_rest_a_difference(
+    counted: int, entries: list[tuple[str, int]]
+) -> None:
+    journal = ledger.cash_deposit(
+        deposit_id=REFERENCE,
+        provider="cash_on_delivery",
+        currency="EUR",
+        collected_minor=1000,
+        counted_minor=counted,
+    )
+
+    assert [(entry.account, entry.amount_minor) for entry in journal.entries] == entries
+    assert (journal.kind, journal.reference, journal.order_id) == ("cash_deposit", REFERENCE, None)
+
+
+def test_a_debt_that_is_given_up_is_of_its_order() -> None:
+    journal = ledger.receivable_canceled(order_id=ORDER, currency="EUR", amount_minor=5)
+
+    assert (journal.reference, journal.order_id) == (ORDER, ORDER)
+    assert [(entry.account, entry.amount_minor) for entry in journal.entries] == [
+        ("customer_deposits", 5),
+        ("receivable", -5),
+    ]

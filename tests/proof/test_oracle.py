@@ -48,7 +48,7 @@ async def report(db: Database) -> Report:
             placed = await a_placed_order(checkout, [(lamp.variant_id, 1)], provider=PROVIDER)
             begun = await begin_payment(checkout, placed)
             assert begun.payment is not None
-            pretend.capture(f"pp_{begun.payment.merchant_reference}")
+            pretend.pay(f"pp_{begun.payment.merchant_reference}")
             await commands.check_payment(checkout, begun.payment.id)
             if is_canceled:
                 await commands.cancel_order(

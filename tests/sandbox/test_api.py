@@ -16,7 +16,13 @@ async def test_create_answers_the_payment_and_where_to_pay(shop: Any) -> None:
     assert created["id"].startswith("pay_")
     assert created["state"] == "requires_action"
     assert created["livemode"] is False
-    assert created["totals"] == {"requested": 11840, "captured": 0, "refunded": 0, "disputed": 0}
+    assert created["totals"] == {
+        "requested": 11840,
+        "authorized": 0,
+        "captured": 0,
+        "refunded": 0,
+        "disputed": 0,
+    }
     assert created["hosted_url"] == f"{shop.client.base_url}/pay/{created['id']}".replace(
         "//pay", "/pay"
     )
@@ -192,6 +198,7 @@ async def test_refunds_in_parts_up_to_what_was_captured(shop: Any, inbox: Any) -
     after = await shop.payment(paid["id"])
     assert after["totals"] == {
         "requested": 11840,
+        "authorized": 11840,
         "captured": 11840,
         "refunded": 11840,
         "disputed": 0,

@@ -116,6 +116,7 @@ async def test_P9_wrong_charges(shop: Any, charge: str, card: str, captured: int
 
     assert paid["totals"] == {
         "requested": 11840,
+        "authorized": captured,
         "captured": captured,
         "refunded": 0,
         "disputed": 0,

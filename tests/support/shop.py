@@ -104,6 +104,7 @@ class Shop:
         return {
             **SECRETS,
             "SUREHOLD_MODE": "test",
+            "SUREHOLD_CASH_ON_DELIVERY": "true",
             "SUREHOLD_DATABASE_URL": self.database_url,
             "SUREHOLD_BASE_URL": self.base_url,
             "SUREHOLD_SANDBOX_URL": self.sandbox_url,

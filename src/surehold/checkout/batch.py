@@ -33,6 +33,7 @@ from surehold.kernel.ids import (
 )
 from surehold.orders.changes.model import OrderChange
 from surehold.orders.model import Cancellation, Fulfillment, OrderLine, Return, ReturnLine
+from surehold.payments.cash.model import Collection
 from surehold.payments.model import (
     Journal,
     Operation,
@@ -135,6 +136,7 @@ class Writes:
         self.refunds: list[Refund] = []
         self.refunds_ended: list[Refund] = []
         self.journals: list[Journal] = []
+        self.collections: list[Collection] = []
         self.reservations: list[Reservation] = []
         self.reservations_ended: list[Reservation] = []
         self.reservations_prolonged: dict[UUID, Reservation] = {}

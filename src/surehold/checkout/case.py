@@ -78,10 +78,12 @@ class Case(CaseFacts):
             self.order, changed_by=actor, change_reason=reason, **facts
         )
 
-    def commit_holds(self, rows: Iterable[Reservation] | None = None) -> None:
+    def commit_holds(
+        self, rows: Iterable[Reservation] | None = None, *, reason: str = "paid"
+    ) -> None:
         """Turn active holds, unless said all of the order's, into units that the order owns."""
         for row in self.active if rows is None else tuple(rows):
-            ended = inventory.ended(row, ReservationEvent.COMMIT, reason="paid", now=self.now)
+            ended = inventory.ended(row, ReservationEvent.COMMIT, reason=reason, now=self.now)
             self.reservations[row.id] = ended
             self.writes.reservations_ended.append(ended)
             self._allocate(ended)
@@ -98,6 +100,21 @@ class Case(CaseFacts):
             self.writes.reservations.append(row)
             self._allocate(row)
             self.stock.apply(StockChange(row.variant_id, row.location_id, allocated=row.quantity))
+
+    def empty_cart(self) -> None:
+        """Take what was bought out of the cart that it came from: once, before it is confirmed."""
+        if self.order.cart_id is not None and self.order.confirmed_at is None:
+            self.writes.taken_from_carts += [
+                (self.order.cart_id, line.variant_id, line.quantity)
+                for line in self.lines
+                if line.change_id is None
+            ]
+
+    def sell(self, *, owed_minor: int) -> None:
+        """The order is a sale from now on, if it was none, of which so much is owed."""
+        self.order = msgspec.structs.replace(
+            self.order, sold_at=self.order.sold_at or self.now, owed_minor=owed_minor
+        )
 
     def hold(self, rows: Iterable[Reservation]) -> None:
         """Hold units anew."""
@@ -351,33 +368,6 @@ class Case(CaseFacts):
         """Of each fulfillment, its moves as (before, after)."""
         return [_chained(steps) for steps in self._fulfillment_steps.values()]
 
-    @property
-    def return_changes(self) -> list[tuple[Return, Return]]:
-        """Each return that was there and changed, as (before, after)."""
-        return [
-            (before, self.returns[return_id])
-            for return_id, before in self._returns_before.items()
-            if self.returns[return_id] != before
-        ]
-
-    @property
-    def change_moves(self) -> list[tuple[OrderChange, OrderChange]]:
-        """Each change of the order that came further, as (before, after)."""
-        return [
-            (before, self.changes[change_id])
-            for change_id, before in self._changes_before.items()
-            if self.changes[change_id] != before
-        ]
-
-    @property
-    def payment_changes(self) -> list[tuple[Payment, Payment]]:
-        """Each payment that changed, as (before, after)."""
-        return [
-            (before, self.payments[payment_id])
-            for payment_id, before in self._payments_before.items()
-            if self.payments[payment_id] != before
-        ]
-
     def payment(self, payment_id: PaymentId) -> Payment:
         """One of the order's payments."""
         return self.payments[payment_id]
@@ -472,6 +462,8 @@ class Case(CaseFacts):
             is_under_way=any(row.state in OPEN for row in waiting),
             is_failed=latest is not None
             and latest.state in (PaymentState.FAILED, PaymentState.VOIDED),
+            is_secured=self.security is not None,
+            is_owed=self.order.owed_minor > 0,
         )
 
     def _goods_facts(self) -> orders.FulfillmentFacts:

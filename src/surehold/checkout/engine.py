@@ -17,7 +17,8 @@ from surehold.identity.tokens import OrderAccess, Seals
 from surehold.kernel.ids import OperationId, PaymentId, merchant_reference, new_id
 from surehold.kernel.money import Money
 from surehold.orders.model import Order
-from surehold.payments.commands import create_key
+from surehold.payments.commands import LEASE, create_key
+from surehold.payments.errors import ProviderUnknown
 from surehold.payments.model import (
     NextAction,
     Operation,
@@ -25,9 +26,10 @@ from surehold.payments.model import (
     OperationState,
     Payment,
     PaymentState,
+    PaymentTerms,
     Wait,
 )
-from surehold.payments.providers.port import CreateRequest, Customer
+from surehold.payments.providers.port import CreateRequest, Customer, Provider
 from surehold.payments.providers.registry import Providers
 from surehold.pricing.queries import Books
 
@@ -109,13 +111,27 @@ class Context(msgspec.Struct, frozen=True):
         return self.providers.get(provider).capabilities.takes(due)
 
     def check_collectable(self, provider: str, order: Order, amount_minor: int) -> None:
-        """Refuse a way of paying that cannot collect so much of an order.
+        """Refuse a way of paying that cannot collect so much of an order now.
 
         Raises:
-            ProviderUnknown: This store does not have it.
+            ProviderUnknown: This store does not have it, or it collects at the door alone.
             CurrencyNotSupported, AmountNotSupported: It cannot collect this.
         """
-        self.providers.get_for(provider, due=Money(amount_minor, order.currency))
+        found = self.providers.get_for(provider, due=Money(amount_minor, order.currency))
+        if found.capabilities.is_paid_on_delivery:
+            raise ProviderUnknown("A difference is paid before it is sent.")
+
+    def check_offered(
+        self, provider: str, to: Order | Placement, *, due: Money, settings: ShopSettings
+    ) -> None:
+        """Refuse a way of paying that the store does not offer for this order.
+
+        Raises:
+            ProviderUnknown: This store does not have the provider.
+            CashOnDeliveryNotOffered: Not to this country, or not for so much.
+        """
+        if self.providers.get(provider).capabilities.is_paid_on_delivery:
+            rules.check_on_delivery(due, to.shipping_address.country, settings)
 
     def begin_payment(
         self,
@@ -126,10 +142,12 @@ class Context(msgspec.Struct, frozen=True):
         settings: ShopSettings,
         expires_at: datetime,
         now: datetime,
+        is_at_once: bool = False,
     ) -> tuple[Payment, Operation | None]:
         """One new payment of so much, and the question to ask when the provider is remote.
 
-        Pure. A local provider has answered by the time this returns.
+        ``is_at_once``: the money is taken now, whatever the store does with whole orders. Pure. A
+        local provider has answered by the time this returns.
 
         Raises:
             ProviderUnknown: This store does not have the provider.
@@ -141,15 +159,20 @@ class Context(msgspec.Struct, frozen=True):
         state: PaymentState = PaymentState.PENDING
         provider_payment_id: str | None = None
         next_action: NextAction = WAIT
+        terms = PaymentTerms.NOW if is_at_once else _terms_of(provider, settings)
+        next_check_at: datetime | None = None
         local = self.providers.find_local(provider_name)
         if local is not None:
             begun = local.begin(
                 merchant_reference=merchant_reference(payment_id),
                 order_number=order.number,
+                due=due,
                 settings=settings,
             )
             state, next_action = begun.state, begun.next_action
             provider_payment_id = begun.provider_payment_id
+            if terms is PaymentTerms.ON_DELIVERY:
+                next_check_at = now + LEASE  # the worker confirms the order if we die
         payment = Payment(
             id=payment_id,
             order_id=order.id,
@@ -168,9 +191,10 @@ class Context(msgspec.Struct, frozen=True):
             failure_message=None,
             review_reason=None,
             check_count=0,
-            next_check_at=None,
+            next_check_at=next_check_at,
             created_at=now,
             updated_at=now,
+            terms=terms,
         )
         if local is not None:
             return payment, None
@@ -209,4 +233,16 @@ class Context(msgspec.Struct, frozen=True):
             expires_at=expires_at,
             description=order.number,
             post_url=self.pay_url(order, "/return"),
+            is_captured_later=payment.terms is PaymentTerms.ON_SHIPMENT,
         )
+
+
+def _terms_of(provider: Provider, settings: ShopSettings) -> PaymentTerms:
+    """When a provider's money is taken, as the store has it now."""
+    capabilities = provider.capabilities
+    if capabilities.is_paid_on_delivery:
+        return PaymentTerms.ON_DELIVERY
+    is_later = settings.capture.get(provider.name) == "on_shipment"
+    if is_later and capabilities.can_capture_later:
+        return PaymentTerms.ON_SHIPMENT
+    return PaymentTerms.NOW

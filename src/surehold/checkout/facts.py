@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from surehold.checkout.batch import CouponUses, Stock, Writes
@@ -44,6 +45,9 @@ from surehold.payments.model import (
     find_main,
 )
 from surehold.payments.states import OPEN
+
+Key = TypeVar("Key")
+Row = TypeVar("Row")
 
 
 class CaseFacts:
@@ -175,11 +179,38 @@ class CaseFacts:
         return any(row.expires_at <= self.now for row in self.active)
 
     @property
+    def return_changes(self) -> list[tuple[Return, Return]]:
+        """Each return that was there and changed, as (before, after)."""
+        return _moved(self._returns_before, self.returns)
+
+    @property
+    def change_moves(self) -> list[tuple[OrderChange, OrderChange]]:
+        """Each change of the order that came further, as (before, after)."""
+        return _moved(self._changes_before, self.changes)
+
+    @property
+    def payment_changes(self) -> list[tuple[Payment, Payment]]:
+        """Each payment that changed, as (before, after)."""
+        return _moved(self._payments_before, self.payments)
+
+    @property
     def open_payments(self) -> tuple[Payment, ...]:
         """Payments of money that are not decided, oldest first."""
         return tuple(
             row for row in self.payments.values() if row.state in OPEN and row.gift_card_id is None
         )
+
+    @property
+    def security(self) -> Payment | None:
+        """The payment that the order's goods are trusted to before its money is here."""
+        if not self.is_bought:
+            return None
+        return next((row for row in reversed(self.payments.values()) if row.is_secured), None)
+
+    @property
+    def is_paid_for(self) -> bool:
+        """Whether goods may leave: money is kept for them, or is sure to come."""
+        return self.kept_minor > 0 or self.security is not None
 
     @property
     def card_parts(self) -> tuple[Payment, ...]:
@@ -265,8 +296,13 @@ class CaseFacts:
 
     @property
     def is_bought(self) -> bool:
-        """Whether the order is a sale: it owns its units, or they were sent."""
+        """Whether the order owns its units, or they were sent."""
         return any(row.quantity > row.released_quantity for row in self.allocations.values())
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether the order is, or was, a sale: its money came, or goods were sent unpaid."""
+        return self.order.sold_at is not None
 
     def refundable_minor(self, payment: Payment) -> int:
         """What of a payment is neither refunded nor on its way back."""
@@ -287,3 +323,7 @@ class CaseFacts:
             destinations=(self.order.shipping_address,),
             is_split_allowed=self.settings.is_split_allowed,
         )[0]
+
+
+def _moved(before: Mapping[Key, Row], now: Mapping[Key, Row]) -> list[tuple[Row, Row]]:
+    return [(row, now[key]) for key, row in before.items() if now[key] != row]

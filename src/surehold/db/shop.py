@@ -7,10 +7,12 @@ follows a change at once. What was never changed has the default that is written
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
+from stdnum import bic, iban
 
 from surehold.db import sql
 from surehold.db.database import Connection, Transaction
@@ -22,6 +24,36 @@ Minutes = Annotated[int, msgspec.Meta(ge=1, le=60 * 24 * 30)]
 Rate = Annotated[str, msgspec.Meta(pattern=r"^0(\.\d{1,6})?$")]
 SeriesPrefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9]{0,9}$")]
 Amounts = dict[str, Annotated[int, msgspec.Meta(ge=0)]]
+Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
+
+
+Line140 = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
+
+
+class BankAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where transfers in one currency go: an IBAN, or a number of the bank's own."""
+
+    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+    holder: Line140
+    bank: Annotated[str, msgspec.Meta(max_length=140)]
+    iban: Annotated[str, msgspec.Meta(max_length=42)] | None = None
+    number: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z /-]{3,40}$")] | None = None
+    bic: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.iban is None) == (self.number is None):
+            raise ValueError("an account has an IBAN or a number")
+        if self.iban is not None and not iban.is_valid(self.iban):
+            raise ValueError(f"{self.iban!r} is no IBAN")
+        if self.bic is not None and not bic.is_valid(self.bic):
+            raise ValueError(f"{self.bic!r} is no BIC")
+
+    @property
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """Labels and values, as a buyer copies them."""
+        account = ("Account number", self.number) if self.iban is None else ("IBAN", self.iban)
+        rows = (("Account holder", self.holder), account, ("BIC", self.bic), ("Bank", self.bank))
+        return tuple((label, value) for label, value in rows if value)
 
 
 class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,14 +84,26 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tax_rounding: Literal["line", "total"] = "line"
     #: Where the store is taxed: the destination of whoever names none, and the side of the border
     #: from which a business elsewhere owes the tax itself.
-    shop_country: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")] = "DE"
+    shop_country: Country = "DE"
     shipping_standard: Amounts = msgspec.field(default_factory=lambda: {"USD": 590, "EUR": 490})
     shipping_free_from: Amounts = msgspec.field(
         default_factory=lambda: {"USD": 15_000, "EUR": 15_000}
     )
+    #: When a provider's money is taken, by the provider's name; of whoever is not named: at once.
+    capture: dict[str, Literal["automatic", "on_shipment"]] = {}
+    #: Where to goods may be sent that are paid at the door; nowhere named: the store's country.
+    cash_on_delivery_countries: tuple[Country, ...] = ()
+    #: The most that is collected at a door. In a currency that is not named, nothing is.
+    cash_on_delivery_limit: Amounts = msgspec.field(
+        default_factory=lambda: {"USD": 50_000, "EUR": 50_000}
+    )
     transfer_account_name: Annotated[str, msgspec.Meta(max_length=140)] = "Northline Ltd"
     transfer_iban: Annotated[str, msgspec.Meta(max_length=42)] = "DE89 3704 0044 0532 0130 00"
     transfer_bank: Annotated[str, msgspec.Meta(max_length=140)] = "Demo Bank"
+    #: Where transfers in a currency go; in a currency that is not named, to the account above.
+    bank_accounts: tuple[BankAccount, ...] = ()
+    #: How long what buyers show of their transfers is kept.
+    transfer_proof_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 365
     #: Whose day and year it is on documents.
     time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = _UTC
     #: Who signs them. The address is as many lines as it has.
@@ -80,10 +124,24 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             except (KeyError, OSError, ValueError):
                 raise ValueError(f"{self.time_zone!r} is not a time zone") from None
 
+    def find_account(self, currency: str) -> BankAccount:
+        """Where transfers in this currency go."""
+        found = (row for row in self.bank_accounts if row.currency == currency)
+        return next(found, None) or _account_of(
+            currency, self.transfer_account_name, self.transfer_bank, self.transfer_iban
+        )
+
     @property
     def zone(self) -> tzinfo:
         """The time zone of the shop."""
         return UTC if self.time_zone == _UTC else ZoneInfo(self.time_zone)
+
+
+@lru_cache(maxsize=64)
+def _account_of(currency: str, holder: str, bank: str, number: str) -> BankAccount:
+    """An account whose number may be no IBAN."""
+    key = "iban" if iban.is_valid(number) else "number"
+    return BankAccount(currency, holder, bank, **{key: number})
 
 
 class UnknownSetting(DomainError):

@@ -43,6 +43,7 @@ OrderChangeId = NewType("OrderChangeId", UUID)
 ReturnId = NewType("ReturnId", UUID)
 ReturnLineId = NewType("ReturnLineId", UUID)
 ReturnPhotoId = NewType("ReturnPhotoId", UUID)
+TransferProofId = NewType("TransferProofId", UUID)
 WebhookEventId = NewType("WebhookEventId", UUID)
 GiftCardId = NewType("GiftCardId", UUID)
 

@@ -126,6 +126,8 @@ async def update_orders(
         [row.canceled_minor for row in rows],
         [row.added_minor for row in rows],
         [row.change_count for row in rows],
+        [row.sold_at for row in rows],
+        [row.owed_minor for row in rows],
     )
     if count != len(rows):
         raise ConcurrentChange("an order changed under its lock")

@@ -104,8 +104,8 @@ SELECT payment.id, payment.currency, payment.requested_minor, orders.currency, o
                 WHERE part.order_id = orders.id
                   AND part.gift_card_id IS NOT NULL));
 
--- MON9: What gift cards are to pay waits for the rest of an order that waits for money itself, and is
--- no more than is due.
+-- MON9: What gift cards are to pay waits for the rest of an order that is no sale and was not given
+-- up, and is no more than is due.
 SELECT orders.id, orders.number, orders.status, part.minor
   FROM orders
   JOIN (
@@ -115,7 +115,8 @@ SELECT orders.id, orders.number, orders.status, part.minor
            AND state = 'authorized'
          GROUP BY order_id) AS part
     ON part.order_id = orders.id
- WHERE orders.status NOT IN ('pending_payment', 'payment_failed')
+ WHERE orders.sold_at IS NOT NULL
+    OR orders.status IN ('canceled', 'archived', 'refunded')
     OR part.minor > orders.total_minor + orders.added_minor - orders.canceled_minor;
 
 -- PAY3: Every order has a payment.
@@ -496,7 +497,8 @@ SELECT change_id, to_state, seq, 0
                          WHERE (allowed.from_state, allowed.to_state)
                              = (move.from_state, move.to_state)));
 
--- LED6: An order that ever owned its goods is booked as one sale, any other as none.
+-- LED6: An order that is, or was, a sale is booked as one, any other as none; what it owns, and was
+-- paid for or sent, is sold.
 SELECT orders.id, orders.number, orders.status, coalesce(booked.sales, 0) AS sales
   FROM orders
   LEFT JOIN (
@@ -505,9 +507,46 @@ SELECT orders.id, orders.number, orders.status, coalesce(booked.sales, 0) AS sal
          WHERE kind = 'sale'
          GROUP BY order_id) AS booked
     ON booked.order_id = orders.id
- WHERE coalesce(booked.sales, 0)
-       <> CASE WHEN EXISTS (SELECT FROM allocations
-                             WHERE allocations.order_id = orders.id) THEN 1 ELSE 0 END;
+ WHERE coalesce(booked.sales, 0) <> CASE WHEN orders.sold_at IS NULL THEN 0 ELSE 1 END
+    OR (orders.sold_at IS NULL)
+       <> NOT EXISTS (SELECT FROM allocations AS owned
+                       WHERE owned.order_id = orders.id
+                         AND (orders.sold_at IS NOT NULL
+                              OR owned.shipped_quantity > 0
+                              OR (owned.quantity > owned.released_quantity
+                                  AND orders.payment_status = 'paid')));
+
+-- RCV1: What an order owes is what the books say is to be received for it.
+SELECT coalesce(orders.id, booked.order_id) AS id, orders.owed_minor, booked.minor
+  FROM (SELECT id, owed_minor FROM orders WHERE owed_minor <> 0) AS orders
+  FULL JOIN (
+        SELECT journal.order_id, sum(entry.amount_minor) AS minor
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE entry.account = 'receivable'
+         GROUP BY journal.order_id
+        HAVING sum(entry.amount_minor) <> 0) AS booked
+    ON booked.order_id = orders.id
+ WHERE orders.owed_minor IS DISTINCT FROM booked.minor;
+
+-- TRU1: Goods that are worked on before their money is here are owed for, or are trusted to a payment
+-- of all the rest.
+SELECT id, number, status, payment_status
+  FROM orders
+ WHERE status IN ('confirmed', 'processing', 'ready_for_shipment', 'shipped', 'in_transit',
+                  'delivered')
+   AND payment_status IN ('not_paid', 'pending', 'authorized', 'failed')
+   AND owed_minor = 0
+   AND NOT EXISTS (SELECT FROM payments AS payment
+                    WHERE payment.order_id = orders.id
+                      AND (payment.terms, payment.state) IN (('on_shipment', 'authorized'),
+                                                             ('on_delivery', 'requires_action'))
+                      AND payment.requested_minor >= orders.total_minor + orders.added_minor
+                          - orders.canceled_minor
+                          - (SELECT coalesce(sum(part.authorized_minor), 0)
+                               FROM payments AS part
+                              WHERE part.order_id = orders.id
+                                AND part.gift_card_id IS NOT NULL));
 
 -- LED7: What is booked of an order as sold, less what was taken back, is its total and the tax that
 -- was promised, and what was added, less what was canceled and what was paid back of it; of a
@@ -745,13 +784,17 @@ SELECT event.order_id, event.seq, event.to_status, event.happened_at
            AND outbox.topic = CASE WHEN event.from_status IS NULL THEN 'order.placed'
                                    ELSE 'order.' || event.to_status END);
 
--- END3 (Q): No order waits for its payment longer than the store allows.
+-- END3 (Q): No order whose goods are not held waits for its payment longer than the store allows.
 SELECT orders.id, orders.number, orders.status, orders.placed_at
   FROM orders
  WHERE orders.status IN ('pending_payment', 'payment_failed')
    AND orders.paid_minor = 0
    AND orders.placed_at <= store_now() - make_interval(hours => coalesce(
         (SELECT value::text::int FROM settings WHERE key = 'unpaid_cancel_hours'), 24))
+   AND NOT EXISTS (SELECT FROM reservations
+                    WHERE reservations.holder_id = orders.id
+                      AND reservations.state = 'active'
+                      AND reservations.expires_at > store_now())
    AND NOT EXISTS (SELECT FROM payments
                     WHERE payments.order_id = orders.id
                       AND payments.review_reason IS NOT NULL);
@@ -886,9 +929,7 @@ SELECT coalesce(orders.id, uses.order_id) AS id, orders.number, orders.coupon_co
  WHERE (orders.coupon_code IS NOT NULL OR uses.order_id IS NOT NULL)
    AND coalesce(uses.live, 0)
        <> CASE WHEN orders.coupon_code IS NOT NULL
-                    AND (orders.canceled_at IS NULL
-                         OR EXISTS (SELECT FROM allocations
-                                     WHERE allocations.order_id = orders.id))
+                    AND (orders.canceled_at IS NULL OR orders.sold_at IS NOT NULL)
                THEN 1 ELSE 0 END;
 
 -- CPN3: What was taken off an order and off each of its lines is what its adjustments say.

@@ -92,6 +92,7 @@ class CancelReason(enum.Enum):
     STAFF = "canceled_by_staff"
     UNPAID = "unpaid"
     SOLD_OUT_AFTER_PAYMENT = "sold_out_after_payment"
+    REFUSED = "refused_at_the_door"
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -259,9 +260,11 @@ class Order(msgspec.Struct, frozen=True):
     confirmed_at: datetime | None = None
     processing_at: datetime | None = None
     canceled_minor: int = 0
-    #: Gross of the lines that changes added, and how many changes were ever made.
-    added_minor: int = 0
+    added_minor: int = 0  # gross of the lines of changes
     change_count: int = 0
+    #: When its money came or it was sent unpaid, and what of it is still owed.
+    sold_at: datetime | None = None
+    owed_minor: int = 0
 
     @property
     def due_minor(self) -> int:

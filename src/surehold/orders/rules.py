@@ -29,6 +29,10 @@ class MoneyFacts(msgspec.Struct, frozen=True):
     is_under_way: bool = False
     #: The latest payment failed or was given up.
     is_failed: bool = False
+    #: The goods may leave before the money comes: it is authorized, or is paid at the door.
+    is_secured: bool = False
+    #: Something was sent unpaid, and its money is owed.
+    is_owed: bool = False
 
 
 class StatusNotReachable(AssertionError):
@@ -41,9 +45,10 @@ def derive_payment_status(money: MoneyFacts, *, total_minor: int) -> PaymentStat
         return PaymentStatus.DISPUTED
     if money.paid_minor - money.refunded_minor - money.returning_minor >= total_minor:
         return PaymentStatus.PAID  # a second payment may have come and gone back
-    if money.paid_minor and money.refunded_minor >= money.paid_minor:
+    is_back = money.paid_minor and money.refunded_minor >= money.paid_minor
+    if is_back and not money.is_secured:
         return PaymentStatus.REFUNDED
-    if money.refunded_minor:
+    if money.refunded_minor and not is_back:
         return PaymentStatus.PARTIALLY_REFUNDED
     if money.authorized_minor:
         return PaymentStatus.AUTHORIZED
@@ -114,8 +119,12 @@ def derive_status(
     *,
     is_canceled: bool,
     is_confirmed: bool,
+    is_trusted: bool = False,
 ) -> OrderStatus:
-    """The one label, from the strongest fact to the weakest: money first, then the goods."""
+    """The one label, from the strongest fact to the weakest: money first, then the goods.
+
+    ``is_trusted``: the goods go before the money.
+    """
     if payment_status is PaymentStatus.DISPUTED:
         return OrderStatus.DISPUTED
     if payment_status is PaymentStatus.REFUNDED:
@@ -124,7 +133,7 @@ def derive_status(
         return OrderStatus.CANCELED
     if payment_status is PaymentStatus.PARTIALLY_REFUNDED:
         return OrderStatus.PARTIALLY_REFUNDED
-    if payment_status is PaymentStatus.PAID:
+    if payment_status is PaymentStatus.PAID or is_trusted:
         otherwise = OrderStatus.CONFIRMED if is_confirmed else OrderStatus.PAID
         return _LABELS.get(fulfillment_status, otherwise)
     if payment_status is PaymentStatus.FAILED:
@@ -159,6 +168,7 @@ def relabel(order: Order, money: MoneyFacts, goods: FulfillmentFacts) -> Order:
         fulfillment_status,
         is_canceled=order.canceled_at is not None,
         is_confirmed=order.confirmed_at is not None,
+        is_trusted=goods.owned_units > 0 and (money.is_secured or money.is_owed),
     )
     after = msgspec.structs.replace(
         order,

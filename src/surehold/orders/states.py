@@ -18,9 +18,18 @@ _ONWARD: Final = {
         S.PAYMENT_FAILED,
         S.PAID,
         S.CONFIRMED,
+        S.PROCESSING,  # paid again, or at last, after an authorization had lapsed
+        S.READY_FOR_SHIPMENT,
         S.CANCELED,
     },
-    S.PAYMENT_FAILED: {S.PENDING_PAYMENT, S.PAID, S.CANCELED},
+    S.PAYMENT_FAILED: {
+        S.PENDING_PAYMENT,
+        S.PAID,
+        S.CONFIRMED,
+        S.PROCESSING,
+        S.READY_FOR_SHIPMENT,
+        S.CANCELED,
+    },
     S.PAID: {
         S.CONFIRMED,
         S.PROCESSING,
@@ -32,6 +41,8 @@ _ONWARD: Final = {
         S.DISPUTED,
     },
     S.CONFIRMED: {
+        S.PENDING_PAYMENT,  # what was authorized lapsed
+        S.PAYMENT_FAILED,
         S.PROCESSING,
         S.READY_FOR_SHIPMENT,
         S.SHIPPED,
@@ -41,6 +52,8 @@ _ONWARD: Final = {
         S.DISPUTED,
     },
     S.PROCESSING: {
+        S.PENDING_PAYMENT,
+        S.PAYMENT_FAILED,
         S.READY_FOR_SHIPMENT,
         S.SHIPPED,
         S.CANCELED,
@@ -49,6 +62,8 @@ _ONWARD: Final = {
         S.DISPUTED,
     },
     S.READY_FOR_SHIPMENT: {
+        S.PENDING_PAYMENT,
+        S.PAYMENT_FAILED,
         S.PROCESSING,
         S.SHIPPED,
         S.CANCELED,
@@ -56,11 +71,26 @@ _ONWARD: Final = {
         S.REFUNDED,
         S.DISPUTED,
     },
-    S.SHIPPED: {S.IN_TRANSIT, S.DELIVERED, S.PARTIALLY_REFUNDED, S.REFUNDED, S.DISPUTED},
-    S.IN_TRANSIT: {S.DELIVERED, S.PARTIALLY_REFUNDED, S.REFUNDED, S.DISPUTED},
+    # Canceled: refused at the door.
+    S.SHIPPED: {
+        S.IN_TRANSIT,
+        S.DELIVERED,
+        S.CANCELED,
+        S.PARTIALLY_REFUNDED,
+        S.REFUNDED,
+        S.DISPUTED,
+    },
+    S.IN_TRANSIT: {S.DELIVERED, S.CANCELED, S.PARTIALLY_REFUNDED, S.REFUNDED, S.DISPUTED},
     S.DELIVERED: {S.PARTIALLY_REFUNDED, S.REFUNDED, S.DISPUTED, S.ARCHIVED},
     # Money may arrive after the shop gave the order up: it is revived, or refunded.
-    S.CANCELED: {S.PAID, S.PARTIALLY_REFUNDED, S.REFUNDED, S.DISPUTED, S.ARCHIVED},
+    S.CANCELED: {
+        S.PAID,
+        S.CONFIRMED,
+        S.PARTIALLY_REFUNDED,
+        S.REFUNDED,
+        S.DISPUTED,
+        S.ARCHIVED,
+    },
     S.PARTIALLY_REFUNDED: {
         S.PAID,
         S.CONFIRMED,
@@ -89,7 +119,7 @@ _ONWARD: Final = {
         S.ARCHIVED,
     },
     # Late money brings back what was given up and put away.
-    S.ARCHIVED: {S.DISPUTED, S.PAID},
+    S.ARCHIVED: {S.DISPUTED, S.PAID, S.CONFIRMED},
 }
 
 #: Every allowed move.

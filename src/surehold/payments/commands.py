@@ -45,7 +45,12 @@ async def insert_payments(tx: Transaction, *, payments: Sequence[Payment], now: 
     by_money = [row for row in payments if row.gift_card_id is None]
     by_card = [row for row in payments if row.gift_card_id is not None]
     if by_money:
-        await tx.run(sql.INSERT_PAYMENTS, *_payment_columns(by_money), now)
+        await tx.run(
+            sql.INSERT_PAYMENTS,
+            *_payment_columns(by_money),
+            now,
+            [row.terms.value for row in by_money],
+        )
     if by_card:
         await tx.run(
             sql.INSERT_CARD_PAYMENTS,
@@ -308,6 +313,11 @@ def refund_key(refund_id: RefundId) -> str:
 def create_key(payment_id: PaymentId) -> str:
     """The idempotency key of a payment's creation at its provider."""
     return f"create-{payment_id}"
+
+
+def capture_key(payment_id: PaymentId) -> str:
+    """The idempotency key of taking what was authorized."""
+    return f"capture-{payment_id}"
 
 
 def void_key(payment_id: PaymentId) -> str:

@@ -7,7 +7,9 @@ DomainError
 ├── ProviderUnknown          422
 ├── CurrencyNotSupported     422
 ├── AmountNotSupported       422
+├── CashOnDeliveryNotOffered 422
 ├── PaymentInProgress        409
+├── PaymentNotCollectable    409
 ├── WebhookProofInvalid      422, answered 400 on the webhook route
 └── PaymentNotConfirmable    409
 """
@@ -65,6 +67,17 @@ class AmountNotSupported(DomainError):
     title = "This payment method does not take this amount"
 
 
+class CashOnDeliveryNotOffered(DomainError):
+    """Not sent unpaid to this country, or not for so much.
+
+    Facts: ``countries`` and ``limit``, which is ``None`` in a currency that is not collected.
+    """
+
+    kind = Kind.INVALID
+    code = "cash_on_delivery_not_offered"
+    title = "This order cannot be paid on delivery"
+
+
 class PaymentInProgress(DomainError):
     """An earlier payment of this order is not decided yet; paying again could charge twice."""
 
@@ -79,6 +92,14 @@ class WebhookProofInvalid(DomainError):
     kind = Kind.INVALID
     code = "webhook_proof_invalid"
     title = "The webhook's signature does not hold"
+
+
+class PaymentNotCollectable(DomainError):
+    """Nothing is to be collected at the door for this payment. Facts: ``payment_state``."""
+
+    kind = Kind.CONFLICT
+    code = "payment_not_collectable"
+    title = "There is nothing to collect"
 
 
 class PaymentNotConfirmable(DomainError):

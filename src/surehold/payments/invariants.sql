@@ -111,7 +111,7 @@ SELECT order_id, collected, booked
         SELECT journal.order_id, sum(entry.amount_minor) AS booked
           FROM ledger_journals AS journal
           JOIN ledger_entries AS entry ON entry.journal_id = journal.id
-         WHERE journal.kind <> 'suspense'
+         WHERE journal.kind NOT IN ('suspense', 'cash_deposit')
            AND starts_with(entry.account, 'provider_clearing:')
          GROUP BY journal.order_id) AS clearing
  USING (order_id)
@@ -155,6 +155,47 @@ SELECT journal.id, journal.reference AS payment_id, payment.state, payment.revie
   LEFT JOIN payments AS payment ON payment.id = journal.reference
  WHERE journal.kind = 'suspense'
    AND payment.review_reason IS NULL;
+
+-- CSH1: Cash was collected once for each payment that it paid at a door: all that was asked for, or a
+-- person must look.
+SELECT coalesce(payment.id, cash.payment_id) AS id, payment.state, payment.captured_minor,
+       cash.amount_minor
+  FROM (SELECT id, order_id, state, currency, captured_minor, review_reason
+          FROM payments
+         WHERE terms = 'on_delivery') AS payment
+  FULL JOIN cash_collections AS cash ON cash.payment_id = payment.id
+ WHERE payment.id IS NULL
+    OR cash.order_id <> payment.order_id
+    OR (payment.state = 'captured' AND cash.payment_id IS NULL)
+    OR (payment.review_reason IS NULL
+        AND (cash.amount_minor, cash.currency) <> (payment.captured_minor, payment.currency));
+
+-- CSH2: A deposit is what was collected of its currency that is in it, and is booked so, once; what the
+-- bank counted otherwise is a difference.
+SELECT deposit.id, deposit.collected_minor, cash.minor, booked.collected, booked.counted
+  FROM cash_deposits AS deposit
+  LEFT JOIN (
+        SELECT deposit_id, sum(amount_minor) AS minor, min(currency) AS least,
+               max(currency) AS most
+          FROM cash_collections
+         WHERE deposit_id IS NOT NULL
+         GROUP BY deposit_id) AS cash
+    ON cash.deposit_id = deposit.id
+  FULL JOIN (
+        SELECT journal.reference,
+               -sum(entry.amount_minor) FILTER (
+                   WHERE entry.account = 'provider_clearing:cash_on_delivery') AS collected,
+               coalesce(sum(entry.amount_minor) FILTER (WHERE entry.account = 'bank'), 0)
+               AS counted
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind = 'cash_deposit'
+         GROUP BY journal.id) AS booked
+    ON booked.reference = deposit.id
+ WHERE (deposit.collected_minor, deposit.currency, deposit.currency)
+       IS DISTINCT FROM (cash.minor, cash.least, cash.most)
+    OR (deposit.collected_minor, deposit.counted_minor)
+       IS DISTINCT FROM (booked.collected, booked.counted);
 
 -- GFT1: What is on a card is what its entries come to, as the last of them says, and never negative.
 SELECT card.id, card.balance_minor, entry.total, entry.last_balance

@@ -7,11 +7,15 @@
     suspense                       money that nobody can explain yet  (liability)
     gift_card_liability            on gift cards and store credit     (liability)
     gift_cards_granted             given away as such                 (expense)
+    receivable                     sent unpaid, and owed for          (asset)
+    bank                           cash that was paid in              (asset)
+    cash_differences               cash that was counted otherwise    (expense)
 
 A capture fills the deposits; the sale empties them; a sale taken back, whole or in part, fills
 them again; a refund pays them out. So the deposits of a settled order come to zero, whatever
 happened on the way. A gift card pays out of what the store owes its holder, as a provider does out
-of what it owes the store, and is captured and refunded alike.
+of what it owes the store, and is captured and refunded alike. What is sent before its money comes
+is owed: the receivable stands in for the money among the deposits, until it is paid or given up.
 """
 
 from __future__ import annotations
@@ -32,6 +36,9 @@ TAX: Final = "tax_payable"
 SUSPENSE: Final = "suspense"
 GIFT_CARDS: Final = "gift_card_liability"
 GRANTED: Final = "gift_cards_granted"
+RECEIVABLE: Final = "receivable"
+BANK: Final = "bank"
+DIFFERENCES: Final = "cash_differences"
 
 
 class SaleParts(msgspec.Struct, frozen=True):
@@ -110,6 +117,40 @@ def sale_reversal(
 def sale_credit(*, reference: UUID, order_id: OrderId, currency: str, parts: SaleParts) -> Journal:
     """A part of a sale was taken back; ``reference`` is the refund or the cancellation."""
     return _journal("sale_credit", reference, order_id, currency, _sale_entries(parts, sign=-1))
+
+
+def receivable(
+    *, payment_id: UUID, order_id: OrderId, currency: str, amount_minor: int
+) -> Journal:
+    """Goods were sent unpaid; ``payment_id`` is the payment that they were trusted to."""
+    entries = [Entry(RECEIVABLE, amount_minor), Entry(DEPOSITS, -amount_minor)]
+    return _journal("receivable", payment_id, order_id, currency, entries)
+
+
+def receivable_paid(
+    *, payment_id: UUID, order_id: OrderId, currency: str, amount_minor: int
+) -> Journal:
+    """So much of what was owed came, with this payment."""
+    entries = [Entry(DEPOSITS, amount_minor), Entry(RECEIVABLE, -amount_minor)]
+    return _journal("receivable_paid", payment_id, order_id, currency, entries)
+
+
+def receivable_canceled(*, order_id: OrderId, currency: str, amount_minor: int) -> Journal:
+    """What was owed is not any more: the goods were refused."""
+    entries = [Entry(DEPOSITS, amount_minor), Entry(RECEIVABLE, -amount_minor)]
+    return _journal("receivable_canceled", order_id, order_id, currency, entries)
+
+
+def cash_deposit(
+    *, deposit_id: UUID, provider: str, currency: str, collected_minor: int, counted_minor: int
+) -> Journal:
+    """Collected cash was paid in; what the bank counted otherwise is a difference."""
+    entries = [
+        Entry(BANK, counted_minor),
+        Entry(DIFFERENCES, collected_minor - counted_minor),
+        Entry(clearing(provider), -collected_minor),
+    ]
+    return _journal("cash_deposit", deposit_id, None, currency, entries)
 
 
 def gift_card_issue(*, reference: UUID, currency: str, amount_minor: int) -> Journal:

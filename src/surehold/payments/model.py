@@ -27,6 +27,8 @@ from surehold.kernel.money import Money
 
 #: The provider of payments by gift card. Nobody chooses it as a way to pay the rest.
 GIFT_CARD: Final = "gift_card"
+#: The provider of payments that whoever brings the goods collects.
+CASH_ON_DELIVERY: Final = "cash_on_delivery"
 
 
 class PaymentState(enum.Enum):
@@ -45,10 +47,21 @@ class PaymentState(enum.Enum):
     UNKNOWN = "unknown"
 
 
+class PaymentTerms(enum.Enum):
+    """When the money is taken; until then the goods are trusted to a payment."""
+
+    NOW = "now"
+    #: Authorized at checkout, captured when something is sent.
+    ON_SHIPMENT = "on_shipment"
+    #: In cash, at the door.
+    ON_DELIVERY = "on_delivery"
+
+
 class OperationKind(enum.Enum):
     """What was asked of a provider."""
 
     CREATE = "create"
+    CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
 
@@ -76,11 +89,15 @@ class Redirect(msgspec.Struct, frozen=True, tag="redirect"):
     url: str
 
 
-class Instructions(msgspec.Struct, frozen=True, tag="instructions"):
-    """Tell the buyer what to do: label and value pairs, and the reference to quote."""
+class Instructions(msgspec.Struct, frozen=True, omit_defaults=True, tag="instructions"):
+    """Tell the buyer what to do: label and value pairs, and the reference to quote.
+
+    ``qr_text`` is what a QR code for the buyer's banking program says, where there is one.
+    """
 
     lines: tuple[tuple[str, str], ...]
     reference: str
+    qr_text: str | None = None
 
 
 class NoAction(msgspec.Struct, frozen=True, tag="none"):
@@ -153,6 +170,15 @@ class Payment(msgspec.Struct, frozen=True):
     updated_at: datetime
     #: The card that pays, where no money does.
     gift_card_id: GiftCardId | None = None
+    terms: PaymentTerms = PaymentTerms.NOW
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether goods may leave for it before its money is here."""
+        if self.terms is PaymentTerms.ON_SHIPMENT:
+            return self.state is PaymentState.AUTHORIZED
+        is_awaited = self.state is PaymentState.REQUIRES_ACTION
+        return self.terms is PaymentTerms.ON_DELIVERY and is_awaited
 
     @property
     def merchant_reference(self) -> str:

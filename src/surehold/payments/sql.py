@@ -14,7 +14,7 @@ from surehold.payments.model import Operation, Payment, Refund, RefundLine, Webh
 _COLUMNS: Final = """id, order_id, provider, account, provider_payment_id, state, currency,
            requested_minor, authorized_minor, captured_minor, refunded_minor, disputed_minor,
            next_action, failure_code, failure_message, review_reason, check_count, next_check_at,
-           created_at, updated_at, gift_card_id"""
+           created_at, updated_at, gift_card_id, terms"""
 
 LOCK_PAYMENTS: Final = query(
     f"""
@@ -66,13 +66,13 @@ INSERT_PAYMENTS: Final = command(
     /* payments.insert_payments */
     INSERT INTO payments
            (id, order_id, provider, account, provider_payment_id, state, currency,
-            requested_minor, next_action, next_check_at, created_at, updated_at)
+            requested_minor, next_action, next_check_at, created_at, updated_at, terms)
     SELECT id, order_id, provider, account, provider_payment_id, state, currency,
-           requested_minor, next_action, next_check_at, $11, $11
+           requested_minor, next_action, next_check_at, $11, $11, terms
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
-                  $7::text[], $8::bigint[], $9::jsonb[], $10::timestamptz[])
+                  $7::text[], $8::bigint[], $9::jsonb[], $10::timestamptz[], $12::text[])
            AS new (id, order_id, provider, account, provider_payment_id, state, currency,
-                   requested_minor, next_action, next_check_at)
+                   requested_minor, next_action, next_check_at, terms)
     """
 )
 

@@ -57,6 +57,14 @@ class CreateInput(msgspec.Struct, forbid_unknown_fields=True):
     notify_url: Url
     expires_at: int
     description: Text
+    #: ``manual``: the money is held, until it is captured or canceled.
+    capture_method: Literal["automatic", "manual"] = "automatic"
+
+
+class CaptureInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /v1/payments/{id}/capture``."""
+
+    amount: Amount
 
 
 class RefundInput(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,6 +92,7 @@ class Api:
                 ("POST", "/v1/payments", Area.CREATE, self.create_payment),
                 ("GET", "/v1/payments", Area.READ, self.list_payments),
                 ("GET", "/v1/payments/{id}", Area.READ, self.get_payment),
+                ("POST", "/v1/payments/{id}/capture", Area.CAPTURE, self.capture_payment),
                 ("POST", "/v1/payments/{id}/cancel", Area.CANCEL, self.cancel_payment),
                 ("POST", "/v1/refunds", Area.REFUND, self.create_refund),
                 ("GET", "/v1/refunds", Area.READ, self.list_refunds),
@@ -115,6 +124,15 @@ class Api:
             payment = self._bank.find_payment_by_reference(reference)
         found = [] if payment is None else [self._payment(payment, request)]
         return json_response({"object": "list", "data": found})
+
+    def capture_payment(self, request: Request, parameters: dict[str, str]) -> Response:
+        given = read_body(request, CaptureInput)
+
+        def work() -> dict[str, Any]:
+            held = self._bank.get_payment(parameters["id"])
+            return self._payment(self._bank.capture_held(held, given.amount), request)
+
+        return self._once(request, work)
 
     def cancel_payment(self, request: Request, parameters: dict[str, str]) -> Response:
         read_body(request, EmptyInput)
@@ -328,6 +346,7 @@ def _new_payment(given: CreateInput, now: int) -> Payment:
         refunded=0,
         refunding=0,
         disputed=0,
+        is_manual=given.capture_method == "manual",
     )
 
 

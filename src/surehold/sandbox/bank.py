@@ -142,27 +142,36 @@ class Bank:
         return self.capture(payment)
 
     def cancel(self, payment: Payment) -> Payment:
-        """Close an unpaid session. A session that ended unpaid stays as it is.
+        """Close an unpaid session, or let go of what is held. What ended unpaid stays as it is.
 
         Raises:
             Refusal: 409 when money moved or the bank is still thinking.
         """
         if payment.state in ("canceled", "expired", "failed"):
             return payment
-        if payment.state != "requires_action":
+        if payment.state not in ("requires_action", "authorized"):
             raise conflict("not_cancelable", f"A {payment.state} payment cannot be canceled.")
         return self._move(payment, "canceled", EventType.CANCELED)
 
     def capture(self, payment: Payment) -> Payment:
         """Take the money, as often and as much as the present conduct says.
 
-        Allowed from every unpaid state, ended ones too: late success exists.
+        Allowed from every unpaid state, ended ones too: late success exists. What is to be taken
+        later is held first.
 
         Raises:
             Refusal: 409 when it was captured before.
         """
         if payment.captured:
             raise conflict("already_captured", "The payment was captured before.")
+        if payment.is_manual and payment.state != "authorized":
+            return self._move(
+                payment,
+                "authorized",
+                EventType.AUTHORIZED,
+                failure_code=None,
+                failure_message=None,
+            )
         card = cards.find_by_name(payment.card)
         charge = self.misbehavior.charge(card)
         amounts = {
@@ -175,6 +184,19 @@ class Bank:
         if card is not None and card.disputes:
             self.open_dispute(after, amount=after.captured, reason="fraudulent")
         return self.get_payment(payment.id)
+
+    def capture_held(self, payment: Payment, amount: int) -> Payment:
+        """Take what is held, all of it.
+
+        Raises:
+            Refusal: 409 when nothing is held, 400 for another amount.
+        """
+        if payment.state != "authorized":
+            raise conflict("not_authorized", f"The payment is {payment.state}.")
+        if amount != payment.amount:
+            code = "amount_too_large" if amount > payment.amount else "amount_too_small"
+            raise Refusal(400, code, "All of it is captured, or nothing.", param="amount")
+        return self.capture(payment)
 
     def capture_part(self, payment: Payment, amount: int) -> Payment:
         """Take a part of the money, perhaps the next one; an event tells of each.
@@ -200,12 +222,12 @@ class Bank:
         )
 
     def expire(self, payment: Payment) -> Payment:
-        """End the session as if its time were over.
+        """End the session, or let go of what is held, as if its time were over.
 
         Raises:
             Refusal: 409 when the payment has ended already.
         """
-        if payment.state != "requires_action":
+        if payment.state not in ("requires_action", "authorized"):
             raise conflict("session_over", f"The payment is {payment.state}.")
         return self._move(payment, "expired", EventType.EXPIRED)
 

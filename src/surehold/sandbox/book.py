@@ -42,7 +42,8 @@ _PAYMENT: Final = """
            (SELECT coalesce(sum(r.amount), 0) FROM refunds r
              WHERE r.payment_id = p.id AND r.state = 'pending') AS refunding,
            (SELECT coalesce(sum(d.amount), 0) FROM disputes d
-             WHERE d.payment_id = p.id AND d.state <> 'won') AS disputed
+             WHERE d.payment_id = p.id AND d.state <> 'won') AS disputed,
+           EXISTS (SELECT 1 FROM manual_captures m WHERE m.payment_id = p.id) AS is_manual
       FROM payments p
 """
 _REFUND: Final = """
@@ -128,7 +129,7 @@ class Book:
 
     def insert_payment(self, payment: Payment) -> bool:
         """Write a new payment; false when the merchant reference is taken."""
-        return self._run(
+        is_new = self._run(
             """
             INSERT INTO payments (id, merchant_reference, state, amount, currency, description,
                                   customer, return_url, cancel_url, notify_url, expires_at,
@@ -141,6 +142,9 @@ class Book:
             payment.cancel_url, payment.notify_url, payment.expires_at,
             payment.created_at, payment.updated_at,
         ) == 1  # fmt: skip
+        if is_new and payment.is_manual:
+            self._run("INSERT INTO manual_captures (payment_id) VALUES (?)", payment.id)
+        return is_new
 
     def find_payment(self, payment_id: str) -> Payment | None:
         return self._one(Payment, _PAYMENT + "WHERE p.id = ?", payment_id)

@@ -25,6 +25,7 @@ class Area(enum.Enum):
     """Which answers a fault may fall on. ``page`` is a buyer pressing a button."""
 
     CREATE = "create"
+    CAPTURE = "capture"
     CANCEL = "cancel"
     REFUND = "refund"
     READ = "read"
@@ -62,7 +63,7 @@ class PlannedFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The next ``calls`` answers in an area go wrong in this way."""
 
     fault: Fault
-    on: Literal["any", "create", "cancel", "refund", "read", "page"] = "any"
+    on: Literal["any", "create", "capture", "cancel", "refund", "read", "page"] = "any"
     calls: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 PaymentState = Literal[
-    "requires_action", "processing", "captured", "failed", "canceled", "expired"
+    "requires_action", "processing", "authorized", "captured", "failed", "canceled", "expired"
 ]
 RefundState = Literal["pending", "succeeded", "failed"]
 DisputeState = Literal["open", "won", "lost"]
@@ -19,6 +19,7 @@ class EventType(enum.Enum):
 
     REQUIRES_ACTION = "payment.requires_action"
     PROCESSING = "payment.processing"
+    AUTHORIZED = "payment.authorized"
     CAPTURED = "payment.captured"
     FAILED = "payment.failed"
     CANCELED = "payment.canceled"
@@ -60,6 +61,13 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     refunded: int
     refunding: int
     disputed: int
+    #: The money is held first, and taken when the shop asks for it.
+    is_manual: bool = False
+
+    @property
+    def authorized(self) -> int:
+        """What was ever held or taken, as far as it is not let go."""
+        return self.amount if self.state == "authorized" else self.captured
 
     @property
     def refundable(self) -> int:

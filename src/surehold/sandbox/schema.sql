@@ -2,8 +2,9 @@
 CREATE TABLE IF NOT EXISTS payments (
     id                 TEXT    PRIMARY KEY,
     merchant_reference TEXT    NOT NULL UNIQUE,
-    state              TEXT    NOT NULL CHECK (state IN ('requires_action', 'processing', 'captured',
-                                                         'failed', 'canceled', 'expired')),
+    state              TEXT    NOT NULL CHECK (state IN ('requires_action', 'processing', 'authorized',
+                                                         'captured', 'failed', 'canceled',
+                                                         'expired')),
     amount             INTEGER NOT NULL CHECK (amount > 0),
     currency           TEXT    NOT NULL CHECK (length(currency) = 3),
     description        TEXT    NOT NULL,
@@ -25,6 +26,11 @@ CREATE TABLE IF NOT EXISTS payments (
 CREATE INDEX IF NOT EXISTS payments_expiring ON payments (expires_at)
     WHERE state = 'requires_action';
 CREATE INDEX IF NOT EXISTS payments_settling ON payments (settle_at) WHERE state = 'processing';
+
+/* Payments whose money is held first, and taken when the shop asks for it. */
+CREATE TABLE IF NOT EXISTS manual_captures (
+    payment_id TEXT PRIMARY KEY REFERENCES payments (id)
+) STRICT;
 
 CREATE TABLE IF NOT EXISTS captures (
     id         TEXT    PRIMARY KEY,

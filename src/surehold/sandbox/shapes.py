@@ -34,6 +34,7 @@ def payment(
         "amount": row.amount,
         "totals": {
             "requested": row.amount,
+            "authorized": row.authorized,
             "captured": row.captured,
             "refunded": row.refunded,
             "disputed": row.disputed,

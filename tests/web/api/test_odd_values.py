@@ -246,6 +246,22 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
         "/payments/PAYMENT/confirm",
         {"received": {"amount": 2489, "currency": "EUR"}},
     ),
+    "collect": (
+        "POST",
+        "/payments/PAYMENT/collect",
+        {"received": {"amount": 2489, "currency": "EUR"}, "collected_by": "Abebe"},
+    ),
+    "refuse at the door": ("POST", "/payments/PAYMENT/refuse", {"reason": "not at home"}),
+    "reject": ("POST", "/payments/PAYMENT/reject", {"reason": "of another order"}),
+    "deposit cash": (
+        "POST",
+        "/payments/cash/deposits",
+        {
+            "payment_ids": ["PAYMENT"],
+            "counted": {"amount": 2489, "currency": "EUR"},
+            "reference": "R-1",
+        },
+    ),
     "coupon": ("PUT", "/cart/coupon", {"code": "SPRING-10"}),
     "open parcel": (
         "POST",

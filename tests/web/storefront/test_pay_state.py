@@ -31,6 +31,7 @@ from surehold.payments.model import (
     NoAction,
     Payment,
     PaymentState,
+    PaymentTerms,
     PostForm,
     PushPrompt,
     Redirect,
@@ -54,9 +55,7 @@ AT_BANK = Redirect("https://bank.test/1")
 TRANSFER = Instructions((("IBAN", "DE89"),), "SH-1")
 
 #: States that no configured way of paying leads to yet.
-UNREACHABLE = {
-    PayState.CASH: "there is no cash on delivery",
-}
+UNREACHABLE: dict[PayState, str] = {}
 
 
 def order(status: OrderStatus = OrderStatus.PENDING_PAYMENT, **changes: Any) -> Order:
@@ -100,6 +99,12 @@ OVER = (hold(-1),)
 S, P, O = PayState, PaymentState, OrderStatus  # noqa: E741 - the table reads best so
 
 CASES: list[tuple[str, Order, tuple[Payment, ...], tuple[Reservation, ...], PayState]] = [
+    ("to be paid at the door", order(O.CONFIRMED),
+     (payment(P.REQUIRES_ACTION, terms=PaymentTerms.ON_DELIVERY),), (), S.CASH),
+    ("paid at the door", order(O.SHIPPED, paid_minor=100),
+     (payment(P.CAPTURED, terms=PaymentTerms.ON_DELIVERY),), (), S.PAID),
+    ("held by the bank", order(O.CONFIRMED),
+     (payment(P.AUTHORIZED, terms=PaymentTerms.ON_SHIPMENT),), (), S.PAID),
     ("at the bank", order(), (payment(P.REQUIRES_ACTION, next_action=AT_BANK),), HELD, S.REDIRECT),
     ("transfer", order(), (payment(P.REQUIRES_ACTION, next_action=TRANSFER),), HELD,
      S.BANK_TRANSFER),

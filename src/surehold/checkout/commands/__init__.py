@@ -18,6 +18,7 @@ from surehold.checkout.commands.change import (
     change_order,
     preview_change,
 )
+from surehold.checkout.commands.collect import collect_cash, refuse_delivery
 from surehold.checkout.commands.fulfill import (
     BULK_MAX,
     FULFILLMENTS,
@@ -40,6 +41,7 @@ from surehold.checkout.commands.refund import (
     refund_order,
     retry_refund,
 )
+from surehold.checkout.commands.reject import reject_transfer
 from surehold.checkout.commands.settle import SettlementWork
 from surehold.checkout.commands.sweep import (
     archive_old_orders,
@@ -88,6 +90,7 @@ __all__ = [
     "change_order",
     "check_due_payments",
     "check_payment",
+    "collect_cash",
     "complete_return",
     "confirm_payment",
     "confirm_refund",
@@ -113,6 +116,8 @@ __all__ = [
     "reach_status",
     "receive_return",
     "refund_order",
+    "refuse_delivery",
+    "reject_transfer",
     "report_abandoned_carts",
     "request_return",
     "retry_payment",

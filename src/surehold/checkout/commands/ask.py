@@ -13,17 +13,26 @@ import structlog
 from surehold.checkout.engine import Checkout
 from surehold.checkout.settlements import (
     Outcome,
+    RecordCapture,
     RecordCreate,
     RecordLoss,
     RecordRefund,
     SettleCovered,
     Settlement,
     TakeEvidence,
+    TrustToDelivery,
 )
 from surehold.kernel.ids import PaymentId
 from surehold.payments import queries as payments
 from surehold.payments.commands import void_key
-from surehold.payments.model import Operation, OperationKind, OperationState, Payment
+from surehold.payments.model import (
+    Operation,
+    OperationKind,
+    OperationState,
+    Payment,
+    PaymentState,
+    PaymentTerms,
+)
 from surehold.payments.providers.port import (
     NotFound,
     OutcomeUnknown,
@@ -54,6 +63,8 @@ async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
             settlement = await _ask_create(provider, payment, operation)
         case OperationKind.REFUND:
             settlement = await _ask_refund(provider, payment, operation)
+        case OperationKind.CAPTURE:
+            settlement = await _ask_capture(provider, payment, operation)
         case OperationKind.VOID:
             settlement = await _ask_void(provider, payment, operation)
     return await checkout.settling.submit(settlement)
@@ -62,7 +73,8 @@ async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
 async def check_payment(checkout: Checkout, payment_id: PaymentId) -> Outcome | None:
     """Read a payment from its provider and take what it says; ``None`` when nobody can say.
 
-    A gift card says at once: an order that it pays the last part of is sold.
+    A gift card says at once: an order that it pays the last part of is sold. So does cash that is
+    to be collected: its order is confirmed.
 
     Raises:
         PaymentNotFound: We have no such payment.
@@ -72,6 +84,8 @@ async def check_payment(checkout: Checkout, payment_id: PaymentId) -> Outcome | 
         payment = await payments.get_payment(connection, payment_id=payment_id)
     if payment.gift_card_id is not None:
         return await checkout.settling.submit(SettleCovered(payment.order_id))
+    if payment.terms is PaymentTerms.ON_DELIVERY:
+        return await checkout.settling.submit(TrustToDelivery(payment.order_id))
     provider = checkout.context.providers.find_remote(payment.provider)
     if provider is None:
         return None
@@ -175,6 +189,31 @@ async def _find_refund(
     if operation.state is OperationState.PENDING or payment.provider_payment_id is None:
         return None
     return await provider.find_refund(payment.provider_payment_id, str(operation.refund_id))
+
+
+async def _ask_capture(
+    provider: RemoteProvider, payment: Payment, operation: Operation
+) -> Settlement:
+    """Take what was authorized. What is refused is read: somebody may have taken it before."""
+    assert payment.provider_payment_id is not None
+    event, code = OperationEvent.SUCCEED, ""
+    try:
+        snapshot = await provider.capture(
+            operation.request,
+            provider_payment_id=payment.provider_payment_id,
+            idempotency_key=operation.idempotency_key,
+        )
+    except ProviderFailure as failure:
+        event, code = _event(failure), failure.code or type(failure).__name__
+        try:
+            snapshot = await provider.fetch(payment.provider_payment_id)
+        except ProviderFailure:
+            return RecordCapture(payment.order_id, operation, OperationEvent.LOSE, code)
+    if snapshot.state is PaymentState.CAPTURED:
+        return TakeEvidence(payment.order_id, payment.id, snapshot, operation=operation)
+    if event is OperationEvent.SUCCEED:
+        event, code = OperationEvent.LOSE, snapshot.state.value
+    return RecordCapture(payment.order_id, operation, event, code)
 
 
 async def _ask_void(

@@ -25,7 +25,7 @@ from surehold.kernel.money import Money
 from surehold.orders.model import CancelReason
 from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentNotConfirmable
-from surehold.payments.model import OperationKind, PaymentState
+from surehold.payments.model import OperationKind, PaymentState, PaymentTerms
 from surehold.payments.providers.port import ProviderFailure, ProviderSnapshot
 from surehold.payments.states import OPEN
 from surehold.pricing import commands as pricing
@@ -157,6 +157,8 @@ async def confirm_payment(
         payment = await payments.get_payment(connection, payment_id=payment_id)
     if checkout.context.providers.find_local(payment.provider) is None:
         raise PaymentNotConfirmable("A provider decides about this payment.")
+    if payment.terms is PaymentTerms.ON_DELIVERY:
+        raise PaymentNotConfirmable("Cash is collected: say who has it.")
     nothing = Money(0, received.currency)
     snapshot = ProviderSnapshot(
         provider_payment_id=payment.provider_payment_id or payment.merchant_reference,

@@ -26,7 +26,7 @@ from surehold.checkout.lane import LetNext
 from surehold.checkout.model import Answer, Placed, PlacedOrder, Placement
 from surehold.checkout.placing import CREATED, Rows, Seen, Wanted, take_at_once, take_locked
 from surehold.checkout.replay import SCOPE, answer_twin, look_again, replay
-from surehold.checkout.settlements import SettleCovered
+from surehold.checkout.settlements import SettleCovered, TrustToDelivery
 from surehold.db import Connection, Transaction, idempotency
 from surehold.db.database import transaction_on
 from surehold.db.idempotency import NewKey
@@ -60,7 +60,7 @@ from surehold.orders.model import (
 )
 from surehold.payments import queries as payment_queries
 from surehold.payments.errors import AmountNotSupported
-from surehold.payments.model import OperationKind
+from surehold.payments.model import OperationKind, PaymentTerms
 from surehold.pricing import queries as pricing
 from surehold.pricing.model import Quote, Redemption
 from surehold.pricing.rules import Terms, Use, buyer_of
@@ -180,6 +180,9 @@ class PlacementWork:
                 quote = rules.price(placement, facts)
                 due = Money(quote.total_minor, quote.currency)
                 self._context.providers.get_for(placement.provider, due=due)
+                self._context.check_offered(
+                    placement.provider, placement, due=due, settings=terms[0].settings
+                )
             except DomainError as refusal:
                 answers[index] = refusal
             else:
@@ -296,7 +299,7 @@ class PlacementWork:
         if placement.draft is not None:
             rows.drafts.append(DraftPlaced(placement.draft, order.id))
         rows.events.append(order_placed(order))
-        if operation is not None or payment is None:
+        if operation is not None or payment is None or payment.is_secured:
             rows.keys.append(NewKey(placement.key, placement.request_hash, order.id, None))
             return Placed(order.id)
         placed = PlacedOrder(
@@ -424,7 +427,8 @@ async def place_order(checkout: Checkout, placement: Placement) -> Answer:
 async def _begin_and_answer(checkout: Checkout, order_id: OrderId, *, key: str) -> Answer:
     """Beats 2 and 3 of a payment that needs a provider, then the stored answer.
 
-    Nobody is asked for an order that gift cards pay in full: it is sold.
+    Nobody is asked for an order that gift cards pay in full: it is sold; nor for one that is paid
+    at the door: it is confirmed.
     """
     async with checkout.db.connection() as connection:
         found = await payment_queries.list_payments(connection, order_ids=[order_id])
@@ -436,6 +440,8 @@ async def _begin_and_answer(checkout: Checkout, order_id: OrderId, *, key: str) 
             )
     if first is None:
         await checkout.settling.submit(SettleCovered(order_id))
+    elif first.terms is PaymentTerms.ON_DELIVERY:
+        await checkout.settling.submit(TrustToDelivery(order_id))
     elif operation is not None and operation.state in UNANSWERED:
         await ask(checkout, operation)
     async with checkout.db.connection() as connection:

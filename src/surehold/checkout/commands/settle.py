@@ -39,6 +39,7 @@ from surehold.orders.errors import OrderNotFound
 from surehold.orders.model import Order
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
+from surehold.payments.cash import commands as cash
 from surehold.payments.gift_cards import commands as gift_cards
 from surehold.payments.model import Payment, Refund
 from surehold.pricing import commands as coupons
@@ -214,6 +215,7 @@ async def _write(
     await _write_changes(tx, cases, writes, now)
     await orders.insert_cancellations(tx, cancellations=writes.cancellations, now=now)
     await payments.post_journals(tx, journals=writes.journals, now=now)
+    await cash.insert_collections(tx, collections=writes.collections)
     await inventory.insert_reservations(tx, reservations=writes.reservations)
     await inventory.prolong_reservations(
         tx, reservations=list(writes.reservations_prolonged.values())

@@ -31,6 +31,7 @@ from surehold.orders.documents import commands as documents
 from surehold.orders.errors import OrderNotCancelable, OrderNotFound, StatusOutOfReach
 from surehold.orders.model import CancelReason, OrderStatus
 from surehold.orders.photos import commands as photos
+from surehold.orders.transfers import commands as transfers
 from surehold.payments import commands as payments
 from surehold.payments.gift_cards import commands as gift_cards
 from surehold.payments.providers.port import ProviderFailure
@@ -161,6 +162,7 @@ async def prune(checkout: Checkout) -> int:
             + await cart.prune_carts(tx)
             + await cart.prune_wishlists(tx)
             + await photos.prune_photos(tx)
+            + await transfers.prune_proofs(tx)
         )
 
 

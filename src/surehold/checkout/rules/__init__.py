@@ -53,6 +53,14 @@ from surehold.checkout.rules.returning import (
     new_refund,
     record_refund,
 )
+from surehold.checkout.rules.trusting import (
+    bill,
+    check_on_delivery,
+    not_collectable,
+    record_capture_loss,
+    refuse,
+    trust_to_delivery,
+)
 
 __all__ = [
     "CANCELABLE",
@@ -71,8 +79,10 @@ __all__ = [
     "apply_change",
     "ask_back",
     "await_payment",
+    "bill",
     "cancel",
     "cancel_part",
+    "check_on_delivery",
     "check_payable",
     "correct_parcel",
     "destination_of",
@@ -91,17 +101,21 @@ __all__ = [
     "lapse_change",
     "move_fulfillment",
     "new_refund",
+    "not_collectable",
     "open_fulfillments",
     "plan_change",
     "plan_exchange",
     "plan_refund",
     "price",
     "reach_status",
+    "record_capture_loss",
     "record_refund",
+    "refuse",
     "rest_minor",
     "sell_covered",
     "settle",
     "take_parts_again",
     "taking_back",
     "trim_parts",
+    "trust_to_delivery",
 ]

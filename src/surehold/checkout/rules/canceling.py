@@ -12,7 +12,7 @@ from surehold.checkout.model import SYSTEM, UNCHANGED, Actor
 from surehold.checkout.rules.gift_cards import give_part_back
 from surehold.checkout.rules.refunding import list_rooms, share_of_units, sum_units
 from surehold.checkout.rules.returning import Cause, return_money
-from surehold.checkout.rules.selling import credit_shares, sale_left
+from surehold.checkout.rules.selling import credit_shares, forget_owed, sale_left
 from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import CancellationId, OperationId, OrderLineId, new_id
 from surehold.orders.changes.model import ChangeState
@@ -51,6 +51,8 @@ CANCELABLE: Final = frozenset(
         OrderStatus.PARTIALLY_REFUNDED,
     }
 )
+#: Why a person must look at a payment that was authorized, and is not any more.
+LAPSED: Final = "authorization_lapsed"
 #: Staff also take back what was paid back in full and never sent.
 STAFF_CANCELABLE: Final = CANCELABLE | {OrderStatus.REFUNDED}
 
@@ -78,9 +80,23 @@ def cancel(
         case.change_order(actor=actor.name, reason=reason.value, cancel_reason=reason)
         return "canceled"
     _check_cancelable(case, reason)
-    was_sold = case.is_bought
+    return cancel_sent(case, reason=reason, actor=actor, providers=providers, cause=cause)
+
+
+def cancel_sent(
+    case: Case,
+    *,
+    reason: CancelReason,
+    actor: Actor,
+    providers: Providers,
+    cause: Cause | None = None,
+) -> str:
+    """Cancel whatever was sent of the order; of what was not, the stock is free."""
+    order = case.order
+    was_sold = case.is_sold
     case.free_holds(ReservationEvent.RELEASE, reason=reason.value)
     case.free_allocations()
+    forget_owed(case)
     case.change_order(
         actor=actor.name, reason=reason.value, canceled_at=case.now, cancel_reason=reason
     )
@@ -109,6 +125,7 @@ def cancel(
             )
         elif payment.state in OPEN:
             give_up_payment(case, payment, providers=providers, actor=actor)
+    forget_lapses(case)
     case.change_order(actor=actor.name, reason=reason.value)
     case.relabel()
     return "canceled"
@@ -149,14 +166,14 @@ def cancel_part(
     ]
     if short:
         raise UnitsNotCancelable("Fewer units of these lines can be canceled.", lines=short)
-    if not case.is_bought:
+    if not case.is_sold:
         check_undisturbed(case)
     cancellation = Cancellation(
         id=CancellationId(new_id()),
         order_id=case.order.id,
         reason=reason.value,
         actor=actor.name,
-        is_sold=case.is_bought,
+        is_sold=case.is_sold,
         shares=tuple(
             share_of_units(line, units[line.id]) for line in case.lines if line.id in units
         ),
@@ -200,7 +217,12 @@ def check_undisturbed(case: Case) -> None:
     """No payment of an unpaid order may turn into money by itself while its amount changes."""
     for row in case.payments.values():
         is_stuck = row.review_reason is not None and row.state in OPEN
-        is_authorized = row.state is PaymentState.AUTHORIZED and row.gift_card_id is None
+        # What is to be captured later is captured whole, and what is too much goes back.
+        is_authorized = (
+            row.state is PaymentState.AUTHORIZED
+            and row.gift_card_id is None
+            and not row.is_secured
+        )
         if row.state in IN_FLIGHT or is_authorized or is_stuck:
             raise PaymentInProgress(
                 "A payment of the whole amount is under way.", payment_id=str(row.id)
@@ -227,6 +249,13 @@ def _not_cancelable(order: Order) -> OrderNotCancelable:
         f"Order {order.number} is {order.status.value} and cannot be canceled.",
         order_status=order.status.value,
     )
+
+
+def forget_lapses(case: Case) -> None:
+    """Nobody needs to look at authorizations that lapsed: it was paid otherwise, or given up."""
+    for payment in tuple(case.payments.values()):
+        if payment.review_reason == LAPSED:
+            case.put_payment(msgspec.structs.replace(payment, review_reason=None))
 
 
 def give_up_payment(

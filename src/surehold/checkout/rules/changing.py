@@ -274,9 +274,15 @@ def follow_payment(case: Case, payment: Payment, *, actor: Actor) -> None:
 def _check_changeable(case: Case) -> bool:
     """Whether the order is a sale. It is paid and nothing was sent, or it waits for its money."""
     order = case.order
-    is_sold = case.is_bought
+    is_sold = case.is_sold
     statuses = UNSENT if is_sold else UNPAID
-    if order.canceled_at is not None or order.status not in statuses or case.has_shipped:
+    is_trusted = case.is_bought and not is_sold  # its goods are its own, and not its money
+    if (
+        order.canceled_at is not None
+        or order.status not in statuses
+        or case.has_shipped
+        or is_trusted
+    ):
         raise OrderNotChangeable(
             f"Order {order.number} is {order.status.value} and cannot be changed.",
             order_status=order.status.value,

@@ -78,13 +78,13 @@ class Pick(msgspec.Struct, frozen=True):
 
 
 def check_fulfillable(case: Case) -> None:
-    """Refuse to work on goods that nobody has paid for, or whose money is going back.
+    """Refuse to work on goods that nobody pays for, or whose money is going back.
 
     Raises:
         OrderNotFulfillable: The order does not own its goods for good.
     """
     order = case.order
-    if order.status not in FULFILLABLE or case.kept_minor <= 0:
+    if order.status not in FULFILLABLE or not case.is_paid_for:
         raise OrderNotFulfillable(
             f"Order {order.number} is {order.status.value}; nothing of it can be sent.",
             order_status=order.status.value,
@@ -217,6 +217,13 @@ def move_all(case: Case, event: FulfillmentEvent, *, actor: Actor, reason: str) 
             _move(case, found, event, actor=actor)
     case.change_order(actor=actor.name, reason=reason)
     case.relabel()
+
+
+def bring_back(case: Case, *, actor: Actor, reason: str) -> None:
+    """Let every parcel that is on its way go back to where it came from."""
+    for found in tuple(case.fulfillments.values()):
+        if FULFILLMENT.find_next(found.state, FulfillmentEvent.RETURN) is not None:
+            _move(case, found, FulfillmentEvent.RETURN, actor=actor, reason=reason)
 
 
 def is_all_there(case: Case) -> bool:

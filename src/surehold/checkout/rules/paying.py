@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 import msgspec
 
 from surehold.checkout.case import Case
 from surehold.checkout.errors import OrderNotPayable
 from surehold.checkout.model import HELD_FOR_REVIEW, PAID, UNCHANGED, Actor
+from surehold.checkout.rules.canceling import LAPSED, forget_lapses, give_up_payment
 from surehold.checkout.rules.changing import follow_payment, take_difference
 from surehold.checkout.rules.gift_cards import (
     capture_parts,
@@ -15,18 +19,21 @@ from surehold.checkout.rules.gift_cards import (
     rest_minor,
 )
 from surehold.checkout.rules.returning import Cause, find_unasked, record_refund, return_money
-from surehold.checkout.rules.selling import sale_left
+from surehold.checkout.rules.selling import book_sale, settle_owed
+from surehold.checkout.rules.trusting import trust
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import Reservation, ReservationState
 from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import ReservationId, new_id
 from surehold.orders.model import CancelReason, OrderStatus
 from surehold.payments import ledger
+from surehold.payments.commands import CHECKS_WITHIN_HOURS
 from surehold.payments.errors import PaymentInProgress
 from surehold.payments.model import (
     NoAction,
     Payment,
     PaymentState,
+    PaymentTerms,
     RefundState,
 )
 from surehold.payments.providers.port import (
@@ -34,6 +41,11 @@ from surehold.payments.providers.port import (
 )
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import EVENT_FOR, IN_FLIGHT, OPEN, PAYMENT
+
+#: How long until the provider is asked whether an authorization still holds.
+AUTHORIZATION_CHECK: Final = timedelta(days=1)
+#: Orders that somebody gave up for good: money that comes for them goes back.
+_GIVEN_UP: Final = frozenset({CancelReason.BUYER, CancelReason.STAFF, CancelReason.REFUSED})
 
 
 def settle(
@@ -58,6 +70,8 @@ def settle(
         effect = _capture(case, payment, evidence, actor=actor, providers=providers)
         # What else happened meanwhile, in whatever order we hear of it.
         return _park_unasked(case, case.payment(payment.id), evidence) or effect
+    if evidence.state is PaymentState.AUTHORIZED and payment.terms is PaymentTerms.ON_SHIPMENT:
+        return _authorize(case, payment, evidence, actor=actor, providers=providers)
     is_over = evidence.state in (PaymentState.FAILED, PaymentState.VOIDED)
     case.put_payment(
         msgspec.structs.replace(
@@ -71,11 +85,20 @@ def settle(
             next_check_at=None if is_over else payment.next_check_at,
         )
     )
+    if payment.is_secured and _is_forsaken(case):
+        after = msgspec.structs.replace(case.payment(payment.id), review_reason=LAPSED)
+        case.put_payment(after)
     if is_over:
         follow_payment(case, payment, actor=actor)
     case.change_order(actor=actor.name, reason=f"payment {evidence.state.value}")
     case.relabel()
     return str(evidence.state.value)
+
+
+def _is_forsaken(case: Case) -> bool:
+    """Whether an order owns goods that nobody pays for any more."""
+    is_open = case.order.canceled_at is None and case.is_bought and case.security is None
+    return is_open and (not case.is_sold or case.order.owed_minor > 0)
 
 
 def _take_refunds(case: Case, evidence: ProviderSnapshot) -> str:
@@ -111,6 +134,13 @@ def _find_mismatch(payment: Payment, evidence: ProviderSnapshot) -> str | None:
         return "amount_mismatch"
     if evidence.captured.currency != payment.currency:
         return "currency_mismatch"
+    is_authorized = evidence.state is PaymentState.AUTHORIZED
+    if (
+        payment.terms is PaymentTerms.ON_SHIPMENT
+        and is_authorized
+        and (evidence.authorized != payment.requested)
+    ):
+        return "amount_mismatch"
     is_whole = evidence.captured.amount == payment.requested_minor
     if (evidence.state is PaymentState.CAPTURED) != is_whole or (
         evidence.captured.amount and not is_whole
@@ -168,26 +198,80 @@ def _capture(
     )
     if change is not None:
         return take_difference(case, change, payment, actor=actor, providers=providers)
-    if is_covered or case.is_bought:
+    rest = case.order.owed_minor if case.is_sold else rest_minor(case)
+    is_short = case.security is not None and payment.captured_minor < rest
+    is_open = case.is_bought and case.order.canceled_at is None
+    if is_covered or (is_open and (not rest or is_short)):
         return return_money(
             case, payment, cause=Cause("duplicate_payment", actor), providers=providers
         )
-    canceled = case.order.cancel_reason
-    if canceled in (CancelReason.BUYER, CancelReason.STAFF):
+    if case.order.cancel_reason in _GIVEN_UP:
         return return_money(
             case, payment, cause=Cause("paid_after_cancel", actor), providers=providers
         )
-    missing = rest_minor(case) - payment.captured_minor
+    reason = _obtain(case, rest - payment.captured_minor, actor=actor)
+    if reason is None:
+        return _shortfall(case, payment, actor=actor, providers=providers)
+    _let_go(case, payment, providers=providers)
+    return _sell(case, payment, actor=actor, providers=providers, reason=reason)
+
+
+def _authorize(
+    case: Case, payment: Payment, evidence: ProviderSnapshot, *, actor: Actor, providers: Providers
+) -> str:
+    """Let the order own its goods for money that is sure; what is sure for nothing is let go.
+
+    No money has moved, so nothing is booked.
+    """
+    is_wanted = not case.is_sold and case.security is None
+    payment = msgspec.structs.replace(
+        payment,
+        state=PaymentState.AUTHORIZED,
+        provider_payment_id=evidence.provider_payment_id,
+        authorized_minor=evidence.authorized.amount,
+        failure_code=None,
+        failure_message=None,
+        next_action=NoAction(),
+        # Looked at once a day: it may lapse.
+        check_count=CHECKS_WITHIN_HOURS,
+        next_check_at=case.now + AUTHORIZATION_CHECK,
+    )
+    case.put_payment(payment)
+    if not is_wanted or case.order.cancel_reason in _GIVEN_UP:
+        give_up_payment(case, payment, providers=providers)
+        case.change_order(actor=actor.name, reason="authorized, and not needed")
+        case.relabel()
+        return "not_needed"
+    reason = _obtain(case, rest_minor(case) - payment.authorized_minor, actor=actor)
+    if reason is None:
+        give_up_payment(case, payment, providers=providers)
+        return _give_up_sold_out(case, actor=actor)
+    forget_lapses(case)
+    trust(case, actor=actor, reason=f"authorized, {reason}")
+    return "authorized"
+
+
+def _obtain(case: Case, missing: int, *, actor: Actor) -> str | None:
+    """Own every unit, and let cards pay what is missing: how that was done, if it was."""
+    if case.is_bought:
+        return "paid" if cover_again(case, missing, actor=actor) else None
     if case.is_whole_held and cover_again(case, missing, actor=actor):
         case.commit_holds()
-        return _sell(case, payment, actor=actor, providers=providers, reason="payment captured")
+        return "payment captured"
     taken = _take_again(case)
     if taken is not None and case.take_coupon_again() and cover_again(case, missing, actor=actor):
         case.own_afresh(_owned(case, taken))
         case.promise(taken.takes)
-        reason = "paid after the hold had ended"
-        return _sell(case, payment, actor=actor, providers=providers, reason=reason)
-    return _shortfall(case, payment, actor=actor, providers=providers)
+        return "paid after the hold had ended"
+    return None
+
+
+def _let_go(case: Case, paid_by: Payment, *, providers: Providers) -> None:
+    """Nobody is to pay at the door, or is charged later, for what is paid now."""
+    for row in tuple(case.payments.values()):
+        if row.is_secured and row.id != paid_by.id:
+            give_up_payment(case, row, providers=providers)
+    forget_lapses(case)
 
 
 def _is_too_little(case: Case, captured_minor: int) -> bool:
@@ -206,11 +290,12 @@ def _is_too_little(case: Case, captured_minor: int) -> bool:
 def sell_covered(case: Case, *, actor: Actor, providers: Providers) -> str:
     """Sell an order that gift cards pay in full: nobody else is asked. Twice changes nothing."""
     parts = case.card_parts
-    if case.order.canceled_at is not None or not parts or rest_minor(case) or case.is_bought:
+    if case.order.canceled_at is not None or not parts or rest_minor(case) or case.is_sold:
         return UNCHANGED
-    if not case.is_whole_held:
-        return UNCHANGED  # paying again holds the items afresh, or says what is left of them
-    case.commit_holds()
+    if not case.is_bought:
+        if not case.is_whole_held:
+            return UNCHANGED  # paying again holds the items afresh, or says what is left of them
+        case.commit_holds()
     last = case.payment(parts[-1].id)
     return _sell(case, last, actor=actor, providers=providers, reason="paid by gift card")
 
@@ -252,25 +337,16 @@ def _sell(case: Case, payment: Payment, *, actor: Actor, providers: Providers, r
     A payment that was begun before a part was canceled asked for more than is due: that goes back.
     What gift cards were to pay is captured with it.
     """
-    by_card = capture_parts(case)
     by_money = payment.captured_minor if payment.gift_card_id is None else 0
     case.change_order(actor=actor.name, reason=reason, canceled_at=None, cancel_reason=None)
+    if case.is_sold:
+        excess = by_money - settle_owed(case, payment.id, by_money)
+    else:
+        case.empty_cart()
+        by_card = capture_parts(case)
+        book_sale(case, payment.id)
+        excess = min(by_money, by_money + by_card - case.order.due_minor)
     case.relabel()
-    case.writes.journals.append(
-        ledger.sale(
-            reference=payment.id,
-            order_id=case.order.id,
-            currency=case.order.currency,
-            parts=sale_left(case),
-        )
-    )
-    if case.order.cart_id is not None:
-        case.writes.taken_from_carts += [
-            (case.order.cart_id, line.variant_id, line.quantity)
-            for line in case.lines
-            if line.change_id is None
-        ]
-    excess = min(by_money, by_money + by_card - case.order.due_minor)
     if excess > 0:
         return_money(
             case,
@@ -284,6 +360,18 @@ def _sell(case: Case, payment: Payment, *, actor: Actor, providers: Providers, r
 
 def _shortfall(case: Case, payment: Payment, *, actor: Actor, providers: Providers) -> str:
     """Paid, and the goods, the coupon or a card's money are gone: everything goes back."""
+    _give_up_sold_out(case, actor=actor)
+    return return_money(
+        case,
+        payment,
+        cause=Cause(CancelReason.SOLD_OUT_AFTER_PAYMENT.value, actor),
+        providers=providers,
+    )
+
+
+def _give_up_sold_out(case: Case, *, actor: Actor) -> str:
+    """Cancel an order that cannot be had any more; nothing of it was sold."""
+    case.free_allocations()
     give_parts_back(case, actor=actor)
     case.give_coupon_back(reason=CancelReason.SOLD_OUT_AFTER_PAYMENT.value)
     case.change_order(
@@ -292,13 +380,9 @@ def _shortfall(case: Case, payment: Payment, *, actor: Actor, providers: Provide
         canceled_at=case.now,
         cancel_reason=CancelReason.SOLD_OUT_AFTER_PAYMENT,
     )
+    forget_lapses(case)
     case.relabel()
-    return return_money(
-        case,
-        payment,
-        cause=Cause(CancelReason.SOLD_OUT_AFTER_PAYMENT.value, actor),
-        providers=providers,
-    )
+    return "sold_out"
 
 
 def check_payable(case: Case) -> None:

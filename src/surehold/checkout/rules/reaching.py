@@ -45,7 +45,7 @@ def list_reachable(case: Case) -> frozenset[OrderStatus]:
         found.add(S.CANCELED)
     if is_archivable(case):
         found.add(S.ARCHIVED)
-    if order.status in _ONWARD and case.kept_minor > 0:
+    if order.status in _ONWARD and case.is_paid_for:
         found.update(_ONWARD[order.status])
         if not fulfilling.is_all_on_hand(case):
             found.discard(S.SHIPPED)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from surehold.checkout.case import Case
+from surehold.kernel.ids import PaymentId
 from surehold.orders.changes.model import OrderChange
 from surehold.orders.model import Share
 from surehold.payments import ledger
@@ -60,6 +61,59 @@ def add_to_sale(case: Case, change: OrderChange) -> None:
             ),
         )
     )
+
+
+def book_sale(case: Case, payment_id: PaymentId, *, owed_minor: int = 0) -> None:
+    """Make the order a sale, once, by this payment; what was sent unpaid is owed."""
+    assert not case.is_sold, "an order is sold once"
+    order = case.order
+    case.sell(owed_minor=owed_minor)
+    case.writes.journals.append(
+        ledger.sale(
+            reference=payment_id,
+            order_id=order.id,
+            currency=order.currency,
+            parts=sale_left(case),
+        )
+    )
+    if owed_minor:
+        case.writes.journals.append(
+            ledger.receivable(
+                payment_id=payment_id,
+                order_id=order.id,
+                currency=order.currency,
+                amount_minor=owed_minor,
+            )
+        )
+
+
+def settle_owed(case: Case, payment_id: PaymentId, amount_minor: int) -> int:
+    """Take what came with a payment for what is owed; returns what of it was owed."""
+    order = case.order
+    paid = min(order.owed_minor, amount_minor)
+    if paid:
+        case.sell(owed_minor=order.owed_minor - paid)
+        case.writes.journals.append(
+            ledger.receivable_paid(
+                payment_id=payment_id,
+                order_id=order.id,
+                currency=order.currency,
+                amount_minor=paid,
+            )
+        )
+    return paid
+
+
+def forget_owed(case: Case) -> None:
+    """Let go of what is owed: the order is given up."""
+    order = case.order
+    if order.owed_minor:
+        case.sell(owed_minor=0)
+        case.writes.journals.append(
+            ledger.receivable_canceled(
+                order_id=order.id, currency=order.currency, amount_minor=order.owed_minor
+            )
+        )
 
 
 def credit_shares(case: Case, reference: UUID, shares: Iterable[Share]) -> None:

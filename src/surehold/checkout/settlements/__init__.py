@@ -4,10 +4,16 @@ Each is a value that decides for itself: it is given the order's case and change
 lane loads the case, and writes what became of it.
 """
 
-from surehold.checkout.settlements.answers import RecordCreate, RecordLoss, RecordRefund
+from surehold.checkout.settlements.answers import (
+    RecordCapture,
+    RecordCreate,
+    RecordLoss,
+    RecordRefund,
+)
 from surehold.checkout.settlements.canceling import CancelOrder, CancelPart
 from surehold.checkout.settlements.changing import CancelChange, ChangeOrder, PreviewChange
-from surehold.checkout.settlements.evidence import TakeEvidence
+from surehold.checkout.settlements.collecting import CollectCash, RefuseDelivery
+from surehold.checkout.settlements.evidence import RejectTransfer, TakeEvidence
 from surehold.checkout.settlements.fulfilling import (
     CorrectParcel,
     MoveFulfillment,
@@ -16,7 +22,7 @@ from surehold.checkout.settlements.fulfilling import (
 )
 from surehold.checkout.settlements.holding import ExpireHolds, ExtendHold
 from surehold.checkout.settlements.model import Keep, Outcome, Settlement
-from surehold.checkout.settlements.paying import RetryPayment, SettleCovered
+from surehold.checkout.settlements.paying import RetryPayment, SettleCovered, TrustToDelivery
 from surehold.checkout.settlements.refunding import (
     ConfirmRefund,
     PreviewRefund,
@@ -37,6 +43,7 @@ __all__ = [
     "CancelOrder",
     "CancelPart",
     "ChangeOrder",
+    "CollectCash",
     "CompleteReturn",
     "ConfirmRefund",
     "CorrectParcel",
@@ -53,14 +60,18 @@ __all__ = [
     "PreviewRefund",
     "ReachStatus",
     "ReceiveReturn",
+    "RecordCapture",
     "RecordCreate",
     "RecordLoss",
     "RecordRefund",
     "RefundOrder",
+    "RefuseDelivery",
+    "RejectTransfer",
     "RequestReturn",
     "RetryPayment",
     "RetryRefund",
     "SettleCovered",
     "Settlement",
     "TakeEvidence",
+    "TrustToDelivery",
 ]

@@ -82,6 +82,22 @@ class RecordRefund(Settlement, frozen=True):
         return Outcome(effect, refund.payment_id)
 
 
+class RecordCapture(Settlement, frozen=True):
+    """A capture was refused, or its answer was lost."""
+
+    operation: Operation
+    event: OperationEvent
+    failure_code: str | None
+
+    def decide(self, case: Case, _: Context) -> Outcome:
+        """Let a person look at what was refused."""
+        payment = case.payment(self.operation.payment_id)
+        effect = rules.record_capture_loss(
+            case, payment, self.operation, self.event, self.failure_code
+        )
+        return Outcome(effect, payment.id)
+
+
 class RecordLoss(Settlement, frozen=True):
     """A question about a payment ended without an answer that changes the payment."""
 

@@ -12,7 +12,10 @@ from surehold.orders.model import CancelReason
 
 
 class CancelOrder(Settlement, frozen=True):
-    """Somebody gives the order up. ``only_unpaid``: nothing happens once money came."""
+    """Somebody gives the order up.
+
+    ``only_unpaid``: nothing happens once money came, nor while the goods are held for it.
+    """
 
     reason: CancelReason
     actor: Actor
@@ -25,7 +28,9 @@ class CancelOrder(Settlement, frozen=True):
             OrderNotCancelable: It has gone too far.
         """
         if self.only_unpaid and (
-            case.order.paid_minor or any(row.review_reason for row in case.payments.values())
+            case.order.paid_minor
+            or any(row.review_reason for row in case.payments.values())
+            or (case.active and not case.is_hold_over)
         ):
             return Outcome(UNCHANGED)
         effect = rules.cancel(
@@ -56,10 +61,10 @@ class CancelPart(Settlement, frozen=True):
         """
         waiting = case.open_payments
         # Whether the way of paying is still to be had is known before anything changes.
-        context.hold_time(case, case.order.provider)
+        ttl = context.hold_time(case, case.order.provider)
         effect = rules.cancel_part(
             case, self.lines, reason=self.reason, actor=self.actor, providers=context.providers
         )
-        if case.is_bought or case.order.canceled_at is not None:
+        if case.is_sold or case.order.canceled_at is not None:
             return Outcome(effect)
-        return Outcome(effect, begin_anew(case, context, waiting, actor=self.actor))
+        return Outcome(effect, begin_anew(case, context, waiting, ttl=ttl, actor=self.actor))

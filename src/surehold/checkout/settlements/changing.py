@@ -76,16 +76,16 @@ class ChangeOrder(_Changing, frozen=True):
         """
         planned = self.plan(case, context)
         change, waiting = planned.change, case.open_payments
-        if not change.is_sold:
-            # Whether the way of paying is still to be had is known before anything changes.
-            context.hold_time(case, case.order.provider)
+        # Whether the way of paying is still to be had is known before anything changes.
+        own_ttl = context.hold_time(case, case.order.provider) if not change.is_sold else None
         if not change.is_sold or change.difference_minor <= 0:
             effect = rules.apply_change(
                 case, planned, actor=self.actor, providers=context.providers
             )
-            if change.is_sold:
+            if own_ttl is None:
                 return Outcome(effect)
-            return Outcome(effect, begin_anew(case, context, waiting, actor=self.actor))
+            begun = begin_anew(case, context, waiting, ttl=own_ttl, actor=self.actor)
+            return Outcome(effect, begun)
         provider = self.provider_of(case)
         ttl = context.hold_time(case, provider)
         payment, operation = context.begin_payment(
@@ -95,6 +95,7 @@ class ChangeOrder(_Changing, frozen=True):
             settings=case.settings,
             expires_at=case.now + ttl,
             now=case.now,
+            is_at_once=True,
         )
         effect = rules.await_payment(case, planned, payment, ttl=ttl, actor=self.actor)
         if operation is not None:

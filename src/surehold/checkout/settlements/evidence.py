@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
+
 from surehold.checkout import rules
 from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
-from surehold.checkout.model import Actor, provider_actor
+from surehold.checkout.model import UNCHANGED, Actor, provider_actor
 from surehold.checkout.settlements.model import Outcome, Settlement
 from surehold.kernel.ids import PaymentId
-from surehold.payments.errors import PaymentNotFound
-from surehold.payments.model import Operation
+from surehold.payments.errors import PaymentNotConfirmable, PaymentNotFound
+from surehold.payments.model import NoAction, Operation, PaymentState, PaymentTerms
 from surehold.payments.providers.port import ProviderSnapshot
-from surehold.payments.states import OperationEvent
+from surehold.payments.states import OPEN, OperationEvent
+
+#: What is kept of a transfer that staff gave up.
+REJECTED: Final = "transfer_rejected"
+
+
+class RejectTransfer(Settlement, frozen=True):
+    """Staff say that the money of a transfer will not come."""
+
+    payment_id: PaymentId
+    reason: str
+    actor: Actor
+
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Give it up, once. The order waits to be paid otherwise.
+
+        Raises:
+            PaymentNotFound: The order has no such payment.
+            PaymentNotConfirmable: It is not by transfer, was paid, or is for a person.
+        """
+        payment = case.payments.get(self.payment_id)
+        if payment is None:
+            raise PaymentNotFound("There is no payment with this id.")
+        if payment.failure_code == REJECTED:
+            return Outcome(UNCHANGED, payment.id)
+        is_local = context.providers.find_local(payment.provider) is not None
+        is_open = payment.state in OPEN and payment.review_reason is None
+        if not is_local or not is_open or payment.terms is not PaymentTerms.NOW:
+            raise PaymentNotConfirmable("No transfer is awaited for this payment.")
+        case.put_payment(
+            msgspec.structs.replace(
+                payment,
+                state=PaymentState.FAILED,
+                failure_code=REJECTED,
+                failure_message=self.reason,
+                next_action=NoAction(),
+                next_check_at=None,
+            )
+        )
+        case.change_order(actor=self.actor.name, reason="transfer rejected")
+        case.relabel()
+        return Outcome("rejected", payment.id)
 
 
 class TakeEvidence(Settlement, frozen=True):

@@ -44,23 +44,23 @@ class MoveFulfillment(Settlement, frozen=True):
     parcel: Parcel | None = None
     reason: str | None = None
 
-    def decide(self, case: Case, _: Context) -> Outcome:
-        """Let it happen, once.
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Let it happen, once. What is sent unpaid is owed from then on.
 
         Raises:
             FulfillmentNotFound, FulfillmentNotMovable, OrderNotFulfillable, UnitsNotOnHand: As
                 named.
         """
-        return Outcome(
-            rules.move_fulfillment(
-                case,
-                self.fulfillment_id,
-                self.event,
-                actor=self.actor,
-                parcel=self.parcel,
-                reason=self.reason,
-            )
+        effect = rules.move_fulfillment(
+            case,
+            self.fulfillment_id,
+            self.event,
+            actor=self.actor,
+            parcel=self.parcel,
+            reason=self.reason,
         )
+        rules.bill(case, providers=context.providers)
+        return Outcome(effect)
 
 
 class CorrectParcel(Settlement, frozen=True):
@@ -100,13 +100,13 @@ class ReachStatus(Settlement, frozen=True):
         Raises:
             StatusOutOfReach: Nothing leads there now.
         """
-        return Outcome(
-            rules.reach_status(
-                case,
-                self.status,
-                actor=self.actor,
-                reason=self.reason,
-                parcel=self.parcel,
-                providers=context.providers,
-            )
+        effect = rules.reach_status(
+            case,
+            self.status,
+            actor=self.actor,
+            reason=self.reason,
+            parcel=self.parcel,
+            providers=context.providers,
         )
+        rules.bill(case, providers=context.providers)
+        return Outcome(effect)

@@ -10,12 +10,16 @@ from surehold.checkout.settlements.model import Keep, Outcome, Settlement
 
 
 class ExpireHolds(Settlement, frozen=True):
-    """The holds of an order may be over. One that gift cards pay in full is sold instead."""
+    """The holds of an order may be over.
+
+    One that gift cards pay in full is sold instead, and one that is paid at the door confirmed.
+    """
 
     def decide(self, case: Case, context: Context) -> Outcome:
         """Let go of those that are."""
         rules.sell_covered(case, actor=SYSTEM, providers=context.providers)
         count = rules.lapse_change(case, providers=context.providers)
+        rules.trust_to_delivery(case)
         return Outcome("expired", count=count + rules.expire_holds(case))
 
 

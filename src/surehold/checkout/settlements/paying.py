@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from surehold.checkout import rules
 from surehold.checkout.case import Case
@@ -22,6 +23,15 @@ class SettleCovered(Settlement, frozen=True):
         paid_by = case.card_parts[-1:] or tuple(case.payments.values())[-1:]
         effect = rules.sell_covered(case, actor=BUYER, providers=context.providers)
         return Outcome(effect, paid_by[0].id if paid_by else None)
+
+
+class TrustToDelivery(Settlement, frozen=True):
+    """The order is to be paid at the door: it is confirmed, and its goods are its own."""
+
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Confirm it, once."""
+        del context
+        return Outcome(rules.trust_to_delivery(case))
 
 
 class RetryPayment(Settlement, frozen=True):
@@ -44,13 +54,19 @@ class RetryPayment(Settlement, frozen=True):
         if joined is not None and _is_unasked(joined):
             # Whoever began it stopped before the provider had answered: go on from there.
             return Outcome("joined", joined.id)
+        trusted = case.security
+        if trusted is not None and trusted.provider == self.provider:
+            return Outcome("joined", trusted.id)
         rules.check_payable(case)
         if joined is not None:
             return Outcome("joined", joined.id)
         # Whether the way of paying is to be had is known before anything changes.
         due = Money(case.order.due_minor, case.order.currency)
         context.providers.get_for(self.provider, due=due)
-        rules.hold_again(case, ttl=context.hold_time(case, self.provider))
+        context.check_offered(self.provider, case.order, due=due, settings=case.settings)
+        ttl = context.hold_time(case, self.provider)
+        if not case.is_bought:
+            rules.hold_again(case, ttl=ttl)
         for payment in case.open_payments:
             rules.give_up_payment(case, payment, providers=context.providers)
         # What cards were to pay went back to them with the holds.
@@ -69,7 +85,7 @@ class RetryPayment(Settlement, frozen=True):
             amount_minor=rest_minor,
             provider_name=self.provider,
             settings=case.settings,
-            expires_at=min(row.expires_at for row in case.active),
+            expires_at=min((row.expires_at for row in case.active), default=case.now + ttl),
             now=case.now,
         )
         case.add_payment(payment)
@@ -77,22 +93,32 @@ class RetryPayment(Settlement, frozen=True):
             case.writes.operations.append(operation)
         case.change_order(actor=BUYER.name, reason="paying again", provider=self.provider)
         case.relabel()
+        rules.trust_to_delivery(case, actor=BUYER)
         return Outcome("begun", payment.id)
 
 
 def begin_anew(
-    case: Case, context: Context, waiting: Sequence[Payment], *, actor: Actor
+    case: Case,
+    context: Context,
+    waiting: Sequence[Payment],
+    *,
+    ttl: timedelta,
+    actor: Actor,
 ) -> PaymentId | None:
     """Ask for what is due now of an unpaid order whose open payments asked for another amount.
 
     Returns the payment that was begun for them, if any was.
     """
     rules.trim_parts(case, actor=actor)
+    if any(row.state is PaymentState.AUTHORIZED for row in waiting):
+        case.relabel()
+        return None  # captured whole; what is too much goes back
     for payment in waiting:
         rules.give_up_payment(case, payment, providers=context.providers)
     # What is not held (any more) is held and asked for afresh when the buyer comes back to pay.
-    rest_minor = rules.rest_minor(case) if case.is_whole_held else 0
-    if case.is_whole_held and not rest_minor:
+    is_there = case.is_whole_held or case.is_bought
+    rest_minor = rules.rest_minor(case) if is_there else 0
+    if is_there and not rest_minor:
         rules.sell_covered(case, actor=actor, providers=context.providers)
     is_asked = rest_minor and context.can_collect(case.order.provider, case.order, rest_minor)
     if not waiting or not is_asked:
@@ -103,12 +129,13 @@ def begin_anew(
         amount_minor=rest_minor,
         provider_name=case.order.provider,
         settings=case.settings,
-        expires_at=min(row.expires_at for row in case.active),
+        expires_at=min((row.expires_at for row in case.active), default=case.now + ttl),
         now=case.now,
     )
     case.add_payment(begun)
     if operation is not None:
         case.writes.operations.append(operation)
+    rules.trust_to_delivery(case, actor=actor)
     case.relabel()
     return begun.id
 

@@ -171,7 +171,9 @@ class CompleteReturn(_OfReturn, frozen=True):
             return Outcome(UNCHANGED)
         units = taking_back.refundable_units(case, self.return_id)
         wish = Wish(lines=units, has_shipping=self.has_shipping)
-        planned = plan_refund(case, wish) if units or self.has_shipping else ()
+        # An order that was given up was paid back then, or never paid.
+        is_open = case.order.canceled_at is None
+        planned = plan_refund(case, wish) if is_open and (units or self.has_shipping) else ()
         cause = Cause(self.reason, self.actor, return_id=self.return_id)
         for one in planned:
             ask_planned(case, one, cause=cause, providers=context.providers)

@@ -22,7 +22,7 @@ from surehold.orders.photos.pictures import redraw
 _PRUNE_LIMIT: Final = 500
 _OVER: Final = frozenset({ReturnState.REJECTED, ReturnState.CANCELED, ReturnState.COMPLETED})
 #: One process decodes two pictures at a time: each may take 400 MB for a moment.
-_DARKROOM: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="darkroom")
+DARKROOM: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="darkroom")
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ async def add_photo(
         ReturnNotPossible: The return is over.
         PhotosFull: The line has five already.
     """
-    picture = await asyncio.get_running_loop().run_in_executor(_DARKROOM, redraw, raw)
+    picture = await asyncio.get_running_loop().run_in_executor(DARKROOM, redraw, raw)
     source_hash = hashlib.sha256(raw).digest()
 
     async def work(tx: Transaction) -> Added:

@@ -16,7 +16,7 @@ _COLUMNS: Final = """id, number, cart_id, email, currency, subtotal_minor, disco
            provider, status, payment_status, fulfillment_status, placed_at, canceled_at,
            cancel_reason, archived_at, extensions_used, version, changed_by, change_reason,
            updated_at, coupon_code, adjustments, confirmed_at, processing_at, canceled_minor,
-           added_minor, change_count"""
+           added_minor, change_count, sold_at, owed_minor"""
 
 LOCK_ORDERS: Final = query(
     f"""
@@ -161,15 +161,18 @@ UPDATE_ORDERS: Final = command(
            canceled_minor = changed.canceled_minor,
            added_minor = changed.added_minor,
            change_count = changed.change_count,
+           sold_at = changed.sold_at,
+           owed_minor = changed.owed_minor,
            updated_at = $14
       FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
                   $7::timestamptz[], $8::text[], $9::int[], $10::text[], $11::int[], $12::text[],
                   $13::text[], $15::text[], $16::timestamptz[], $17::timestamptz[],
-                  $18::timestamptz[], $19::bigint[], $20::bigint[], $21::int[])
+                  $18::timestamptz[], $19::bigint[], $20::bigint[], $21::int[],
+                  $22::timestamptz[], $23::bigint[])
            AS changed (id, read_version, status, payment_status, paid_minor, refunded_minor,
                        canceled_at, cancel_reason, extensions_used, provider, version, changed_by,
                        change_reason, fulfillment_status, confirmed_at, processing_at,
-                       archived_at, canceled_minor, added_minor, change_count)
+                       archived_at, canceled_minor, added_minor, change_count, sold_at, owed_minor)
      WHERE orders.id = changed.id
        AND orders.version = changed.read_version
     """
@@ -229,7 +232,8 @@ LIST_TO_ARCHIVE: Final = query(
     OrderIdRow,
 )
 
-# Each status is a range of one index, in order of time; no index is kept of both together.
+# Each status is a range of one index, in order of time; no index is kept of both together. Who has
+# goods held may still pay for them: a transfer takes longer than a card.
 LIST_UNPAID: Final = query(
     """
     /* orders.list_unpaid */
@@ -240,6 +244,11 @@ LIST_UNPAID: Final = query(
              FROM orders
             WHERE orders.status = wanted.status
               AND placed_at <= (SELECT store_now()) - $1::interval
+              AND NOT EXISTS (SELECT
+                                FROM reservations
+                               WHERE reservations.holder_id = orders.id
+                                 AND reservations.state = 'active'
+                                 AND reservations.expires_at > (SELECT store_now()))
             ORDER BY placed_at
             LIMIT (SELECT $2::int)) AS unpaid
      ORDER BY unpaid.placed_at

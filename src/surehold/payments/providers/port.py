@@ -39,6 +39,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     hold_kind: HoldKind
     is_local: bool = False
     is_for_demo_only: bool = False
+    #: Nothing is paid before the goods are at the buyer's door.
+    is_paid_on_delivery: bool = False
     can_find_by_reference: bool = True
     #: An unpaid page can be closed and a hold let go; without, both end in their own time.
     can_cancel_unpaid: bool = True
@@ -323,7 +325,7 @@ class LocalProvider(Protocol):
     capabilities: Capabilities
 
     def begin(
-        self, *, merchant_reference: str, order_number: str, settings: ShopSettings
+        self, *, merchant_reference: str, order_number: str, due: Money, settings: ShopSettings
     ) -> CreateResult:
         """What to tell the buyer. Pure."""
         ...

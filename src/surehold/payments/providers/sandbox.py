@@ -25,6 +25,7 @@ from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.port import (
     AmountRefused,
     Capabilities,
+    CaptureRequest,
     ConfigurationFault,
     CreateRequest,
     CreateResult,
@@ -60,6 +61,7 @@ class _Totals(msgspec.Struct, frozen=True):
     captured: int
     refunded: int
     disputed: int
+    authorized: int = 0
 
 
 class _Refund(msgspec.Struct, frozen=True):
@@ -139,6 +141,7 @@ class _Event(msgspec.Struct, frozen=True):
 _STATES: Final = {
     "requires_action": PaymentState.REQUIRES_ACTION,
     "processing": PaymentState.PENDING,
+    "authorized": PaymentState.AUTHORIZED,
     "failed": PaymentState.FAILED,
     "canceled": PaymentState.VOIDED,
     "expired": PaymentState.VOIDED,
@@ -168,6 +171,7 @@ class SandboxProvider(NoOptions):
             explanation="You pay on the bank's page, then come back here.",
             hold_kind=HoldKind.REDIRECT,
             is_for_demo_only=True,
+            can_capture_later=True,
             page_origins=(f"{parts.scheme}://{parts.netloc}",),
         )
         self._secrets = tuple(
@@ -179,6 +183,7 @@ class SandboxProvider(NoOptions):
 
     def prepare_create(self, request: CreateRequest) -> bytes:
         """The exact body that ``create`` will send."""
+        later = {"capture_method": "manual"} if request.is_captured_later else {}
         return msgspec.json.encode(
             {
                 "amount": request.amount.amount,
@@ -194,6 +199,7 @@ class SandboxProvider(NoOptions):
                 "notify_url": request.notify_url,
                 "expires_at": int(request.expires_at.timestamp()),
                 "description": request.description,
+                **later,
             }
         )
 
@@ -236,6 +242,20 @@ class SandboxProvider(NoOptions):
             payment = await self._post(path, b"{}", _Payment, key=idempotency_key)
         except StateConflict:
             return await self.fetch(provider_payment_id)
+        if payment.id != provider_payment_id:
+            raise OutcomeUnknown("the answer is about another payment")
+        return _snapshot(payment)
+
+    def prepare_capture(self, request: CaptureRequest) -> bytes:
+        """The exact body that ``capture`` will send."""
+        return msgspec.json.encode({"amount": request.amount.amount})
+
+    async def capture(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        """Take what is held."""
+        path = f"/v1/payments/{_path_part(provider_payment_id)}/capture"
+        payment = await self._post(path, body, _Payment, key=idempotency_key)
         if payment.id != provider_payment_id:
             raise OutcomeUnknown("the answer is about another payment")
         return _snapshot(payment)
@@ -360,7 +380,7 @@ def _failure(answer: Answer) -> ProviderFailure:
         return RateLimited(detail, code=code)
     if error is None or not 400 <= status < 500:
         return answer.lost(detail, code=code)
-    if code == "amount_too_large":
+    if code in ("amount_too_large", "amount_too_small"):
         return AmountRefused(detail, code=code)
     kinds: dict[int, type[ProviderFailure]] = {402: Declined, 404: NotFound, 409: StateConflict}
     return kinds.get(status, InvalidRequest)(detail, code=code)
@@ -386,8 +406,7 @@ def _snapshot(payment: _Payment) -> ProviderSnapshot:
         merchant_reference=payment.merchant_reference,
         state=_state(payment),
         requested=Money(totals.requested, currency),
-        # The sandbox captures at once: what it authorized is what it took.
-        authorized=Money(totals.captured, currency),
+        authorized=Money(max(totals.authorized, totals.captured), currency),
         captured=Money(totals.captured, currency),
         refunded=Money(totals.refunded, currency),
         disputed=Money(totals.disputed, currency),

@@ -24,7 +24,12 @@ from surehold.inventory.model import Backorder, Outlook
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import CartId, ProductId, QuoteId, VariantId, VendorId
 from surehold.kernel.money import Money
-from surehold.payments.errors import AmountNotSupported, CurrencyNotSupported, ProviderUnknown
+from surehold.payments.errors import (
+    AmountNotSupported,
+    CashOnDeliveryNotOffered,
+    CurrencyNotSupported,
+    ProviderUnknown,
+)
 from surehold.payments.gift_cards import commands as gift_cards
 from surehold.payments.gift_cards.errors import (
     GiftCardBalanceTooLow,
@@ -415,6 +420,7 @@ async def make_quote(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
             NothingToPay,
             ShippingMethodUnknown,
             ProviderUnknown,
+            CashOnDeliveryNotOffered,
             CurrencyNotSupported,
             AmountNotSupported,
             NotForSale,

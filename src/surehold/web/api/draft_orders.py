@@ -30,7 +30,6 @@ from surehold.orders.drafts.errors import (
     DraftOrderPlaced,
 )
 from surehold.orders.drafts.model import Draft, DraftContent, DraftState
-from surehold.payments.errors import CurrencyNotSupported, ProviderUnknown
 from surehold.pricing import rules as pricing
 from surehold.pricing.errors import (
     CouponExhausted,
@@ -62,7 +61,7 @@ from surehold.web.api.draft_shapes import (
 )
 from surehold.web.api.fields import normalize_email
 from surehold.web.api.once import get_key, keep_answer
-from surehold.web.api.orders import STAFF_ACTOR, NoBody
+from surehold.web.api.orders import PAYING, STAFF_ACTOR, NoBody
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import CheckoutShape
 from surehold.web.api.wire import (
@@ -91,8 +90,7 @@ _PLACING: Final = (
     CouponExhausted,
     NothingToPay,
     ShippingMethodUnknown,
-    ProviderUnknown,
-    CurrencyNotSupported,
+    *PAYING,
     NotForSale,
     PriceChanged,
     InsufficientStock,

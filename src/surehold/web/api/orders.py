@@ -40,6 +40,7 @@ from surehold.orders.errors import OrderNotCancelable, OrderNotFound
 from surehold.orders.model import CancelReason, TimelineEntry
 from surehold.payments.errors import (
     AmountNotSupported,
+    CashOnDeliveryNotOffered,
     CurrencyNotSupported,
     PaymentInProgress,
     ProviderUnknown,
@@ -74,6 +75,13 @@ from surehold.web.openapi import OPTIONAL_KEY, ORDER, STAFF, describe
 from surehold.web.validation import Reader
 
 STAFF_ACTOR: Final = Actor("staff")
+#: Why an order cannot be paid in the way that was named.
+PAYING: Final = (
+    ProviderUnknown,
+    CashOnDeliveryNotOffered,
+    CurrencyNotSupported,
+    AmountNotSupported,
+)
 _REPEATED: Final = (IdempotencyKeyInvalid, IdempotencyKeyReused, RequestInFlight)
 
 
@@ -314,9 +322,7 @@ async def cancel(
         errors=(
             OrderNotFound,
             Unauthenticated,
-            ProviderUnknown,
-            CurrencyNotSupported,
-            AmountNotSupported,
+            *PAYING,
             OrderNotPayable,
             PaymentInProgress,
             InsufficientStock,

@@ -21,6 +21,7 @@ from surehold.orders.errors import OrderNotFound
 from surehold.payments import queries
 from surehold.payments.errors import (
     AmountNotSupported,
+    CashOnDeliveryNotOffered,
     CurrencyNotSupported,
     PaymentInProgress,
     PaymentNotConfirmable,
@@ -100,6 +101,7 @@ async def _open_payment(request: ApiRequest, parts: Parts, found: UUID | None) -
             OrderNotFound,
             Unauthenticated,
             ProviderUnknown,
+            CashOnDeliveryNotOffered,
             CurrencyNotSupported,
             AmountNotSupported,
             OrderNotPayable,

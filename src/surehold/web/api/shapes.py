@@ -123,7 +123,10 @@ class OrderShape(msgspec.Struct, frozen=True):
 
 
 class PaymentShape(msgspec.Struct, frozen=True):
-    """One payment, and what the buyer must do next."""
+    """One payment, and what the buyer must do next.
+
+    ``terms``: when its money is taken: `now`, `on_shipment` or `on_delivery`.
+    """
 
     id: PaymentId
     order_id: OrderId
@@ -136,6 +139,7 @@ class PaymentShape(msgspec.Struct, frozen=True):
     failure_code: str | None
     failure_message: str | None
     is_under_review: bool
+    terms: str
 
 
 class ParcelLineShape(msgspec.Struct, frozen=True):
@@ -267,6 +271,7 @@ def payment_shape(payment: Payment) -> PaymentShape:
         payment.failure_code,
         payment.failure_message,
         payment.review_reason is not None,
+        payment.terms.value,
     )
 
 

@@ -29,6 +29,7 @@ _STEPS: Final = (
     ("In transit", frozenset({_S.IN_TRANSIT})),
     ("Delivered", frozenset({_S.DELIVERED})),
 )
+_PAID: Final = 1
 #: Orders that are not on their way have no steps to show.
 _OFF_THE_WAY: Final = frozenset({_S.CANCELED, _S.REFUNDED, _S.PAYMENT_FAILED, _S.DISPUTED})
 
@@ -40,6 +41,7 @@ _CANCELED_BECAUSE: Final[Mapping[str, str]] = MappingProxyType(
         CancelReason.SOLD_OUT_AFTER_PAYMENT.value: (
             "Your payment arrived after the holding time, and the items were gone."
         ),
+        CancelReason.REFUSED.value: "It was not taken at the door.",
     }
 )
 
@@ -97,9 +99,12 @@ def list_steps(order: Order, events: Sequence[OrderEvent]) -> tuple[StepView, ..
         at = [event.happened_at for event in events if event.to_status in statuses]
         times.append(at[0] if at else None)
     reached = max((index for index, at in enumerate(times) if at is not None), default=0)
+    labels = [label for label, _ in _STEPS]
+    if times[_PAID] is not None and not order.paid_minor:
+        labels[_PAID] = "Confirmed"  # the goods go before the money
     return tuple(
         StepView(label, _step_state(index, reached), times[index] if index <= reached else None)
-        for index, (label, _) in enumerate(_STEPS)
+        for index, label in enumerate(labels)
     )
 
 

@@ -16,7 +16,7 @@ from surehold.checkout.rules import CANCELABLE
 from surehold.kernel import clock
 from surehold.orders import queries as orders
 from surehold.orders.errors import OrderNotCancelable
-from surehold.orders.model import CancelReason, Order
+from surehold.orders.model import CancelReason, Order, PaymentStatus
 from surehold.payments.errors import ProviderUnknown
 from surehold.payments.model import Payment, PaymentState
 from surehold.web.api.fields import normalize_email
@@ -38,6 +38,8 @@ TRY_SECONDS: Final = 60
 _ADDRESSES_KEPT: Final = 10_000
 _MAX_EMAIL: Final = 254
 _SHIPPING_NAME: Final = "Standard"
+#: The goods went, or go, before the money.
+_DUE: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED})
 _GONE_OUT: Final = frozenset({"shipped", "in_transit"})
 
 
@@ -94,6 +96,7 @@ async def order_page(
         slugs = await order_access.find_slugs(connection, opened.lines)
     order = opened.order
     is_unpaid = order.status in UNPAID and order.canceled_at is None
+    is_due = order.payment_status in _DUE and order.canceled_at is None
     way = _paid_with(store, opened)
     summary = order_summary(
         store,
@@ -113,7 +116,7 @@ async def order_page(
         address=address_lines(order.shipping_address, visit.locale),
         steps=order_words.list_steps(order, events),
         events=order_words.tell_events(order, events, locale=visit.locale),
-        paid_with="Not paid yet" if is_unpaid else way,
+        paid_with="Not paid yet" if is_unpaid else f"{way}, not paid yet" if is_due else way,
         shipping_name=_SHIPPING_NAME,
         headline=_headline(order, opened, visit.locale),
         refunds=order_words.tell_refunds(opened.refunds, way=way),

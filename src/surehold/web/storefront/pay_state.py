@@ -20,6 +20,7 @@ from surehold.payments.model import (
     JsCheckout,
     Payment,
     PaymentState,
+    PaymentTerms,
     PostForm,
     PushPrompt,
     Redirect,
@@ -92,7 +93,8 @@ def decide(standing: Standing) -> PayState:
         return PayState.CANCELED
     if any(row.end_reason == PAID_LATE for row in standing.reservations):
         return PayState.LATE_CONFIRMED
-    return PayState.PAID
+    is_due = any(row.terms is PaymentTerms.ON_DELIVERY for row in standing.payments)
+    return PayState.CASH if is_due and not order.paid_minor else PayState.PAID
 
 
 def _decide_unpaid(standing: Standing) -> PayState:

@@ -243,7 +243,8 @@ def payment_choices(providers: Iterable[Provider], *, currency: str) -> tuple[Pa
             icon="landmark"
             if provider.capabilities.hold_kind is HoldKind.TRANSFER
             else "credit-card",
-            is_paid_later=provider.capabilities.hold_kind is HoldKind.TRANSFER,
+            is_paid_later=provider.capabilities.hold_kind is HoldKind.TRANSFER
+            or provider.capabilities.is_paid_on_delivery,
         )
         for provider in providers
         if provider.capabilities.supports(currency)
