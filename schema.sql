@@ -577,6 +577,95 @@ BEGIN
 END
 $function$;
 
+CREATE TABLE account_addresses (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    content jsonb NOT NULL,
+    is_default boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT account_addresses_pkey PRIMARY KEY (id),
+    CONSTRAINT account_addresses_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE
+);
+CREATE INDEX account_addresses_account ON account_addresses USING btree (account_id, id);
+CREATE UNIQUE INDEX account_addresses_default ON account_addresses USING btree (account_id) WHERE is_default;
+
+CREATE TABLE account_letters (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    account_id uuid,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    name text,
+    password_hash text,
+    token_hash bytea,
+    sealed_token text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    used_at timestamp with time zone,
+    CONSTRAINT account_letters_pkey PRIMARY KEY (id),
+    CONSTRAINT account_letters_token_hash_key UNIQUE (token_hash),
+    CONSTRAINT account_letters_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
+    CONSTRAINT account_letters_check CHECK ((kind = 'confirm_registration'::text) = (account_id IS NULL)),
+    CONSTRAINT account_letters_check1 CHECK ((kind = 'confirm_registration'::text) = (name IS NOT NULL AND password_hash IS NOT NULL)),
+    CONSTRAINT account_letters_check2 CHECK ((kind = ANY (ARRAY['already_registered'::text, 'email_changed'::text, 'password_changed'::text])) = (token_hash IS NULL)),
+    CONSTRAINT account_letters_check3 CHECK ((token_hash IS NULL) = (expires_at IS NULL)),
+    CONSTRAINT account_letters_check4 CHECK (sealed_token IS NULL OR token_hash IS NOT NULL),
+    CONSTRAINT account_letters_email_check CHECK (length(email) >= 3 AND length(email) <= 254),
+    CONSTRAINT account_letters_kind_check CHECK (kind = ANY (ARRAY['confirm_registration'::text, 'already_registered'::text, 'reset_password'::text, 'magic_link'::text, 'confirm_email'::text, 'email_changed'::text, 'password_changed'::text])),
+    CONSTRAINT account_letters_password_hash_check CHECK (password_hash ~~ '$argon2id$%'::text),
+    CONSTRAINT account_letters_token_hash_check CHECK (length(token_hash) = 32)
+);
+CREATE INDEX account_letters_account ON account_letters USING btree (account_id) WHERE account_id IS NOT NULL;
+CREATE INDEX account_letters_created_at ON account_letters USING btree (created_at);
+
+CREATE TABLE account_orders (
+    order_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    placed_at timestamp with time zone NOT NULL,
+    claimed_by text NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    CONSTRAINT account_orders_pkey PRIMARY KEY (order_id),
+    CONSTRAINT account_orders_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
+    CONSTRAINT account_orders_claimed_by_check CHECK (claimed_by = ANY (ARRAY['email'::text, 'token'::text]))
+);
+CREATE INDEX account_orders_account ON account_orders USING btree (account_id, placed_at DESC, order_id DESC);
+
+CREATE TABLE account_roles (
+    account_id uuid NOT NULL,
+    role_id uuid NOT NULL,
+    granted_by text NOT NULL,
+    granted_at timestamp with time zone NOT NULL,
+    CONSTRAINT account_roles_pkey PRIMARY KEY (account_id, role_id),
+    CONSTRAINT account_roles_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
+    CONSTRAINT account_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES roles(id)
+);
+CREATE INDEX account_roles_role ON account_roles USING btree (role_id);
+
+CREATE TABLE accounts (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    name text NOT NULL,
+    password_hash text,
+    vendor_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    disabled_at timestamp with time zone,
+    disabled_by text,
+    CONSTRAINT accounts_pkey PRIMARY KEY (id),
+    CONSTRAINT accounts_email_is_unique UNIQUE (email_key),
+    CONSTRAINT accounts_vendor_id_fkey FOREIGN KEY (vendor_id) REFERENCES vendors(id),
+    CONSTRAINT accounts_check CHECK ((kind = 'vendor'::text) = (vendor_id IS NOT NULL)),
+    CONSTRAINT accounts_check1 CHECK ((disabled_at IS NULL) = (disabled_by IS NULL)),
+    CONSTRAINT accounts_email_check CHECK (length(email) >= 3 AND length(email) <= 254),
+    CONSTRAINT accounts_kind_check CHECK (kind = ANY (ARRAY['customer'::text, 'vendor'::text, 'staff'::text, 'admin'::text])),
+    CONSTRAINT accounts_name_check CHECK (length(name) <= 200),
+    CONSTRAINT accounts_password_hash_check CHECK (password_hash ~~ '$argon2id$%'::text)
+);
+CREATE INDEX accounts_staff ON accounts USING btree (email_key) WHERE kind <> 'customer'::text;
+
 CREATE TABLE allocations (
     id uuid NOT NULL,
     reservation_id uuid NOT NULL,
@@ -599,6 +688,40 @@ CREATE TABLE allocations (
 CREATE INDEX allocations_order ON allocations USING btree (order_id);
 CREATE INDEX allocations_queue ON allocations USING btree (variant_id, location_id) WHERE (released_quantity + shipped_quantity) < quantity;
 CREATE CONSTRAINT TRIGGER allocations_keep_parcels AFTER UPDATE ON allocations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.released_quantity > old.released_quantity) EXECUTE FUNCTION refuse_units_sent_twice();
+
+CREATE TABLE api_keys (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    name text NOT NULL,
+    prefix text NOT NULL,
+    key_hash bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    revoked_by text,
+    CONSTRAINT api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT api_keys_key_hash_key UNIQUE (key_hash),
+    CONSTRAINT api_keys_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
+    CONSTRAINT api_keys_check CHECK ((revoked_at IS NULL) = (revoked_by IS NULL)),
+    CONSTRAINT api_keys_key_hash_check CHECK (length(key_hash) = 32),
+    CONSTRAINT api_keys_name_check CHECK (length(name) >= 1 AND length(name) <= 100),
+    CONSTRAINT api_keys_prefix_check CHECK (length(prefix) = 12),
+    CONSTRAINT api_keys_scopes_check CHECK (cardinality(scopes) > 0)
+);
+CREATE INDEX api_keys_account ON api_keys USING btree (account_id, id);
+
+CREATE TABLE attempt_counts (
+    key bytea NOT NULL,
+    attempts integer NOT NULL,
+    counted_at timestamp with time zone NOT NULL,
+    blocked_until timestamp with time zone NOT NULL,
+    CONSTRAINT attempt_counts_pkey PRIMARY KEY (key),
+    CONSTRAINT attempt_counts_attempts_check CHECK (attempts >= 0),
+    CONSTRAINT attempt_counts_key_check CHECK (length(key) = 32)
+);
+CREATE INDEX attempt_counts_counted_at ON attempt_counts USING btree (counted_at);
 
 CREATE TABLE backorder_promises (
     order_line_id uuid NOT NULL,
@@ -1058,6 +1181,18 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_created_at ON idempotency_keys USING brin (created_at);
 
+CREATE TABLE known_devices (
+    token_hash bytea NOT NULL,
+    account_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone NOT NULL,
+    CONSTRAINT known_devices_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT known_devices_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
+    CONSTRAINT known_devices_token_hash_check CHECK (length(token_hash) = 32)
+);
+CREATE INDEX known_devices_account ON known_devices USING btree (account_id);
+CREATE INDEX known_devices_last_used_at ON known_devices USING btree (last_used_at);
+
 CREATE TABLE ledger_entries (
     journal_id uuid NOT NULL,
     "position" integer NOT NULL,
@@ -1128,6 +1263,25 @@ CREATE TABLE low_stock_alerts (
     CONSTRAINT low_stock_alerts_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX low_stock_alerts_open ON low_stock_alerts USING btree (variant_id, location_id) WHERE ended_at IS NULL;
+
+CREATE TABLE mails (
+    id uuid NOT NULL,
+    topic text NOT NULL,
+    subject_id uuid NOT NULL,
+    state text NOT NULL,
+    attempts integer NOT NULL,
+    next_attempt_at timestamp with time zone NOT NULL,
+    last_error text,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT mails_pkey PRIMARY KEY (id),
+    CONSTRAINT mails_topic_subject_id_key UNIQUE (topic, subject_id),
+    CONSTRAINT mails_attempts_check CHECK (attempts >= 0),
+    CONSTRAINT mails_check CHECK ((state = 'waiting'::text) = (ended_at IS NULL)),
+    CONSTRAINT mails_state_check CHECK (state = ANY (ARRAY['waiting'::text, 'sent'::text, 'dropped'::text, 'failed'::text]))
+);
+CREATE INDEX mails_created_at ON mails USING btree (created_at);
+CREATE INDEX mails_waiting ON mails USING btree (next_attempt_at) WHERE state = 'waiting'::text;
 
 CREATE TABLE order_change_events (
     change_id uuid NOT NULL,
@@ -1619,6 +1773,27 @@ CREATE TABLE quotes (
 );
 CREATE INDEX quotes_expires_at ON quotes USING btree (expires_at);
 
+CREATE TABLE recovery_codes (
+    account_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT recovery_codes_pkey PRIMARY KEY (account_id, code_hash),
+    CONSTRAINT recovery_codes_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
+    CONSTRAINT recovery_codes_code_hash_check CHECK (length(code_hash) = 32)
+);
+
+CREATE TABLE refresh_tokens (
+    token_hash bytea NOT NULL,
+    session_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT refresh_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE,
+    CONSTRAINT refresh_tokens_token_hash_check CHECK (length(token_hash) = 32)
+);
+CREATE UNIQUE INDEX refresh_tokens_live ON refresh_tokens USING btree (session_id) WHERE used_at IS NULL;
+CREATE INDEX refresh_tokens_session ON refresh_tokens USING btree (session_id);
+
 CREATE TABLE refund_lines (
     refund_id uuid NOT NULL,
     order_line_id uuid NOT NULL,
@@ -1797,6 +1972,19 @@ CREATE TRIGGER returns_free AFTER UPDATE OF state ON returns FOR EACH ROW WHEN (
 CREATE TRIGGER returns_record_move BEFORE UPDATE OF state ON returns FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state) EXECUTE FUNCTION record_return_move();
 CREATE TRIGGER returns_record_request BEFORE INSERT ON returns FOR EACH ROW EXECUTE FUNCTION record_return_move();
 
+CREATE TABLE roles (
+    id uuid NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    permissions text[] NOT NULL,
+    changed_by text NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT roles_pkey PRIMARY KEY (id),
+    CONSTRAINT roles_code_key UNIQUE (code),
+    CONSTRAINT roles_code_check CHECK (code ~ '^[a-z][a-z0-9_-]{0,49}$'::text),
+    CONSTRAINT roles_name_check CHECK (length(name) >= 1 AND length(name) <= 100)
+);
+
 CREATE TABLE schema_migrations (
     version integer NOT NULL,
     name text NOT NULL,
@@ -1804,6 +1992,34 @@ CREATE TABLE schema_migrations (
     applied_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (version)
 );
+
+CREATE TABLE sessions (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    kind text NOT NULL,
+    token_hash bytea,
+    proof text NOT NULL,
+    device text NOT NULL,
+    address text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    end_reason text,
+    CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    CONSTRAINT sessions_token_hash_key UNIQUE (token_hash),
+    CONSTRAINT sessions_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
+    CONSTRAINT sessions_address_check CHECK (length(address) <= 64),
+    CONSTRAINT sessions_check CHECK ((kind = 'browser'::text) = (token_hash IS NOT NULL)),
+    CONSTRAINT sessions_check1 CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
+    CONSTRAINT sessions_device_check CHECK (length(device) <= 200),
+    CONSTRAINT sessions_end_reason_check CHECK (end_reason = ANY (ARRAY['signed_out'::text, 'revoked'::text, 'password_changed'::text, 'email_changed'::text, 'password_reset'::text, 'token_reused'::text, 'factor_changed'::text, 'account_disabled'::text])),
+    CONSTRAINT sessions_kind_check CHECK (kind = ANY (ARRAY['browser'::text, 'api'::text])),
+    CONSTRAINT sessions_proof_check CHECK (proof = ANY (ARRAY['password'::text, 'totp'::text, 'recovery_code'::text, 'magic_link'::text])),
+    CONSTRAINT sessions_token_hash_check CHECK (length(token_hash) = 32)
+);
+CREATE INDEX sessions_expires_at ON sessions USING btree (expires_at);
+CREATE INDEX sessions_live ON sessions USING btree (account_id, id) WHERE ended_at IS NULL;
 
 CREATE TABLE setting_changes (
     id uuid NOT NULL,
@@ -2014,6 +2230,18 @@ CREATE TABLE tax_rates (
     CONSTRAINT tax_rates_tax_class_check CHECK (tax_class ~ '^[a-z0-9_-]{1,40}$'::text)
 );
 CREATE TRIGGER tax_rates_turn AFTER INSERT OR DELETE OR UPDATE ON tax_rates FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
+
+CREATE TABLE totp_factors (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    sealed_secret text NOT NULL,
+    last_step bigint NOT NULL DEFAULT 0,
+    created_at timestamp with time zone NOT NULL,
+    confirmed_at timestamp with time zone,
+    CONSTRAINT totp_factors_pkey PRIMARY KEY (id),
+    CONSTRAINT totp_factors_account_id_key UNIQUE (account_id),
+    CONSTRAINT totp_factors_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE
+);
 
 CREATE TABLE transfer_proofs (
     id uuid NOT NULL,

@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 #: Secrets that the demo prints; a production server refuses to start with any of them.
 DEMO_PREFIX: Final = "demo-"
 _SECRET_LENGTH: Final = 24
+#: KiB times passes of one password hash: what production must not go below.
+ARGON2_WORK_MIN: Final = 19_456 * 2
 
 
 class Mode(enum.StrEnum):
@@ -48,6 +50,14 @@ class Config(BaseSettings):
     staff_secret: SecretStr = SecretStr("")
     #: Bearer secret of whatever calls the cron routes.
     cron_secret: SecretStr = SecretStr("")
+    #: What one password hash costs. Hashes made with other settings are made anew on sign-in.
+    argon2_memory_kib: int = Field(default=19_456, ge=8, le=4_194_304)
+    argon2_passes: int = Field(default=2, ge=1, le=100)
+    argon2_lanes: int = Field(default=1, ge=1, le=64)
+    #: smtp://user:password@host:587 (STARTTLS) or smtps://…; unset: mails go to the log.
+    mail_url: SecretStr | None = None
+    mail_from: str = "Northline <hello@northline.example>"
+    mail_dir: Path | None = Field(default=None, description="where mails are kept as files")
     pool_max: int = Field(default=10, ge=2, le=200)
     default_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     currencies: tuple[str, ...] = ("USD", "EUR")
@@ -80,8 +90,17 @@ class Config(BaseSettings):
                 faults.append(f"{name} is a demo secret")
             elif len(value) < _SECRET_LENGTH:
                 faults.append(f"{name} is shorter than {_SECRET_LENGTH} characters")
+        faults += self._identity_faults()
         if self.sandbox_url is not None:
             faults.append("SUREHOLD_SANDBOX_URL is set: the sandbox provider moves no real money")
         if not self.base_url.startswith("https://"):
             faults.append("SUREHOLD_BASE_URL is not https")
+        return faults
+
+    def _identity_faults(self) -> list[str]:
+        faults = []
+        if self.mail_url is None:
+            faults.append("SUREHOLD_MAIL_URL is not set: nobody would get a letter")
+        if self.argon2_memory_kib * self.argon2_passes < ARGON2_WORK_MIN:
+            faults.append("SUREHOLD_ARGON2_MEMORY_KIB × PASSES is too little work for a password")
         return faults

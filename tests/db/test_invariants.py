@@ -23,12 +23,15 @@ from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.db import Connection, Database, invariants
 from surehold.db.database import Settings
 from surehold.db.invariants import Watch, check_invariants, list_invariants
+from surehold.identity import commands as identities
+from surehold.identity.model import AccountKind, ClaimKind
 from surehold.inventory import commands as inventory
 from surehold.inventory.model import BackorderKind
 from surehold.jobs import outbox
 from surehold.kernel import clock
 from surehold.kernel.ids import OrderChangeId, OrderId, ReturnId, VariantId, new_id
 from surehold.kernel.money import Money
+from surehold.orders import queries as orders
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
@@ -39,6 +42,7 @@ from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import PAYMENT
+from tests.builders.accounts import a_customer, a_member, an_identity, sign_in
 from tests.builders.catalog import a_product
 from tests.builders.drafts import a_draft
 from tests.builders.fulfillments import a_shipped_order, open_parcels, reach
@@ -115,8 +119,27 @@ async def _live(url: str) -> None:
         await _move_and_count(db, mug.variant_id)
         await _sell_ahead(db)
         await _trust(db)
+        await _sign_in(db)
         assert await documents.issue_due(db, limit=100) == 24
         await outbox.publish(db, subscribers=())
+
+
+async def _sign_in(db: Database) -> None:
+    """A buyer who has confirmed, signed in and claimed; staff with a role; an admin."""
+    identity = an_identity(db)
+    await a_customer(identity, "ada@example.com")
+    async with db.transaction() as tx:
+        await identities.found_roles(tx, actor="test")
+    await a_member(identity, roles=("support",))
+    await a_member(identity, "root@example.com", kind=AccountKind.ADMIN)
+    buyer = await sign_in(identity, "ada@example.com")
+    await sign_in(identity, "ines@example.com")
+    async with db.connection() as connection:
+        found = await orders.list_unclaimed(connection, email="ada@example.com")
+    claimed = await identities.claim_orders(
+        db, account_id=buyer.account.id, orders=found, by=ClaimKind.EMAIL
+    )
+    assert claimed == len(found) > 0
 
 
 async def _sell_ahead(db: Database) -> None:
@@ -311,6 +334,27 @@ async def _drop_checks(raw: asyncpg.Connection[Any], table: str) -> None:
 
 #: code: (who fires with it, the corruption)
 CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
+    "SES1": (
+        set(),
+        ("UPDATE accounts SET disabled_at = now(), disabled_by = 'x' WHERE kind = 'staff'",),
+    ),
+    "SES2": (set(), ("UPDATE refresh_tokens SET used_at = now()",)),
+    "SES3": (
+        set(),
+        (
+            (
+                "INSERT INTO account_roles (account_id, role_id, granted_by, granted_at) "
+                "SELECT accounts.id, roles.id, 'x', now() FROM accounts, roles "
+                "WHERE kind = 'customer'"
+            ),
+        ),
+    ),
+    "SES4": (
+        set(),
+        ("UPDATE accounts SET disabled_at = now(), disabled_by = 'x' WHERE kind = 'admin'",),
+    ),
+    "SES5": (set(), ("UPDATE account_letters SET sealed_token = 'x' WHERE used_at IS NOT NULL",)),
+    "OWN1": (set(), ("UPDATE account_orders SET placed_at = placed_at + interval '1 second'",)),
     "STK1": (
         set(),
         ("UPDATE stock_levels SET backorder_limit = -20 WHERE allocated > 0",),
@@ -890,7 +934,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ("UPDATE reservations SET expires_at = now() WHERE state = 'active'",),
     ),
     "END3": (
-        {"END2"},
+        {"END2", "OWN1"},
         (
             "UPDATE reservations SET expires_at = now() WHERE state = 'active'",
             (

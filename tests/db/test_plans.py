@@ -39,6 +39,8 @@ MODES: Final = ("force_custom_plan", "force_generic_plan")
 SMALL: Final = frozenset({"categories", "locations", "vendors"})
 _TAKES_A_PAGE: Final = re.compile(r"LIMIT (\(SELECT )?\$\d+")
 
+#: Whose orders and keys all of them are.
+OWNER: Final = "00000000-0000-7000-8000-0000000000aa"
 #: Rows of tables that the bench's store has none of: as many of each as there are products.
 _MORE: Final = """
     INSERT INTO stock_transfers
@@ -124,8 +126,38 @@ _MORE: Final = """
     SELECT gen_random_uuid(), 'EUR', 100, '{}', now(), now() FROM generate_series(1, 2000);
     DELETE FROM documents WHERE kind = 'credit_note' AND issued_at > now() - interval '1 day';
     UPDATE document_progress SET covered_until = now() - interval '12 hours';
+    INSERT INTO accounts (id, kind, email, email_key, name, created_at, created_by)
+    SELECT CASE WHEN n = 1 THEN 'OWNER'::uuid ELSE gen_random_uuid() END,
+           CASE WHEN n % 4 = 0 THEN 'staff' ELSE 'customer' END, 'a' || n || '@example.com',
+           'a' || n || '@example.com', '', now(), 'test'
+      FROM generate_series(1, 8000) AS n;
+    INSERT INTO sessions
+           (id, account_id, kind, token_hash, proof, device, address, created_at, last_used_at,
+            expires_at)
+    SELECT gen_random_uuid(), id, 'browser', sha256(id::text::bytea), 'password', '', '', now(),
+           now(), now()
+      FROM accounts;
+    INSERT INTO known_devices (token_hash, account_id, created_at, last_used_at)
+    SELECT sha256(id::text::bytea), id, now(), now() FROM accounts;
+    INSERT INTO account_letters (id, kind, account_id, email, email_key, created_at)
+    SELECT gen_random_uuid(), 'password_changed', id, email, email_key, now() FROM accounts;
+    INSERT INTO attempt_counts (key, attempts, counted_at, blocked_until)
+    SELECT sha256(id::text::bytea), 1, now(), now() FROM accounts;
+    INSERT INTO api_keys (id, account_id, name, prefix, key_hash, scopes, created_at)
+    SELECT gen_random_uuid(), 'OWNER', 'key', 'shk_12345678', sha256(id::text::bytea), '{x}',
+           now()
+      FROM accounts;
+    INSERT INTO roles (id, code, name, permissions, changed_by, changed_at)
+    SELECT gen_random_uuid(), 'role-' || n, 'Role', '{}', 'test', now()
+      FROM generate_series(1, 2000) AS n;
+    INSERT INTO account_orders (order_id, account_id, placed_at, claimed_by, claimed_at)
+    SELECT id, 'OWNER', placed_at, 'email', now() FROM orders;
+    INSERT INTO mails
+           (id, topic, subject_id, state, attempts, next_attempt_at, created_at, ended_at)
+    SELECT gen_random_uuid(), 'x', gen_random_uuid(), 'sent', 1, now(), now(), now()
+      FROM generate_series(1, 2000);
     ANALYZE;
-"""
+""".replace("OWNER", OWNER)
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -256,6 +288,12 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
         Case((None, PAGE), (middle.movement, PAGE)),
     ]
     found["inventory.list_movements_of"] = [Case((None, PAGE, middle.variant_id))]
+    return found | _of_shelf(middle) | _of_accounts(middle)
+
+
+def _of_shelf(middle: Middle) -> dict[str, list[Case]]:
+    """What products are listed and searched by."""
+    found: dict[str, list[Case]] = {}
     for order in ("newest", "name", "price_up", "price_down"):
         key, product_id = getattr(middle, order)
         whole = order.startswith("price")
@@ -278,6 +316,20 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
         found[f"inventory.search_aisle_by_{order}"] = [
             Case(_shelf(category="category-17", **words))
         ]
+    return found
+
+
+def _of_accounts(middle: Middle) -> dict[str, list[Case]]:
+    """What accounts, their orders and their mails are listed and pruned by."""
+    found: dict[str, list[Case]] = {}
+    for name in ("attempts", "letters", "sessions", "devices"):
+        found[f"identity.prune_{name}"] = [Case((PAGE,))]
+    found["identity.list_roles"] = [Case((None, PAGE), ("role-5", PAGE))]
+    found["identity.list_members"] = [Case((None, PAGE), ("a500@example.com", PAGE))]
+    found["identity.list_keys"] = [Case((OWNER, None, PAGE), (OWNER, middle.variant_id, PAGE))]
+    found["orders.list_own"] = [Case((OWNER, None, None, PAGE), (OWNER, *middle.order, PAGE))]
+    found["notifications.claim_mails"] = [Case((PAGE,))]
+    found["notifications.prune_mails"] = [Case((PAGE,))]
     return found
 
 

@@ -11,7 +11,16 @@ import asyncpg
 
 from surehold.cart.model import ContactState
 from surehold.catalog.model import ProductStatus
+from surehold.identity.model import (
+    AccountKind,
+    ClaimKind,
+    EndReason,
+    LetterKind,
+    Proof,
+    SessionKind,
+)
 from surehold.inventory.model import BackorderKind, CountState, ReservationState, TransferState
+from surehold.notifications.model import MailState
 from surehold.orders.changes.model import ChangeState
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import (
@@ -42,6 +51,9 @@ ROOT: Final = Path(__file__).parents[2]
 ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("backorder_promises", "kind"): BackorderKind,
     ("backorder_terms", "kind"): BackorderKind,
+    ("account_letters", "kind"): LetterKind,
+    ("account_orders", "claimed_by"): ClaimKind,
+    ("accounts", "kind"): AccountKind,
     ("fulfillments", "state"): FulfillmentState,
     ("orders", "status"): OrderStatus,
     ("orders", "payment_status"): PaymentStatus,
@@ -53,6 +65,10 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("promotions", "effect"): Effect,
     ("refunds", "state"): RefundState,
     ("reservations", "state"): ReservationState,
+    ("mails", "state"): MailState,
+    ("sessions", "end_reason"): EndReason,
+    ("sessions", "kind"): SessionKind,
+    ("sessions", "proof"): Proof,
     ("shipping_methods", "basis"): RateBasis,
     ("shipping_methods", "kind"): MethodKind,
     ("return_lines", "reason"): ReturnReason,

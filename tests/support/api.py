@@ -48,6 +48,9 @@ def a_config(**changes: Any) -> Config:
         "secret_keys": (SecretStr("a-secret-of-the-tests"),),
         "staff_secret": SecretStr(STAFF_SECRET),
         "cron_secret": SecretStr(CRON_SECRET),
+        # The cheapest hashes there are: what they cost is a test's of its own.
+        "argon2_memory_kib": 8,
+        "argon2_passes": 1,
         **changes,
     }
     return Config(_env_file=None, **settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -13,7 +13,7 @@ from surehold.checkout.engine import Checkout
 from surehold.db.invariants import Watch
 from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
-from surehold.jobs.outbox import Event
+from surehold.jobs.outbox import Event, Subscriber
 from surehold.jobs.worker import Schedule
 
 log = structlog.get_logger(__name__)
@@ -29,15 +29,20 @@ EVERY_10_MINUTES: Final = "*/10 * * * *"
 HOURLY: Final = "17 * * * *"
 
 
-def list_schedules(checkout: Checkout, *, watch: Watch) -> tuple[Schedule, ...]:
-    """Every schedule of a store. ``watch`` keeps the last report of the invariants."""
+def list_schedules(
+    checkout: Checkout, *, watch: Watch, subscribers: Sequence[Subscriber] = ()
+) -> tuple[Schedule, ...]:
+    """Every schedule of a store's orders. ``watch`` keeps the last report of the invariants.
+
+    ``subscribers`` are told of every fact, beside the log.
+    """
 
     def swept(sweep: Callable[[Checkout], Awaitable[int]]) -> Callable[[], Awaitable[int]]:
         return lambda: _until_idle(lambda: sweep(checkout))
 
     def publish() -> Awaitable[int]:
         return _until_idle(
-            lambda: outbox.publish(checkout.db, subscribers=(announce,), limit=BATCH)
+            lambda: outbox.publish(checkout.db, subscribers=(announce, *subscribers), limit=BATCH)
         )
 
     return (

@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "verify": _Place("store", "commands", "Prove that stock, money and histories agree."),
     "doctor": _Place("doctor", "commands", "Check settings, database, providers and data."),
     "catalog": _Place("catalog", "group", "Bring products in and out as CSV."),
+    "staff": _Place("staff", "group", "See and change who works in the shop."),
     "settings": _Place("settings", "group", "See and change the shop's settings."),
     "db": _Place("databases", "group", "Look after the database."),
 }

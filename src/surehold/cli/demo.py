@@ -21,6 +21,7 @@ from typing import Annotated, Final
 
 import msgspec
 import typer
+from pydantic import SecretStr
 
 from surehold import processes, server
 from surehold.app import database_of
@@ -29,7 +30,8 @@ from surehold.cli.console import ExitCode, Failure, aside, out
 from surehold.config import DEMO_PREFIX, Config, Mode
 from surehold.db import embedded
 from surehold.db.migrate import migrate
-from surehold.demo.load import load_demo
+from surehold.demo.load import add_admin, load_demo
+from surehold.identity.engine import identity_of
 from surehold.kernel import clock
 
 commands = typer.Typer()
@@ -38,6 +40,8 @@ HOST: Final = "127.0.0.1"
 SECRETS_FILE: Final = "demo.json"
 LOCK_FILE: Final = "demo.lock"
 BOOK_FILE: Final = "sandbox.sqlite"
+#: Who may everything in the demo; no mail goes there.
+ADMIN: Final = "admin@northline.example"
 #: A child that does not answer after this has failed to start.
 READY_SECONDS: Final = 30
 
@@ -51,6 +55,8 @@ class DemoSecrets(msgspec.Struct, frozen=True):
     sandbox_api_key: str
     sandbox_control_key: str
     sandbox_webhook_secret: str
+    #: Of the demo's admin; kept so that a second start can print it again.
+    admin_password: str
     #: Payments remember where their page is, so the provider keeps its place.
     sandbox_port: int
 
@@ -93,7 +99,7 @@ def demo(
 def _run(one: Demo, config: Config, told: processes.Signals, kept: DemoSecrets) -> int:
     """Prepare, start, announce, watch, stop."""
     with aside.status("Preparing the shop"):
-        products = asyncio.run(_prepare(config))
+        products = asyncio.run(_prepare(config, kept))
     shared, provider = environments(one, config, kept)
     children: list[processes.Child] = []
     try:
@@ -129,9 +135,12 @@ def _run(one: Demo, config: Config, told: processes.Signals, kept: DemoSecrets) 
             _stop(children, told)
 
 
-async def _prepare(config: Config) -> int:
+async def _prepare(config: Config, kept: DemoSecrets) -> int:
     await migrate(environment.url_of(config), schema=config.store)
     async with database_of(config, name="demo") as db:
+        keys = (SecretStr(kept.secret_key),)
+        identity = identity_of(config.model_copy(update={"secret_keys": keys}), db)
+        await add_admin(identity, email=ADMIN, password=kept.admin_password)
         return (await load_demo(db)).counts.products
 
 
@@ -213,13 +222,23 @@ def load_secrets(folder: Path) -> DemoSecrets:
     """The secrets of this data folder, made when there are none; nobody else may read them."""
     path = folder / SECRETS_FILE
     with suppress(FileNotFoundError):
-        kept = msgspec.json.decode(path.read_bytes(), type=DemoSecrets)
+        kept = _read(path)
         if _is_free(kept.sandbox_port):
             return kept
         return _save(path, msgspec.structs.replace(kept, sandbox_port=_free_port()))
     names = [name for name in DemoSecrets.__struct_fields__ if name != "sandbox_port"]
     made: dict[str, object] = {name: f"{DEMO_PREFIX}{secrets.token_urlsafe(24)}" for name in names}
     return _save(path, msgspec.convert({**made, "sandbox_port": _free_port()}, DemoSecrets))
+
+
+def _read(path: Path) -> DemoSecrets:
+    """What was kept. A secret that an earlier version did not have is made now."""
+    raw = msgspec.json.decode(path.read_bytes())
+    lacking = set(DemoSecrets.__struct_fields__) - set(raw)
+    if not lacking:
+        return msgspec.convert(raw, DemoSecrets)
+    made = {name: f"{DEMO_PREFIX}{secrets.token_urlsafe(24)}" for name in lacking}
+    return _save(path, msgspec.convert({**raw, **made}, DemoSecrets))
 
 
 def _save(path: Path, kept: DemoSecrets) -> DemoSecrets:
@@ -291,6 +310,8 @@ def announce(one: Demo, kept: DemoSecrets, products: int) -> None:
         ("API", f"{one.address}/api/openapi.json"),
         ("Staff secret", kept.staff_secret),
         ("Cron secret", kept.cron_secret),
+        ("Admin", f"{ADMIN}  password {kept.admin_password}"),
+        ("Mails", str(one.folder / "mails")),
         ("Payment provider", f"http://{HOST}:{kept.sandbox_port}  (imaginary money)"),
         ("Data", str(one.folder)),
         ("", ""),

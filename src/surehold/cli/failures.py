@@ -13,6 +13,7 @@ from surehold.db.embedded import EmbeddedPostgresFailure
 from surehold.db.migrate import InvalidSchemaName, MigrationChanged
 from surehold.kernel.errors import DomainError, InvalidInput
 from surehold.logs import UnknownLogLevel
+from surehold.notifications.mailers import MailSettingsFault
 from surehold.payments.providers.account import SettingsFault
 from surehold.sandbox.settings import SandboxRefusesToStart
 from surehold.server import AddressInUse
@@ -20,6 +21,7 @@ from surehold.server import AddressInUse
 _PLAIN: Final = (
     MissingSetting,
     SettingsFault,
+    MailSettingsFault,
     EmbeddedPostgresFailure,
     MigrationChanged,
     InvalidSchemaName,

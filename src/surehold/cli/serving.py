@@ -16,6 +16,8 @@ from surehold.cli.console import ExitCode, Failure
 from surehold.config import Config
 from surehold.db.invariants import Watch
 from surehold.jobs.worker import run_worker
+from surehold.notifications import jobs
+from surehold.notifications.engine import notifications_of
 from surehold.payments.providers.kinds import list_account_faults
 
 commands = typer.Typer()
@@ -79,4 +81,9 @@ async def _work(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_checkout(config, name="worker") as checkout:
         watch = Watch(checkout.db)
-        await run_worker(checkout.db, stop=stop, schedules=list_schedules(checkout, watch=watch))
+        notifications = notifications_of(config, checkout.db)
+        schedules = (
+            *list_schedules(checkout, watch=watch, subscribers=(jobs.listen(notifications),)),
+            *jobs.list_schedules(notifications),
+        )
+        await run_worker(checkout.db, stop=stop, schedules=schedules)

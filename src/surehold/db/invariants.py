@@ -28,7 +28,16 @@ from surehold.kernel import clock
 log = structlog.get_logger(__name__)
 
 #: The rooms that state something, in the order in which it is reported.
-ROOMS: Final = ("inventory", "pricing", "payments", "orders", "checkout", "jobs", "db")
+ROOMS: Final = (
+    "identity",
+    "inventory",
+    "pricing",
+    "payments",
+    "orders",
+    "checkout",
+    "jobs",
+    "db",
+)
 #: A broken store may have a row for every order; the first ones say what is wrong.
 ROWS_MAX: Final = 50
 #: A check reads whole tables, which takes longer than any statement of a request may.

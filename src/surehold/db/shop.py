@@ -113,6 +113,8 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     seller_vat_id: Annotated[str, msgspec.Meta(max_length=40)] = "IE6388047V"
     seller_email: Annotated[str, msgspec.Meta(max_length=254)] = "hello@northline.example"
+    #: Whether an admin may do nothing before a second factor is set up.
+    is_totp_required_for_admins: bool = False
     invoice_prefix: SeriesPrefix = "INV"
     credit_note_prefix: SeriesPrefix = "CRN"
     packing_slip_prefix: SeriesPrefix = "PCK"

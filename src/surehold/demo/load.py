@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import resources
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -12,14 +14,22 @@ from surehold.catalog import queries as catalog_queries
 from surehold.catalog.errors import SlugTaken
 from surehold.catalog.model import AddedProduct, CatalogCounts, Image, NewProduct, NewVariant
 from surehold.db import Database, Transaction
+from surehold.identity import commands as identities
+from surehold.identity.engine import Identity
+from surehold.identity.errors import AddressTaken
+from surehold.identity.model import AccountKind, Principal
+from surehold.identity.permissions import EVERYTHING
 from surehold.inventory import commands as inventory
-from surehold.kernel.ids import CategoryId, VendorId
+from surehold.kernel.ids import AccountId, CategoryId, VendorId
 
 #: Every third variant keeps this part of its stock in the annex, which is emptied last.
 ANNEX_EVERY: Final = 3
 ANNEX_PART: Final = 3
 
 _COUNTRY: Final = "IE"
+_DEMO: Final = Principal(
+    AccountId(UUID(int=0)), AccountKind.ADMIN, "", "", None, EVERYTHING, known_as="demo"
+)
 
 
 class StoreEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,3 +204,18 @@ def _shares(on_hand: int, index: int) -> tuple[int, ...]:
         return (on_hand,)
     aside = on_hand // ANNEX_PART
     return (on_hand - aside, aside)
+
+
+async def add_admin(identity: Identity, *, email: str, password: str) -> None:
+    """Add the roles of a new store, and somebody who may everything. Twice changes nothing."""
+    async with identity.db.transaction() as tx:
+        await identities.found_roles(tx, actor=_DEMO.label)
+    with suppress(AddressTaken):
+        await identities.add_member(
+            identity,
+            principal=_DEMO,
+            email=email,
+            name="Demo admin",
+            kind=AccountKind.ADMIN,
+            password=password,
+        )

@@ -1,1 +1,1 @@
-"""Who is this: what a caller may show to prove it."""
+"""Who is this: accounts and their proofs, sessions, roles, keys; what a caller may do."""

@@ -46,6 +46,11 @@ ReturnPhotoId = NewType("ReturnPhotoId", UUID)
 TransferProofId = NewType("TransferProofId", UUID)
 WebhookEventId = NewType("WebhookEventId", UUID)
 GiftCardId = NewType("GiftCardId", UUID)
+AccountId = NewType("AccountId", UUID)
+SessionId = NewType("SessionId", UUID)
+LetterId = NewType("LetterId", UUID)
+ApiKeyId = NewType("ApiKeyId", UUID)
+SavedAddressId = NewType("SavedAddressId", UUID)
 
 #: Crockford's alphabet: no letter that is mistaken for a digit when read over the telephone.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -978,3 +978,9 @@ SELECT draft.id, draft.version, draft.state, last.seq, last.to_state
     OR draft.version <> (SELECT count(*)
                            FROM draft_order_events AS event
                           WHERE event.draft_id = draft.id);
+
+-- OWN1: What is claimed is an order, and was placed when its claim says.
+SELECT account_orders.order_id, account_orders.placed_at, orders.placed_at AS really_placed_at
+  FROM account_orders
+  LEFT JOIN orders ON orders.id = account_orders.order_id
+ WHERE orders.placed_at IS DISTINCT FROM account_orders.placed_at;

@@ -10,8 +10,17 @@ from uuid import UUID
 from surehold.catalog import queries as catalog
 from surehold.catalog.errors import VendorNotFound
 from surehold.db import Connection
+from surehold.identity.model import ClaimedOrder
 from surehold.kernel.errors import Fault, InvalidInput
-from surehold.kernel.ids import CartId, FulfillmentId, OrderId, ReturnId, VariantId, VendorId
+from surehold.kernel.ids import (
+    AccountId,
+    CartId,
+    FulfillmentId,
+    OrderId,
+    ReturnId,
+    VariantId,
+    VendorId,
+)
 from surehold.kernel.page import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor
 from surehold.orders import sql
 from surehold.orders.errors import FulfillmentNotFound, OrderNotFound
@@ -30,7 +39,7 @@ from surehold.orders.model import (
     TimelineKind,
     WaitingLine,
 )
-from surehold.orders.sql import fulfilling, listing, timeline, waiting
+from surehold.orders.sql import fulfilling, listing, own, timeline, waiting
 
 #: No subject has more lines; what PostgreSQL's int can hold.
 _SEQ_MAX: Final = (1 << 31) - 1
@@ -93,6 +102,30 @@ async def list_orders(
         return Page(tuple(rows))
     last = rows[limit - 1]
     return Page(tuple(rows[:limit]), encode_cursor(last.placed_at.isoformat(), str(last.id)))
+
+
+async def list_own_orders(
+    connection: Connection,
+    *,
+    account_id: AccountId,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+) -> Page[OrderSummary]:
+    """The orders that are an account's own, newest first.
+
+    Raises:
+        InvalidInput: The cursor is not one.
+    """
+    rows = await connection.all(own.LIST_OWN, account_id, *_read_cursor(cursor), limit + 1)
+    if len(rows) <= limit:
+        return Page(tuple(rows))
+    last = rows[limit - 1]
+    return Page(tuple(rows[:limit]), encode_cursor(last.placed_at.isoformat(), str(last.id)))
+
+
+async def list_unclaimed(connection: Connection, *, email: str) -> tuple[ClaimedOrder, ...]:
+    """Orders with this address that are nobody's own yet. Whoever asks has proven the address."""
+    return tuple(await connection.all(own.LIST_UNCLAIMED, email.lower()))
 
 
 def _start_of(wanted: OrderFilter, scope: Scope) -> str:

@@ -36,6 +36,7 @@ from surehold.web.api import (
     draft_orders,
     fulfillments,
     gift_cards,
+    identity,
     inventory,
     order_changes,
     orders,
@@ -119,6 +120,7 @@ def create_router(
             *return_photos.HANDLERS,
             *gift_cards.HANDLERS,
             *inventory.HANDLERS,
+            *identity.HANDLERS,
         ],
     )
     return Litestar(

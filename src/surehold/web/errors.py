@@ -2,6 +2,7 @@
 
 DomainError
 ├── Unauthenticated            401
+├── ForeignPage                403
 ├── IdempotencyKeyInvalid      422
 ├── RequestInFlight            409
 ├── CountryNotFound            404
@@ -20,6 +21,14 @@ class Unauthenticated(DomainError):
     kind = Kind.UNAUTHENTICATED
     code = "unauthenticated"
     title = "Proof of who asks is required"
+
+
+class ForeignPage(DomainError):
+    """A browser's session was shown by a page that is not ours."""
+
+    kind = Kind.FORBIDDEN
+    code = "foreign_page"
+    title = "This must come from our own pages"
 
 
 class IdempotencyKeyInvalid(DomainError):

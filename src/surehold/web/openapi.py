@@ -36,6 +36,8 @@ JSON: Final = "application/json"
 CART, ORDER, STAFF, CRON = "cart_token", "order_token", "staff", "cron"
 WISHLIST: Final = "wishlist_token"
 DRAFT: Final = "draft_token"
+#: Whoever signed in: a program's token or key, a browser's cookie.
+ACCOUNT, BROWSER = "account", "browser_session"
 
 _REF: Final = "#/components/schemas/{name}"
 _PATH_PARAMETER: Final = re.compile(r"\{([a-z_]+):[a-z]+\}")
@@ -111,6 +113,9 @@ TAGS: Final = MappingProxyType(
         "gift-cards": "Gift cards and store credit.",
         "pricing": "What things cost: promotions, coupons, taxes, shipping. Staff only.",
         "inventory": "How many. Staff only.",
+        "identity": "Accounts, and signing in to them.",
+        "account": "What somebody who has signed in does with their own account.",
+        "staff": "Who works here, and what they may.",
         "webhooks": "What payment providers tell us.",
         "operations": "For whoever runs the store.",
     }
@@ -142,6 +147,18 @@ _SECURITY: Final = {
         "in": "header",
         "name": "X-Draft-Token",
         "description": "The `token` of a draft order's payment link; `?token=` does the same.",
+    },
+    ACCOUNT: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An `access_token` of a sign-in, or an API key.",
+    },
+    BROWSER: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-surehold_session",
+        "description": "What a sign-in with `session` set to `cookie` sets; without HTTPS it is "
+        "called `surehold_session`. What changes something must come from our own pages.",
     },
     STAFF: {"type": "http", "scheme": "bearer", "description": "The staff secret."},
     CRON: {"type": "http", "scheme": "bearer", "description": "The secret of scheduled calls."},

@@ -207,6 +207,8 @@ def _of_domain(error: DomainError, request_id: str, status: int) -> Reply:
         more["errors"] = error.faults
     elif isinstance(error, Busy):
         headers.append(("retry-after", str(error.retry_after_seconds)))
+    elif error.kind is Kind.RATE_LIMITED:
+        headers.append(("retry-after", str(error.facts["retry_after_seconds"])))
     elif error.kind is Kind.UNAUTHENTICATED:
         headers.append(("www-authenticate", 'Bearer realm="surehold"'))
     body = _document(error, status, request_id, more)

@@ -324,6 +324,14 @@ def _look_at_choice(value: Any, kind: Any, at: str, faults: list[Fault]) -> None
         faults.append(Fault(at, "invalid_choice", f"One of {', '.join(kind.values)}."))
 
 
+def _look_at_member(value: Any, kind: Any, at: str, faults: list[Fault]) -> None:
+    values = [str(member.value) for member in kind.cls]
+    if not isinstance(value, str):
+        faults.append(_wrong(at, "a string", value))
+    elif value not in values:
+        faults.append(Fault(at, "invalid_choice", f"One of {', '.join(values)}."))
+
+
 def _look_at_null(value: Any, _: Any, at: str, faults: list[Fault]) -> None:
     if value is not None:
         faults.append(_wrong(at, "null", value))
@@ -340,6 +348,7 @@ _LOOKS: Final[Mapping[type[inspect.Type], Callable[[Any, Any, str, list[Fault]],
             inspect.BoolType: _look_at_truth,
             inspect.UUIDType: _look_at_uuid,
             inspect.LiteralType: _look_at_choice,
+            inspect.EnumType: _look_at_member,
             inspect.NoneType: _look_at_null,
         }
     )
@@ -354,6 +363,7 @@ _PYTHON: Final[Mapping[type[inspect.Type], type]] = MappingProxyType(
         inspect.BoolType: bool,
         inspect.UUIDType: str,
         inspect.LiteralType: str,
+        inspect.EnumType: str,
         inspect.NoneType: type(None),
     }
 )
@@ -367,6 +377,7 @@ _NAMES: Final[Mapping[type[inspect.Type], str]] = MappingProxyType(
         inspect.BoolType: "true or false",
         inspect.UUIDType: "a string",
         inspect.LiteralType: "a string",
+        inspect.EnumType: "a string",
         inspect.NoneType: "null",
     }
 )

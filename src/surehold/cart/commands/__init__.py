@@ -34,6 +34,7 @@ from surehold.cart.commands.lines import (
     take_ordered,
 )
 from surehold.cart.commands.merge import merge_carts
+from surehold.cart.commands.own import adopt_cart
 from surehold.cart.commands.remind import (
     decide_silent,
     hash_email,
@@ -51,6 +52,7 @@ __all__ = [
     "accept_changes",
     "add_line",
     "add_wish",
+    "adopt_cart",
     "change_currency",
     "change_line",
     "clear_cart",

@@ -6,6 +6,7 @@ from surehold.checkout.commands import Inbox
 from surehold.checkout.engine import Checkout
 from surehold.config import Config
 from surehold.db import Database
+from surehold.identity.engine import identity_of
 from surehold.identity.tokens import LinkTokens
 from surehold.inventory.queries import ShelfCounts
 from surehold.web.api.once import Once
@@ -24,6 +25,8 @@ class Parts:
         self.counts = ShelfCounts()
         #: What signs and reads the links of letters.
         self.links = LinkTokens(tuple(key.get_secret_value() for key in config.secret_keys))
+        #: Who asks, and what accounts are made of.
+        self.identity = identity_of(config, checkout.db)
         #: Whether every migration of this program has been seen in the database.
         self.is_migrated = False
 

@@ -1,0 +1,129 @@
+"""Every permission there is, with a sentence; the roles that a new store has; the one check.
+
+``docs/permissions.md`` is made from this file; a test compares them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from surehold.identity.errors import GrantTooWide, NotPermitted, TotpRequired
+
+if TYPE_CHECKING:
+    from surehold.identity.model import Principal
+
+
+class Permission(enum.Enum):
+    """What somebody may do. The value is public and stable; ``read`` never changes anything."""
+
+    CATALOG_WRITE = "catalog.write"
+    PRICING_READ = "pricing.read"
+    PRICING_WRITE = "pricing.write"
+    INVENTORY_READ = "inventory.read"
+    INVENTORY_WRITE = "inventory.write"
+    ORDERS_READ = "orders.read"
+    ORDERS_WRITE = "orders.write"
+    DRAFTS_WRITE = "drafts.write"
+    FULFILLMENTS_WRITE = "fulfillments.write"
+    RETURNS_WRITE = "returns.write"
+    PAYMENTS_CONFIRM = "payments.confirm"
+    REFUNDS_WRITE = "refunds.write"
+    GIFT_CARDS_READ = "gift_cards.read"
+    GIFT_CARDS_WRITE = "gift_cards.write"
+    DOCUMENTS_READ = "documents.read"
+    DOCUMENTS_WRITE = "documents.write"
+    SETTINGS_WRITE = "settings.write"
+    STAFF_READ = "staff.read"
+    STAFF_WRITE = "staff.write"
+
+
+P = Permission
+SENTENCES: Final = MappingProxyType(
+    {
+        P.CATALOG_WRITE: "Add, change, import and withdraw products, categories and vendors.",
+        P.PRICING_READ: "See promotions, coupons, taxes, shipping and special prices.",
+        P.PRICING_WRITE: "Change promotions, coupons, taxes, shipping and special prices.",
+        P.INVENTORY_READ: "See stock, movements, transfers and counts.",
+        P.INVENTORY_WRITE: "Receive, adjust, move and count stock; set back-order terms.",
+        P.ORDERS_READ: "See everybody's orders, their buyers and their timelines.",
+        P.ORDERS_WRITE: "Cancel orders or parts of them, extend holds, write notes.",
+        P.DRAFTS_WRITE: "Write orders for buyers, with prices of their own.",
+        P.FULFILLMENTS_WRITE: "Pack, ship and deliver parcels.",
+        P.RETURNS_WRITE: "Approve, receive and inspect what comes back.",
+        P.PAYMENTS_CONFIRM: "Say that a transfer or cash has arrived.",
+        P.REFUNDS_WRITE: "Give money back.",
+        P.GIFT_CARDS_READ: "See gift cards, store credit and their entries.",
+        P.GIFT_CARDS_WRITE: "Issue, adjust and disable gift cards and store credit.",
+        P.DOCUMENTS_READ: "See invoices, credit notes and packing slips.",
+        P.DOCUMENTS_WRITE: "Issue documents by hand.",
+        P.SETTINGS_WRITE: "Change the settings of the shop.",
+        P.STAFF_READ: "See who works here and with which roles.",
+        P.STAFF_WRITE: "Add and disable staff, grant roles and change what they permit.",
+    }
+)
+EVERYTHING: Final = frozenset(Permission)
+
+#: Roles of a new store: code, name, what it permits. From then on they are rows.
+NEW_STORE_ROLES: Final = (
+    (
+        "warehouse",
+        "Warehouse",
+        (P.INVENTORY_READ, P.INVENTORY_WRITE, P.ORDERS_READ, P.FULFILLMENTS_WRITE),
+    ),
+    (
+        "support",
+        "Customer support",
+        (P.ORDERS_READ, P.ORDERS_WRITE, P.DRAFTS_WRITE, P.RETURNS_WRITE, P.INVENTORY_READ),
+    ),
+    (
+        "merchandiser",
+        "Merchandising",
+        (P.CATALOG_WRITE, P.PRICING_READ, P.PRICING_WRITE, P.INVENTORY_READ),
+    ),
+    (
+        "accountant",
+        "Accounting",
+        (
+            P.ORDERS_READ,
+            P.PAYMENTS_CONFIRM,
+            P.REFUNDS_WRITE,
+            P.GIFT_CARDS_READ,
+            P.GIFT_CARDS_WRITE,
+            P.DOCUMENTS_READ,
+            P.DOCUMENTS_WRITE,
+        ),
+    ),
+)
+
+
+def authorize(principal: Principal, permission: Permission) -> None:
+    """Let only who has the permission pass. Commands ask, not only routes.
+
+    Raises:
+        TotpRequired: The permission is there, once a second factor is set up or shown.
+        NotPermitted: It is not.
+    """
+    if principal.needs_totp:
+        raise TotpRequired("Set up a second factor, and sign in with it.")
+    if permission not in principal.permissions:
+        raise NotPermitted("This is not permitted to you.", permission=permission.value)
+
+
+def check_grant(principal: Principal, wanted: Iterable[Permission]) -> None:
+    """Nobody hands on what they do not have.
+
+    Raises:
+        GrantTooWide: Facts: ``missing``, what the grantor lacks.
+    """
+    missing = sorted(one.value for one in set(wanted) - principal.permissions)
+    if missing:
+        raise GrantTooWide("You cannot grant what you do not have.", missing=missing)
+
+
+def known(names: Iterable[str]) -> frozenset[Permission]:
+    """The permissions of these names. A name that this program does not know permits nothing."""
+    values = {one.value: one for one in Permission}
+    return frozenset(values[name] for name in names if name in values)

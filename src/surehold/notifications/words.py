@@ -1,0 +1,56 @@
+"""Words of mails, from catalogs: one file per language in ``texts``. Pure."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Final
+from uuid import UUID
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from surehold.notifications.model import Mail
+
+LANGUAGE: Final = "en"
+
+_environment: Final = Environment(
+    loader=PackageLoader("surehold.notifications"), autoescape=True, undefined=StrictUndefined
+)
+
+
+@lru_cache(maxsize=8)
+def catalog(language: str) -> dict[str, Any]:
+    """Everything that mails say in a language."""
+    path = resources.files("surehold.notifications") / "texts" / f"{language}.toml"
+    return tomllib.loads(path.read_text("utf-8"))
+
+
+def write_mail(
+    mail_id: UUID, kind: str, *, to: str, address: str | None, name: str, **facts: str
+) -> Mail:
+    """A mail of one kind in words. ``address`` is where its link leads."""
+    texts = catalog(LANGUAGE)
+    own = texts[kind]
+    put = {"name": name, **facts}
+    greeting = texts["greeting"] if name else texts["greeting_without_name"]
+    said = {
+        "subject": _line(own["subject"].format(**put)),
+        "greeting": greeting.format(**put),
+        "paragraphs": [paragraph.format(**put) for paragraph in own["paragraphs"]],
+        "closing": texts["closing"].format(**put),
+        "link": own.get("link", ""),
+        "link_hint": texts["link_hint"],
+        "address": address,
+    }
+    html = _environment.get_template("mail.html").render(language=LANGUAGE, **said)
+    parts = [said["greeting"], *said["paragraphs"]]
+    if address is not None:
+        parts.append(f"{said['link']}:\n{address}")
+    text = "\n\n".join([*parts, said["closing"]]) + "\n"
+    return Mail(mail_id, kind, to, said["subject"], text, html)
+
+
+def _line(text: str) -> str:
+    """One line: a header takes no more."""
+    return " ".join(text.split())

@@ -1,0 +1,43 @@
+"""Write docs/permissions.md from the permissions that the program enumerates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from surehold.identity.permissions import NEW_STORE_ROLES, SENTENCES
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "permissions.md"
+
+_HEAD: Final = """\
+# Permissions
+
+Made from `src/surehold/identity/permissions.py` by `python -m tools.write_permissions`;
+a test compares them.
+
+Staff may what their roles permit, taken together. Roles are rows: the ones below are those of a
+new store, and whoever has `staff.write` changes them or adds others, never with more than they
+have themselves. An admin may everything, whatever roles there are. Vendor staff may what their
+roles permit, within their vendor. Buyers need no permission for what is their own, and guests
+show the token of their order.
+
+An API key may what is in its scopes *and* what its maker may at that moment.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [_HEAD, "## What there is", "", "| permission | lets somebody |", "|---|---|"]
+    lines += [f"| `{one.value}` | {said} |" for one, said in SENTENCES.items()]
+    roles = [f"`{code}`" for code, *_ in NEW_STORE_ROLES]
+    lines += ["", "## Roles of a new store", "", f"| permission | {' | '.join(roles)} |"]
+    lines.append("|---" * (len(roles) + 1) + "|")
+    for one in SENTENCES:
+        marks = ["yes" if one in permitted else "" for *_, permitted in NEW_STORE_ROLES]
+        lines.append(f"| `{one.value}` | {' | '.join(marks)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"Wrote {PAGE.name}.")
