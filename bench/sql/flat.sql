@@ -110,7 +110,7 @@ INSERT INTO orders
        (id, number, email, currency, subtotal_minor, shipping_minor, shipping_tax_minor,
         tax_minor, total_minor, is_tax_included, paid_minor, refunded_minor, shipping_method,
         shipping_address, provider, status, payment_status, fulfillment_status, placed_at,
-        canceled_at, cancel_reason, archived_at, confirmed_at, version, changed_by,
+        canceled_at, cancel_reason, archived_at, confirmed_at, sold_at, version, changed_by,
         change_reason, updated_at)
 SELECT bench_id(10, n), 'B-' || n, 'buyer' || n % ({{orders}} / 5) || '@example.com', currency,
        price, sending, sending_tax, tax + sending_tax, price + sending, true,
@@ -130,6 +130,7 @@ SELECT bench_id(10, n), 'B-' || n, 'buyer' || n % ({{orders}} / 5) || '@example.
        CASE fate WHEN 'given_up' THEN 'unpaid' WHEN 'paid_back' THEN 'canceled_by_staff' END,
        CASE WHEN is_old AND fate IN ('given_up', 'paid_back', 'delivered') THEN placed_at END,
        CASE fate WHEN 'confirmed' THEN placed_at END,
+       CASE WHEN fate NOT IN ('open', 'given_up') THEN placed_at END,
        CASE fate WHEN 'open' THEN 1 WHEN 'given_up' THEN 2 WHEN 'paid' THEN 2
             WHEN 'paid_back' THEN 3 WHEN 'delivered' THEN 4 ELSE 3 END
        + CASE WHEN is_old AND fate IN ('given_up', 'paid_back', 'delivered') THEN 1 ELSE 0 END,

@@ -143,12 +143,13 @@ class OrderMachine(Machine):
     @_has_orders
     @rule(which=chosen)
     def give_up_unpaid(self, which: int) -> None:
-        """The shop's own patience ends; an order that money came for is left alone."""
+        """The shop's own patience ends; one that money came for, or that is held, is left alone."""
         self.did("give up unpaid")
         order = self._order(which)
         refusal = None
-        is_left = order.paid or any(payment.is_reviewed for payment in order.payments)
-        if not is_left:
+        is_waited_for = order.is_held and not order.is_over
+        is_reviewed = any(payment.is_reviewed for payment in order.payments)
+        if not (order.paid or is_reviewed or is_waited_for):
             refusal = self._refusal(lambda: self.model.cancel(order, CancelReason.UNPAID.value))
         request = CancelOrder(OrderId(order.id), CancelReason.UNPAID, SYSTEM, only_unpaid=True)
         self._try(self.world.checkout.settling.submit(request), refusal)
