@@ -143,7 +143,7 @@ class OrderMachine(Machine):
     @_has_orders
     @rule(which=chosen)
     def give_up_unpaid(self, which: int) -> None:
-        """The shop's own patience ends; one that money came for, or that is held, is left alone."""
+        """The shop's own patience ends; what is held, or money came for, is left alone."""
         self.did("give up unpaid")
         order = self._order(which)
         refusal = None
