@@ -57,6 +57,7 @@ _CHECKS: Final = [
 
 # Addresses may be written in any script, which is a format that Schemathesis does not make.
 schemathesis.openapi.format("idn-email", st.emails())
+schemathesis.serializer.alias("application/pdf", "application/octet-stream")
 
 
 class Asking:
