@@ -2,7 +2,8 @@
 -- not paid yet, so that their units are reserved; as many of that day are paid. Set by set, as a superuser and with triggers at
 -- rest; what triggers would have written (histories, counters) is written here. Every invariant
 -- of the rooms holds of it, and a test says so of a small one.
--- Each statement between two lines of dashes stands alone; those of one block may run side by side.
+-- The statements between two lines of dashes run side by side: one that reads what another of them
+-- writes belongs to the next block.
 
 CREATE FUNCTION bench_id(kind int, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- In the order of n, as ids made one after the other are.
@@ -48,8 +49,6 @@ INSERT INTO vendors (id, slug, name)
 SELECT bench_id(1, n), 'vendor-' || n, 'Vendor ' || n FROM generate_series(1, 50) AS n;
 INSERT INTO locations (id, code, name, country, priority)
 SELECT bench_id(2, n), 'place-' || n, 'Place ' || n, 'DE', n FROM generate_series(1, 2) AS n;
-INSERT INTO location_changes (location_id, version, after, changed_by, changed_at)
-SELECT id, 1, to_jsonb(locations), 'bench', now() FROM locations;
 INSERT INTO categories (id, parent_id, slug, name, position)
 SELECT bench_id(3, n), CASE WHEN n > 5 THEN bench_id(3, 1 + n % 5) END, 'category-' || n,
        'Category ' || n, n
@@ -100,8 +99,6 @@ INSERT INTO carts (id, token_hash, currency, created_at, updated_at)
 SELECT bench_id(8, n), sha256(n::text::bytea), 'EUR', now() - interval '1 day',
        now() - interval '1 hour'
   FROM generate_series(1, {{open}}) AS n;
-INSERT INTO cart_tokens (token_hash, cart_id, created_at)
-SELECT token_hash, id, created_at FROM carts;
 INSERT INTO cart_lines (id, cart_id, variant_id, quantity, seen_price_minor, added_at)
 SELECT bench_id(9, n), bench_id(8, n), bench_id(5, 1 + n % {{products}}), 1,
        500 + (1 + n % {{products}}) * 6151::bigint % 20000, now() - interval '1 hour'
@@ -267,6 +264,10 @@ SELECT bench_id(19, 2 * n + (series LIKE 'C%')::int), bench_id(10, n),
                       ('CRN-' || extract(year FROM placed_at))) AS one (series)
          WHERE fate NOT IN ('open', 'given_up') AND (series LIKE 'I%' OR fate = 'paid_back')) AS row;
 --------
+INSERT INTO location_changes (location_id, version, after, changed_by, changed_at)
+SELECT id, 1, to_jsonb(locations), 'bench', now() FROM locations;
+INSERT INTO cart_tokens (token_hash, cart_id, created_at)
+SELECT token_hash, id, created_at FROM carts;
 INSERT INTO document_series (series, last_seq, last_issued_at)
 SELECT series, max(seq), max(issued_at) FROM documents GROUP BY series;
 INSERT INTO outbox (id, topic, subject_id, payload, created_at, published_at)

@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+import proof.commands
 import proof.explorer
 import proof.simulation
 from proof.commands import EXPLORER, HARNESSES, SIMULATION, exercises, uses
@@ -92,7 +93,9 @@ def test_a_new_command_is_found_through_its_statement() -> None:
     assert missing(found, EXPLORER)[0].endswith("decorate that with @exercises(give_away)")
 
 
-def test_a_use_is_kept_under_its_harness() -> None:
+def test_a_use_is_kept_under_its_harness(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof.commands, "_uses", {})
+
     async def step() -> None:
         """Nothing."""
 
