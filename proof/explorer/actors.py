@@ -738,9 +738,11 @@ async def ask_due(at: Place) -> int:
 
 
 @part(*NEWS, S.LOST, S.OPEN, S.DUE_NEW, *_CAPTURES, is_sweeping=True)
-@exercises(commands.check_due_payments, payment_commands.claim_checks)
+@exercises(commands.check_due_payments, payment_commands.claim_checks, payment_commands.check_soon)
 async def check_due(at: Place) -> int:
-    """Undecided payments are looked up."""
+    """Undecided payments are looked up; now and then the provider does not answer."""
+    if at.seat.chance.random() < 0.3:
+        at.seat.card.mishaps.append(lost())
     return await commands.check_due_payments(at.seat.checkout)
 
 

@@ -132,6 +132,7 @@ _SETTINGS: Final = {
     inventory.tell_backorders,
     outbox.publish,
     outbox.prune,
+    payments.check_soon,
     payments.claim_checks,
     payments.claim_operations,
     payments.claim_webhooks,

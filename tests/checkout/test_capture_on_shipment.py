@@ -20,7 +20,7 @@ from surehold.orders.model import CancelReason
 from surehold.orders.states import FulfillmentEvent
 from surehold.payments.model import OperationKind, PaymentState
 from surehold.payments.providers.bank_transfer import BankTransfer
-from surehold.payments.providers.port import Declined, OutcomeUnknown
+from surehold.payments.providers.port import Declined, OutcomeUnknown, Unavailable
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.fulfillments import a_parcel, move
@@ -218,6 +218,30 @@ async def test_an_authorization_that_lapses_puts_the_order_on_hold(shop: Shop) -
     assert labels(after) == ("confirmed", "authorized", "unfulfilled")
     assert [row.review_reason for row in after.payments] == [None, None]
     assert await counters(shop.db, shop.variant_id) == (10, 2, 0)
+
+
+async def test_a_look_that_came_to_nothing_is_taken_again_within_minutes(shop: Shop) -> None:
+    await shop.order()
+    shop.card.fail_next = Unavailable("down")
+    async with shop.db.connection() as connection:
+        await connection.raw.execute("UPDATE payments SET next_check_at = store_now()")
+
+    assert await commands.check_due_payments(shop.checkout) == 1
+    missed = await minutes_to_check(shop)
+    async with shop.db.connection() as connection:
+        await connection.raw.execute("UPDATE payments SET next_check_at = store_now()")
+    assert await commands.check_due_payments(shop.checkout) == 1
+
+    assert (missed, await minutes_to_check(shop)) == (10, 24 * 60)
+
+
+async def minutes_to_check(shop: Shop) -> int:
+    async with shop.db.connection() as connection:
+        return int(
+            await connection.raw.fetchval(
+                "SELECT round(extract(epoch FROM next_check_at - store_now()) / 60) FROM payments"
+            )
+        )
 
 
 async def test_less_is_kept_of_what_was_authorized(shop: Shop) -> None:

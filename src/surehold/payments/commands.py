@@ -27,6 +27,8 @@ from surehold.payments.providers.port import NormalizedEvent
 
 #: How long whoever claimed a question has to ask it, before somebody else may; doubles each time.
 LEASE: Final = timedelta(seconds=15)
+#: How long after a check that came to nothing, with the provider down or us too busy, the next is.
+MISSED_CHECK: Final = timedelta(minutes=10)
 #: Checks of a payment that follow one another within hours; after these, one a day with an alert.
 CHECKS_WITHIN_HOURS: Final = 5
 
@@ -165,6 +167,12 @@ async def claim_checks(db: Database, *, limit: int) -> list[tuple[PaymentId, int
     async with db.transaction() as tx:
         rows = await tx.all(sql.CLAIM_CHECKS, limit)
     return [(row.id, row.check_count) for row in rows]
+
+
+async def check_soon(db: Database, *, payment_id: PaymentId) -> None:
+    """Let a payment that could not be looked at be due again before long."""
+    async with db.transaction() as tx:
+        await tx.run(sql.CHECK_SOON, payment_id, MISSED_CHECK)
 
 
 async def insert_refunds(tx: Transaction, *, refunds: Sequence[Refund], now: datetime) -> None:

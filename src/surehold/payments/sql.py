@@ -225,6 +225,17 @@ CLAIM_CHECKS: Final = query(
     DueRow,
 )
 
+# If it was settled meanwhile there is nothing left to check, or it is checked sooner.
+CHECK_SOON: Final = command(
+    """
+    /* payments.check_soon */
+    UPDATE payments
+       SET next_check_at = least(next_check_at, store_now() + $2::interval)
+     WHERE id = $1
+       AND next_check_at IS NOT NULL
+    """
+)
+
 INSERT_REFUNDS: Final = command(
     """
     /* payments.insert_refunds */

@@ -25,7 +25,7 @@ from surehold.inventory import commands as inventory
 from surehold.inventory import queries as inventory_queries
 from surehold.inventory.errors import ReservationNotFound
 from surehold.jobs import outbox
-from surehold.kernel.ids import OrderId
+from surehold.kernel.ids import OrderId, PaymentId
 from surehold.orders import queries as orders
 from surehold.orders.documents import commands as documents
 from surehold.orders.errors import OrderNotCancelable, OrderNotFound, StatusOutOfReach
@@ -111,12 +111,23 @@ async def ask_due_operations(checkout: Checkout) -> int:
 
 
 async def check_due_payments(checkout: Checkout) -> int:
-    """Ask providers what became of undecided payments; returns how many were looked at."""
+    """Ask providers what became of undecided payments; returns how many were to be looked at.
+
+    One that could not be looked at is due again within minutes, however seldom its turn comes.
+    """
+
+    async def check(payment_id: PaymentId) -> None:
+        try:
+            await check_payment(checkout, payment_id)
+        except Exception:
+            await payments.check_soon(checkout.db, payment_id=payment_id)
+            raise
+
     due = await payments.claim_checks(checkout.db, limit=BATCH)
     for payment_id, check_count in due:
         if check_count > payments.CHECKS_WITHIN_HOURS:
             log.warning("payment_undecided", payment=str(payment_id), checks=check_count)
-    await _each(check_payment(checkout, payment_id) for payment_id, _ in due)
+    await _each(check(payment_id) for payment_id, _ in due)
     return len(due)
 
 
