@@ -180,7 +180,7 @@ def _assets() -> AssetIndex:
 @lru_cache(maxsize=1)
 def _router() -> Litestar:
     """Making some hundred routes takes longer than most tests."""
-    return create_router(a_config(), index=_assets())
+    return create_router(_assets())
 
 
 @asynccontextmanager
@@ -191,8 +191,7 @@ async def an_api(
     config = a_config(**settings)
     checkout = checkout_of(config, db, providers=Providers(providers))
     inbox = Inbox(checkout)
-    router = create_router(config, index=_assets()) if settings else _router()
-    api = Api(create_web(config, checkout, inbox, router=router), checkout, inbox)
+    api = Api(create_web(config, checkout, inbox, router=_router()), checkout, inbox)
     await checkout.open()
     try:
         yield api

@@ -85,13 +85,11 @@ def create_web(
 ) -> WebApplication:
     """The JSON side in front of ``pages``. The caller or ``lifespan`` opens the checkout."""
     if router is None:
-        router = create_router(config, index=index or AssetIndex(), lifespan=lifespan)
+        router = create_router(index or AssetIndex(), lifespan=lifespan)
     return WebApplication(router, Parts(config, checkout, inbox), pages=pages)
 
 
-def create_router(
-    config: Config, *, index: AssetIndex, lifespan: Sequence[Lifespan] = ()
-) -> Litestar:
+def create_router(index: AssetIndex, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
     """Every route of the JSON side. What they work with comes with each request."""
     api = Router(
         API,
@@ -128,7 +126,7 @@ def create_router(
             api,
             *webhooks.HANDLERS,
             *operations.HANDLERS,
-            *reference_handlers(config, index),
+            *reference_handlers(index),
             asset_handler(index),
         ],
         dependencies={"parts": Provide(_parts_of, sync_to_thread=False)},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final, TypeVar
 
 import httpx2
@@ -51,10 +52,16 @@ async def _refuse_in_transaction(_: httpx2.Request) -> None:
         raise OpenTransaction("commit before a provider is asked")
 
 
+@cache
+def _world_certificates() -> ssl.SSLContext:
+    """Whom everybody trusts, read once: it takes a while."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 def provider_client(certificates: ssl.SSLContext | None = None) -> httpx2.AsyncClient:
     """Connections for one provider, whose certificates may be others than the world's."""
     return httpx2.AsyncClient(
-        verify=True if certificates is None else certificates,
+        verify=certificates or _world_certificates(),
         trust_env=False,
         follow_redirects=False,
         event_hooks={"request": [_refuse_in_transaction]},

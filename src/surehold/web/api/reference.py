@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 
-from surehold.config import Config
+from surehold.web.api.parts import Parts
 from surehold.web.api.wire import JSON, REVALIDATE, ApiRequest, ApiResponse
 from surehold.web.assets import AssetIndex
 from surehold.web.openapi import build_document, describe
@@ -22,27 +23,22 @@ POLICY: Final = (
 )
 
 
-def reference_handlers(config: Config, index: AssetIndex) -> tuple[HTTPRouteHandler, ...]:
-    """The two routes. The document is built when it is first asked for, then kept."""
-    known: dict[str, bytes] = {}
-    page = render_page(
-        build_environment(index.url),
-        "api_docs.html",
-        openapi_url=OPENAPI,
-        store_name=config.store_name,
-    ).encode()
+def reference_handlers(index: AssetIndex) -> tuple[HTTPRouteHandler, ...]:
+    """The two routes. The document is built when a shop is first asked for it, then kept."""
+    known: dict[tuple[str, str], bytes] = {}
+    environment = build_environment(index.url)
 
     @get(
         OPENAPI,
         opt=describe(tag="operations", summary="This document", answer=dict[str, Any]),
     )
-    async def show_document(request: ApiRequest) -> ApiResponse:
+    async def show_document(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
         """Show the OpenAPI document."""
-        if OPENAPI not in known:
-            known[OPENAPI] = build_document(
-                request.app, base_url=config.base_url, store_name=config.store_name
-            )
-        return Response(known[OPENAPI], media_type=JSON, headers={"cache-control": REVALIDATE})
+        shop = parts.config.base_url, parts.config.store_name
+        if shop not in known:
+            base_url, store_name = shop
+            known[shop] = build_document(request.app, base_url=base_url, store_name=store_name)
+        return Response(known[shop], media_type=JSON, headers={"cache-control": REVALIDATE})
 
     @get(
         "/api/docs",
@@ -53,10 +49,13 @@ def reference_handlers(config: Config, index: AssetIndex) -> tuple[HTTPRouteHand
             answer_type="text/html",
         ),
     )
-    async def show_page() -> ApiResponse:
+    async def show_page(parts: NamedDependency[Parts]) -> ApiResponse:
         """Show the document as a page."""
+        store_name = parts.config.store_name
         return Response(
-            page,
+            render_page(
+                environment, "api_docs.html", openapi_url=OPENAPI, store_name=store_name
+            ).encode(),
             media_type="text/html",
             headers={"cache-control": REVALIDATE, "content-security-policy": POLICY},
         )
