@@ -337,9 +337,10 @@ BEGIN
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     IF before IS NOT NULL THEN
-        IF (NEW.order_id, NEW.content, NEW.given_up_minor, NEW.added_minor, NEW.is_sold,
-            NEW.payment_id, NEW.return_id) IS DISTINCT FROM (OLD.order_id, OLD.content,
-            OLD.given_up_minor, OLD.added_minor, OLD.is_sold, OLD.payment_id, OLD.return_id) THEN
+        IF (NEW.order_id, NEW.content, NEW.given_up_minor, NEW.added_minor, NEW.covered_minor,
+            NEW.is_sold, NEW.payment_id, NEW.return_id) IS DISTINCT FROM (OLD.order_id,
+            OLD.content, OLD.given_up_minor, OLD.added_minor, OLD.covered_minor, OLD.is_sold,
+            OLD.payment_id, OLD.return_id) THEN
             RAISE EXCEPTION 'order change %: what was agreed does not change', NEW.id
                 USING ERRCODE = 'integrity_constraint_violation';
         END IF;
@@ -1317,10 +1318,10 @@ CREATE TABLE order_changes (
     change_reason text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    covered_minor bigint NOT NULL DEFAULT 0,
     CONSTRAINT order_changes_pkey PRIMARY KEY (id),
     CONSTRAINT order_changes_cancellation_id_key UNIQUE (cancellation_id),
     CONSTRAINT order_changes_payment_id_key UNIQUE (payment_id),
-    CONSTRAINT order_changes_return_id_key UNIQUE (return_id),
     CONSTRAINT order_changes_cancellation_id_fkey FOREIGN KEY (cancellation_id) REFERENCES cancellations(id) DEFERRABLE INITIALLY DEFERRED,
     CONSTRAINT order_changes_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
     CONSTRAINT order_changes_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
@@ -1328,15 +1329,21 @@ CREATE TABLE order_changes (
     CONSTRAINT order_changes_added_minor_check CHECK (added_minor >= 0),
     CONSTRAINT order_changes_awaited CHECK (state = 'applied'::text OR payment_id IS NOT NULL),
     CONSTRAINT order_changes_content_check CHECK (jsonb_typeof(content -> 'lines'::text) = 'array'::text AND jsonb_typeof(content -> 'given_up'::text) = 'array'::text),
-    CONSTRAINT order_changes_exchange CHECK (return_id IS NULL OR is_sold AND state = 'applied'::text AND given_up_minor = 0),
+    CONSTRAINT order_changes_covered_minor_check CHECK (covered_minor >= 0),
+    CONSTRAINT order_changes_exchange CHECK (
+CASE
+    WHEN return_id IS NULL THEN covered_minor = 0
+    ELSE is_sold AND given_up_minor = 0 AND covered_minor > 0 AND covered_minor <= added_minor
+END),
     CONSTRAINT order_changes_given_up_minor_check CHECK (given_up_minor >= 0),
     CONSTRAINT order_changes_given_up_when_applied CHECK ((cancellation_id IS NOT NULL) = (state = 'applied'::text AND given_up_minor > 0)),
-    CONSTRAINT order_changes_paid_by CHECK ((payment_id IS NOT NULL) = (is_sold AND added_minor > given_up_minor AND return_id IS NULL)),
+    CONSTRAINT order_changes_paid_by CHECK ((payment_id IS NOT NULL) = (is_sold AND added_minor > (given_up_minor + covered_minor))),
     CONSTRAINT order_changes_something CHECK ((given_up_minor + added_minor) > 0),
     CONSTRAINT order_changes_state_check CHECK (state = ANY (ARRAY['awaiting_payment'::text, 'applied'::text, 'lapsed'::text, 'canceled'::text])),
     CONSTRAINT order_changes_version_check CHECK (version >= 1)
 );
 CREATE UNIQUE INDEX order_changes_one_awaited ON order_changes USING btree (order_id) WHERE state = 'awaiting_payment'::text;
+CREATE UNIQUE INDEX order_changes_one_of_return ON order_changes USING btree (return_id) WHERE state = ANY (ARRAY['awaiting_payment'::text, 'applied'::text]);
 CREATE INDEX order_changes_order ON order_changes USING btree (order_id, id);
 CREATE TRIGGER order_changes_record BEFORE INSERT OR UPDATE ON order_changes FOR EACH ROW EXECUTE FUNCTION record_order_change();
 

@@ -57,6 +57,7 @@ from surehold.kernel.errors import DomainError, InvalidInput
 from surehold.kernel.ids import RefundId, new_id
 from surehold.kernel.money import Money
 from surehold.orders import queries as orders
+from surehold.orders.changes.errors import ChangeAwaitsPayment
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.errors import DocumentNotDue
 from surehold.orders.documents.model import DocumentKind
@@ -92,12 +93,15 @@ UNPAID: Final = (
 NEWS: Final = (
     *(S.PAID_THERE, S.CART_PAID_THERE, S.DECLINED_THERE, S.LATE, S.SHORT_THERE),
     *(S.GIFT_PAID_THERE, S.GIFT_LATE, S.CHANGE_PAID_THERE, S.CHANGE_LATE),
+    *(S.EXCHANGE_PAID_THERE, S.EXCHANGE_LATE),
     *(S.AUTHORIZED_THERE, S.AUTHORIZED_LATE),
 )
 REFUNDS: Final = (S.REFUND_ASKED, S.REFUND_LOST, S.PART_ASKED)
 #: Orders with a return in the middle of its life.
 RETURNING: Final = (S.RETURN_ASKED, S.RETURN_APPROVED, S.RETURN_RECEIVED, S.RETURN_INSPECTED)
-SENT: Final = (S.SENT, *RETURNING)
+#: Of these an exchange waits to be paid, or was paid late.
+EXCHANGING: Final = (S.EXCHANGE_OPEN, S.EXCHANGE_PAID_THERE, S.EXCHANGE_LATE)
+SENT: Final = (S.SENT, *RETURNING, *EXCHANGING)
 #: Paid orders of which a change waits to be paid, or was paid late.
 CHANGING: Final = (S.CHANGE_OPEN, S.CHANGE_PAID_THERE, S.CHANGE_LATE)
 #: Paid orders, some with a refund in the middle of its life.
@@ -315,7 +319,7 @@ async def come_back(at: Place) -> str:
     return "" if outcome is None else outcome.effect
 
 
-@part(S.OPEN, S.VOID_ASKED, S.CHANGE_OPEN)
+@part(S.OPEN, S.VOID_ASKED, S.CHANGE_OPEN, S.EXCHANGE_OPEN)
 @exercises(commands.check_payment)
 async def pay_and_check(at: Place) -> str:
     """The buyer pays in the middle of all this, unless the provider was told otherwise."""
@@ -432,7 +436,10 @@ async def put_on_shelf(at: Place) -> str:
     return await inspect(at.seat.checkout, at.scene, at.subject)
 
 
-@part(S.RETURN_RECEIVED, S.RETURN_INSPECTED, refusals=(ReturnNotPossible, *_REFUND))
+@part(
+    *(S.RETURN_RECEIVED, S.RETURN_INSPECTED, *EXCHANGING),
+    refusals=(ReturnNotPossible, ChangeAwaitsPayment, *_REFUND),
+)
 @exercises(commands.complete_return)
 async def pay_returned(at: Place) -> str:
     """Staff pay the returned unit back."""

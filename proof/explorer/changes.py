@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import Final
 
 from proof.commands import exercises
-from proof.explorer.actors import _REFUND, BOUGHT, CHANGING, UNPAID, Place, S, part
-from proof.explorer.scene import STAFF, change_order, first_line
+from proof.explorer.actors import (
+    _REFUND,
+    BOUGHT,
+    CHANGING,
+    EXCHANGING,
+    UNPAID,
+    Place,
+    S,
+    part,
+)
+from proof.explorer.scene import STAFF, change_order, exchange, first_line
 from surehold.checkout import commands, queries
+from surehold.checkout.commands.change import ask_create
 from surehold.checkout.errors import NothingLeft, RefundExceedsPaid, UnitsNotCancelable
 from surehold.checkout.rules import ChangeWish
 from surehold.inventory.errors import InsufficientStock
-from surehold.kernel.ids import OrderChangeId, new_id
 from surehold.orders.changes.errors import (
     ChangeAwaitsPayment,
     ChangeNotCancelable,
-    ExchangeCostsMore,
     OrderNotChangeable,
 )
 from surehold.orders.errors import ReturnNotPossible
@@ -51,23 +59,18 @@ async def swap_a_unit(at: Place) -> str:
 
 
 @part(
-    *(S.RETURN_RECEIVED, S.RETURN_INSPECTED),
-    refusals=(*_CHANGE, *_REFUND, ReturnNotPossible, ExchangeCostsMore),
+    *(S.RETURN_RECEIVED, S.RETURN_INSPECTED, *EXCHANGING),
+    refusals=(*_CHANGE, *_REFUND, ReturnNotPossible),
 )
-@exercises(commands.exchange_return)
+@exercises(commands.exchange_return, ask_create)
 async def exchange_returned(at: Place) -> str:
-    """Staff send another of the same for the unit that came back."""
-    return await commands.exchange_return(
-        at.seat.checkout,
-        order_id=at.subject.order_id,
-        return_id=at.subject.return_id,
-        change_id=OrderChangeId(new_id()),
-        add=((at.subject.lines[0][0], 1),),
-        actor=STAFF,
-    )
+    """Staff send one of the same for the unit that came back, or two for a difference."""
+    units = at.seat.chance.choice((1, 2))
+    checkout, card = at.seat.checkout, at.seat.card.name
+    return await exchange(checkout, at.subject, units=units, provider=card)
 
 
-@part(*CHANGING, refusals=(ChangeNotCancelable,))
+@part(*CHANGING, *EXCHANGING, refusals=(ChangeNotCancelable,))
 @exercises(commands.cancel_change)
 async def take_the_change_back(at: Place) -> str:
     """Staff think better of it."""

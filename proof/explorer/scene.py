@@ -119,6 +119,9 @@ class Stage(enum.Enum):
     CHANGE_OPEN = "paid by card, a unit more waits to be paid"
     CHANGE_PAID_THERE = "paid by card, a unit more was paid, we do not know it"
     CHANGE_LATE = "paid by card, a unit more was paid after its hold was swept"
+    EXCHANGE_OPEN = "a unit came back, a dearer exchange waits to be paid"
+    EXCHANGE_PAID_THERE = "a unit came back, a dearer exchange was paid, we do not know it"
+    EXCHANGE_LATE = "a unit came back, a dearer exchange was paid after its hold was swept"
     DUE_NEW = "to be paid at the door, nobody has confirmed it"
     DUE = "to be paid at the door"
     DUE_SENT = "sent, to be paid at the door"
@@ -136,6 +139,7 @@ HOLDING: Final = (
     *(Stage.CART_PAID_THERE, Stage.DECLINED_THERE, Stage.FAILED, Stage.TRANSFER, Stage.HELD),
     *(Stage.GIFT_OPEN, Stage.GIFT_PAID_THERE, Stage.GIFT_WHOLE),
     *(Stage.CHANGE_OPEN, Stage.CHANGE_PAID_THERE),
+    *(Stage.EXCHANGE_OPEN, Stage.EXCHANGE_PAID_THERE),
     *(Stage.DUE_NEW, Stage.AUTHORIZED_THERE),
 )
 
@@ -285,7 +289,10 @@ _LEAVING_NOTHING: Final = frozenset(
 
 
 #: Orders to which a unit of their first line is to be added.
-_CHANGING: Final = (Stage.CHANGE_OPEN, Stage.CHANGE_PAID_THERE, Stage.CHANGE_LATE)
+_CHANGING: Final = (
+    *(Stage.CHANGE_OPEN, Stage.CHANGE_PAID_THERE, Stage.CHANGE_LATE),
+    *(Stage.EXCHANGE_OPEN, Stage.EXCHANGE_PAID_THERE, Stage.EXCHANGE_LATE),
+)
 
 
 async def _fill_shelves(world: World, scene: Scene) -> None:
@@ -518,6 +525,27 @@ async def _add_a_unit(world: World, _: Scene, subject: Subject) -> None:
     subject.payment = placed.payment
 
 
+async def _exchange_for_two(world: World, _: Scene, subject: Subject) -> None:
+    """Staff send two units for the one that came back; the buyer is to pay the other by card."""
+    await exchange(world.hand.checkout, subject, units=2, provider=world.hand.card.name)
+    async with world.hand.db.connection() as connection:
+        placed = await queries.get_placed_order(connection, order_id=subject.order_id)
+    subject.payment = placed.payment
+
+
+async def exchange(checkout: Checkout, subject: Subject, *, units: int, provider: str) -> str:
+    """Staff send so many units of the first variant for the unit that came back."""
+    return await commands.exchange_return(
+        checkout,
+        order_id=subject.order_id,
+        return_id=subject.return_id,
+        change_id=OrderChangeId(new_id()),
+        add=((subject.lines[0][0], units),),
+        actor=STAFF,
+        provider=provider,
+    )
+
+
 async def change_order(checkout: Checkout, subject: Subject, wish: ChangeWish) -> PlacedOrder:
     """Staff change the subject's order."""
     return await commands.change_order(
@@ -652,6 +680,8 @@ _OPENED: Final[tuple[Step, ...]] = (_place_by_card, _ask)
 _BY_GIFT: Final[tuple[Step, ...]] = (_give_a_card, _let_it_pay_a_part, *_OPENED)
 _CHANGED: Final[tuple[Step, ...]] = (*_OPENED, _pay, _check, _add_a_unit)
 _SENT: Final[tuple[Step, ...]] = (_place_by_transfer, _confirm, _send)
+_BACK: Final[tuple[Step, ...]] = (_send, _ask_to_return, _approve, _receive, _inspect)
+_EXCHANGED: Final[tuple[Step, ...]] = (*_OPENED, _pay, _check, *_BACK, _exchange_for_two)
 _DUE: Final[tuple[Step, ...]] = (_place_on_delivery, _check)
 _LATER: Final[tuple[Step, ...]] = (_capture_later, *_OPENED, _capture_at_once)
 _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
@@ -675,7 +705,7 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.RETURN_ASKED: (*_SENT, _ask_to_return),
     Stage.RETURN_APPROVED: (*_SENT, _ask_to_return, _approve),
     Stage.RETURN_RECEIVED: (*_SENT, _ask_to_return, _approve, _receive),
-    Stage.RETURN_INSPECTED: (*_SENT, _ask_to_return, _approve, _receive, _inspect),
+    Stage.RETURN_INSPECTED: (_place_by_transfer, _confirm, *_BACK),
     Stage.VOID_ASKED: (*_OPENED, _cancel),
     Stage.TRANSFER: (_place_by_transfer,),
     Stage.TRANSFER_OVER: (_place_by_transfer, _sweep_holds),
@@ -698,6 +728,9 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.CHANGE_OPEN: _CHANGED,
     Stage.CHANGE_PAID_THERE: (*_CHANGED, _pay),
     Stage.CHANGE_LATE: (*_CHANGED, _sweep_holds, _pay),
+    Stage.EXCHANGE_OPEN: _EXCHANGED,
+    Stage.EXCHANGE_PAID_THERE: (*_EXCHANGED, _pay),
+    Stage.EXCHANGE_LATE: (*_EXCHANGED, _sweep_holds, _pay),
     Stage.DUE_NEW: (_place_on_delivery,),
     Stage.DUE: _DUE,
     Stage.DUE_SENT: (*_DUE, _send),

@@ -23,9 +23,11 @@ from proof.simulation.world import (
     Violated,
     World,
     note_order,
+    note_payment,
 )
 from surehold.cart import commands as carts
-from surehold.checkout import commands
+from surehold.checkout import commands, queries
+from surehold.checkout.commands.change import ask_create
 from surehold.checkout.jobs import list_schedules
 from surehold.checkout.model import BUYER, PAID, Actor
 from surehold.checkout.rules import ChangeWish, Wish
@@ -514,6 +516,7 @@ async def look_after_a_refund(world: World, process: Process, dice: random.Rando
     commands.inspect_return,
     commands.complete_return,
     commands.exchange_return,
+    ask_create,
 )
 async def send_back(world: World, process: Process, dice: random.Random) -> None:
     """Send a unit back, and see it through; of what was not sent there is nothing to."""
@@ -536,8 +539,12 @@ async def send_back(world: World, process: Process, dice: random.Random) -> None
     made = Amendment(OrderChangeId(uuid4()), ChangeWish(), told=Told.UNKNOWN)
     purchase.amendments.append(made)
     try:
-        await commands.exchange_return(
-            checkout, change_id=made.id, add=((dice.choice(world.variant_ids), 1),), **about
+        effect = await commands.exchange_return(
+            checkout,
+            change_id=made.id,
+            add=((dice.choice(world.variant_ids), 1),),
+            provider=dice.choice(("sandbox", "bank_transfer")),
+            **about,
         )
     except Busy:
         raise
@@ -545,7 +552,10 @@ async def send_back(world: World, process: Process, dice: random.Random) -> None
         made.told = Told.REFUSED
         raise
     made.told = Told.ACCEPTED
-    world.counts["returns exchanged"] += 1
+    world.counts[f"returns exchanged: {effect}"] += 1
+    async with process.db.connection() as connection:
+        placed = await queries.get_placed_order(connection, order_id=purchase.known_id)
+    note_payment(purchase, placed.payment)
 
 
 @exercises(shop.change)

@@ -34,6 +34,7 @@ from surehold.kernel.ids import (
 )
 from surehold.orders.changes.model import ChangeState
 from surehold.orders.model import OrderStatus
+from surehold.payments.model import Payment
 from surehold.sandbox.model import EventType
 
 
@@ -291,6 +292,16 @@ class World:
             self.webhooks.append(msgspec.structs.replace(delivery, is_lasting=is_lasting))
 
 
+def note_payment(purchase: Purchase, payment: Payment | None) -> None:
+    """Remember a payment that the buyer was told of."""
+    if payment is None:
+        return
+    purchase.asked[payment.id] = payment.requested_minor
+    known = (payment.id, payment.provider)
+    if known not in purchase.payments:
+        purchase.payments.append(known)
+
+
 def note_order(purchase: Purchase, placed: PlacedOrder, *, was_canceled: bool) -> None:
     """Remember what a command said of an order, and refuse what it cannot say.
 
@@ -315,9 +326,5 @@ def note_order(purchase: Purchase, placed: PlacedOrder, *, was_canceled: bool) -
     purchase.refunded_minor = order.refunded_minor
     purchase.line_ids = tuple(line.id for line in placed.lines)
     purchase.refund_ids = tuple(row.id for row in placed.refunds)
-    if placed.payment is not None:
-        purchase.asked[placed.payment.id] = placed.payment.requested_minor
-        known = (placed.payment.id, placed.payment.provider)
-        if known not in purchase.payments:
-            purchase.payments.append(known)
+    note_payment(purchase, placed.payment)
     purchase.is_told_paid |= order.status is OrderStatus.PAID

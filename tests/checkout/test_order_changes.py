@@ -27,7 +27,6 @@ from surehold.orders.changes.errors import (
     ChangeAwaitsPayment,
     ChangeNotCancelable,
     DifferenceChanged,
-    ExchangeCostsMore,
     OrderChangeNotFound,
     OrderNotChangeable,
 )
@@ -39,6 +38,7 @@ from surehold.orders.documents.model import DocumentKind
 from surehold.orders.errors import ReturnNotPossible
 from surehold.orders.model import CancelReason, ReturnReason
 from surehold.orders.states import FulfillmentEvent, ReturnEvent
+from surehold.payments.errors import ProviderUnknown
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.port import Declined
@@ -647,7 +647,9 @@ async def came_back(shop: Shop, order: PlacedOrder, units: int = 1) -> ReturnId:
     return one
 
 
-async def exchange(shop: Shop, order: PlacedOrder, one: ReturnId, *add: Any) -> str:
+async def exchange(
+    shop: Shop, order: PlacedOrder, one: ReturnId, *add: Any, provider: str | None = None
+) -> str:
     return await commands.exchange_return(
         shop.checkout,
         order_id=order.order.id,
@@ -655,6 +657,13 @@ async def exchange(shop: Shop, order: PlacedOrder, one: ReturnId, *add: Any) -> 
         change_id=OrderChangeId(new_id()),
         add=add,
         actor=STAFF,
+        provider=provider,
+    )
+
+
+async def complete(shop: Shop, order: PlacedOrder, one: ReturnId) -> str:
+    return await commands.complete_return(
+        shop.checkout, order_id=order.order.id, return_id=one, actor=STAFF
     )
 
 
@@ -717,22 +726,121 @@ async def test_an_exchange_that_cannot_be_is_refused_and_changes_nothing(shop: S
     one = await came_back(shop, order)
     before = (standing(await shop.look(order)), await shop.stock())
 
-    with pytest.raises(ExchangeCostsMore) as more:
-        await exchange(shop, order, one, (shop.book, 1))
-    assert more.value.facts["covered"] == {"amount": 2000, "currency": "USD"}
+    with pytest.raises(ProviderUnknown):
+        await exchange(shop, order, one, (shop.book, 1), provider="nobody")
     await shop.buy((shop.mug, 5))
     with pytest.raises(InsufficientStock):
         await exchange(shop, order, one, (shop.mug, 1))
     assert standing(await shop.look(order)) == before[0]
     assert (await shop.stock())[0] == before[1][0]
 
-    await commands.complete_return(
-        shop.checkout, order_id=order.order.id, return_id=one, actor=STAFF
-    )
+    await complete(shop, order, one)
     with pytest.raises(ReturnNotPossible):
         await exchange(shop, order, one, (shop.lamp, 1))
     assert (await shop.look(order)).changes == ()
     await shop.sound()
+
+
+async def test_an_exchange_for_something_dearer_waits_for_its_difference(shop: Shop) -> None:
+    order = await shop.buy((shop.lamp, 1))
+    one = await came_back(shop, order)
+    before = standing(await shop.look(order))
+
+    assert await exchange(shop, order, one, (shop.book, 1)) == "awaiting_payment"
+    assert await exchange(shop, order, one, (shop.book, 1)) == "unchanged"
+
+    waiting = await shop.look(order)
+    assert standing(waiting) == before
+    assert waiting.payment is not None
+    assert (waiting.payment.requested_minor, waiting.cards) == (1000, ())
+    assert await shop.stock() == ((5, 0, 0), (5, 0, 0), (5, 0, 1))
+    with pytest.raises(ChangeAwaitsPayment):
+        await complete(shop, order, one)
+    await shop.sound()
+
+    assert await shop.pay(waiting) == "paid"
+
+    after = await shop.look(order)
+    total = order.order.total_minor
+    assert [row.state.value for row in after.changes] == ["applied"]
+    assert [(row.provider, row.captured_minor) for row in after.payments] == [
+        ("pretend", total),
+        ("pretend", 1000),
+        ("gift_card", 2000),
+    ]
+    assert [card.balance_minor for card in after.cards] == [0]
+    assert await shop.stock() == ((5, 0, 0), (5, 0, 0), (5, 1, 0))
+    assert await complete(shop, order, one) == "unchanged"
+    assert sorted(await shop.documents(order)) == [
+        ("credit_note", 2000),
+        ("invoice", total),
+        ("invoice", 3000),
+    ]
+    await shop.sound(at_rest=True)
+
+
+async def test_a_dearer_exchange_that_nobody_pays_lapses_and_may_be_made_late(shop: Shop) -> None:
+    order = await shop.buy((shop.lamp, 1))
+    one = await came_back(shop, order)
+    await exchange(shop, order, one, (shop.book, 1))
+    waiting = await shop.look(order)
+
+    assert await shop.let_time_pass(order) == 1
+    assert [row.state.value for row in (await shop.look(order)).changes] == ["lapsed"]
+    assert await shop.stock() == ((5, 0, 0), (5, 0, 0), (5, 0, 0))
+    assert await shop.pay(waiting) == "paid"
+
+    assert [row.state.value for row in (await shop.look(order)).changes] == ["applied"]
+    assert await shop.stock() == ((5, 0, 0), (5, 0, 0), (5, 1, 0))
+    await shop.work()
+    await shop.documents(order)
+    await shop.sound(at_rest=True)
+
+
+async def test_late_money_does_not_overtake_the_exchange_that_was_agreed_since(shop: Shop) -> None:
+    order = await shop.buy((shop.lamp, 1))
+    one = await came_back(shop, order)
+    await exchange(shop, order, one, (shop.book, 1))
+    first = await shop.look(order)
+    await shop.let_time_pass(order)
+    assert await exchange(shop, order, one, (shop.mug, 5)) == "awaiting_payment"
+    second = await shop.look(order)
+
+    assert await shop.pay(first) == "refund_requested"
+
+    waiting = await shop.look(order)
+    assert [row.state.value for row in waiting.changes] == ["lapsed", "awaiting_payment"]
+    assert await shop.pay(second) == "paid"
+    assert await shop.stock() == ((5, 0, 0), (5, 5, 0), (5, 0, 0))
+    await shop.work()
+    await shop.documents(order)
+    await shop.sound(at_rest=True)
+
+
+async def test_the_difference_of_an_exchange_goes_back_where_the_return_was_settled_otherwise(
+    shop: Shop,
+) -> None:
+    order = await shop.buy((shop.lamp, 1))
+    one = await came_back(shop, order)
+    await exchange(shop, order, one, (shop.book, 1))
+    waiting = await shop.look(order)
+    await shop.cancel(waiting)
+    assert await complete(shop, order, one) == "completed"
+
+    assert await shop.pay(waiting) == "refund_requested"
+
+    await shop.work()
+    after = await shop.look(order)
+    assert [row.state.value for row in after.changes] == ["canceled"]
+    assert sorted((row.amount_minor, row.reason) for row in after.refunds) == [
+        (1000, "order_change_not_possible"),
+        (2000, "returned"),
+    ]
+    assert await shop.stock() == ((5, 0, 0), (5, 0, 0), (5, 0, 0))
+    again = await shop.look(order)
+    assert again.order.refunded_minor == 3000
+    await shop.documents(order)
+    await shop.sound(at_rest=True)
 
 
 async def test_goods_that_are_trusted_to_a_payment_to_come_are_not_changed(db: Database) -> None:

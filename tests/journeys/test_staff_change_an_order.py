@@ -13,9 +13,10 @@ from tests.support.placing import counters
 
 async def _change(bazaar: Bazaar, path: str, body: dict[str, Any]) -> Any:
     """Ask what it would come to, then do just that."""
+    body = body | {"reason": "By telephone"}
     seen = await bazaar.api.post(f"{path}/changes/preview", body, headers=STAFF)
     assert seen.status == 200, seen.raw
-    whole = body | {"expected_difference": seen.body["difference"], "reason": "By telephone"}
+    whole = body | {"expected_difference": seen.body["difference"]}
     key = {**STAFF, **a_key()}
     answer = await bazaar.api.post(f"{path}/changes", whole, headers=key)
     again = await bazaar.api.post(f"{path}/changes", whole, headers=key)

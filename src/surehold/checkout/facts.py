@@ -132,6 +132,11 @@ class CaseFacts:
             None,
         )
 
+    @property
+    def is_exchanging(self) -> bool:
+        """Whether a payment that may come at any time settles one of the order's returns."""
+        return any(row.is_exchange_to_come for row in self.changes.values())
+
     def change_paid_by(self, payment_id: PaymentId) -> OrderChange | None:
         """The change whose difference a payment is for."""
         return next((row for row in self.changes.values() if row.payment_id == payment_id), None)

@@ -95,7 +95,8 @@ SELECT payment.id, payment.currency, payment.requested_minor, orders.currency, o
  WHERE payment.currency <> orders.currency
     OR payment.requested_minor > orders.total_minor + orders.added_minor
        + coalesce(change.added_minor, 0)
-    OR payment.requested_minor <> change.added_minor - change.given_up_minor
+    OR payment.requested_minor
+       <> change.added_minor - change.given_up_minor - change.covered_minor
     OR (payment.gift_card_id IS NULL
         AND change.id IS NULL
         AND payment.requested_minor < orders.total_minor - orders.canceled_minor
@@ -455,9 +456,9 @@ SELECT change.id, change.added_minor, change.given_up_minor, booked.added, booke
             CASE WHEN change.state = 'applied' AND change.is_sold
                  THEN change.given_up_minor ELSE 0 END);
 
--- CHG7: An exchange is of a return that was settled, and what was credited for that pays for all of
--- what it added.
-SELECT change.id, returns.id AS return_id, returns.state, change.added_minor, credited.minor
+-- CHG7: An exchange that was made settled its return, and what was credited for that pays for what
+-- the buyer did not.
+SELECT change.id, returns.id AS return_id, returns.state, change.covered_minor, credited.minor
   FROM order_changes AS change
   JOIN returns ON returns.id = change.return_id
  CROSS JOIN LATERAL (
@@ -470,8 +471,8 @@ SELECT change.id, returns.id AS return_id, returns.state, change.added_minor, cr
            AND (refund.store_credit_id IS NOT NULL
                 OR payments.gift_card_id IS NOT NULL)) AS credited
  WHERE returns.order_id <> change.order_id
-    OR returns.state <> 'completed'
-    OR credited.minor < change.added_minor;
+    OR (change.state = 'applied'
+        AND (returns.state <> 'completed' OR credited.minor < change.covered_minor));
 
 -- AUD10: A change's history is whole: allowed moves, each where the last one ended, to its state.
 SELECT order_changes.id, order_changes.state, order_changes.version, history.moves

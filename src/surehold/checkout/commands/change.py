@@ -19,7 +19,7 @@ from surehold.checkout.settlements import (
     Outcome,
     PreviewChange,
 )
-from surehold.kernel.ids import OrderChangeId, OrderId, VariantId, new_id
+from surehold.kernel.ids import OrderChangeId, OrderId, PaymentId, VariantId, new_id
 from surehold.orders import queries as orders
 from surehold.orders.changes.model import OrderChange
 from surehold.payments import queries as payments
@@ -64,15 +64,21 @@ async def change_order(
     outcome = await checkout.settling.submit(
         ChangeOrder(order_id, change_id, wish, quote, reason, actor, keep)
     )
-    if outcome.payment_id is not None:
-        async with checkout.db.connection() as connection:
-            operation = await payments.find_operation(
-                connection, payment_id=outcome.payment_id, kind=OperationKind.CREATE
-            )
-        if operation is not None and operation.state in UNANSWERED:
-            await ask(checkout, operation)
+    await ask_create(checkout, outcome.payment_id)
     async with checkout.db.connection() as connection:
         return await queries.get_placed_order(connection, order_id=order_id)
+
+
+async def ask_create(checkout: Checkout, payment_id: PaymentId | None) -> None:
+    """Ask the provider for a payment that was begun, unless it was asked or there is none."""
+    if payment_id is None:
+        return
+    async with checkout.db.connection() as connection:
+        operation = await payments.find_operation(
+            connection, payment_id=payment_id, kind=OperationKind.CREATE
+        )
+    if operation is not None and operation.state in UNANSWERED:
+        await ask(checkout, operation)
 
 
 async def preview_change(

@@ -67,6 +67,7 @@ class SettlementWork:
             credited = {row.order_id for row in requests if row.gives_credit}
             added = {variant_id for row in requests for variant_id in row.adds}
             cases, writes, stock, now = await self._load(tx, ids, settings, credited, added)
+            returning |= {one for one, case in cases.items() if case.is_exchanging}
             await _load_returns(tx, [cases[one] for one in sorted(returning & cases.keys())])
             asking = {row.order_id for row in requests if row.reads_waiting}
             await _load_waiting(tx, [cases[one] for one in sorted(asking & cases.keys())])
@@ -108,7 +109,8 @@ class SettlementWork:
         variant_ids.update(added)
         levels, now = await inventory.lock_stock(tx, variant_ids=variant_ids)
         coupon_uses = await _load_coupon_uses(tx, found.values())
-        buyers = {found[one].email.lower() for one in credited if one in found}
+        owing = {row.order_id for row in known_changes if row.is_exchange_to_come}
+        buyers = {found[one].email.lower() for one in owing.union(credited) if one in found}
         cards = await self._load_cards(tx, locked_payments, refunds, buyers)
         now = now or await clock.now(tx)
         stock, writes = Stock(dict(levels)), Writes()

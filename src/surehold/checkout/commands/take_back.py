@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from surehold.checkout.commands.change import price_added
+from surehold.checkout.commands.change import ask_create, price_added
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import Actor
 from surehold.checkout.rules.taking_back import Judged, Wanted
@@ -133,19 +133,23 @@ async def exchange_return(
     add: tuple[tuple[VariantId, int], ...],
     actor: Actor,
     vat_id: str | None = None,
+    provider: str | None = None,
 ) -> str:
     """Send something else for what came back, at the prices of this moment. Twice is once.
 
     The money of the units that came becomes store credit of the buyer's, or goes back to the
-    gift card that paid, and pays for what is sent; what it does not need stays credit.
+    gift card that paid, and pays for what is sent; what it does not need stays credit. What costs
+    more is held until ``provider`` (unless said, the order's) has collected the difference, and
+    until then the return stays as it is.
 
     Raises:
         OrderNotFound, NotForSale, ReturnNotFound, ReturnNotPossible, OrderNotChangeable,
-        NothingToRefund, RefundExceedsPaid, TaxDiffers, ExchangeCostsMore, InsufficientStock: As
-            named.
+        ChangeAwaitsPayment, NothingToRefund, RefundExceedsPaid, TaxDiffers, InsufficientStock,
+        ProviderUnknown, CurrencyNotSupported, AmountNotSupported: As named.
     """
     quote = await price_added(checkout, order_id=order_id, add=add, vat_id=vat_id)
     outcome = await checkout.settling.submit(
-        ExchangeReturn(order_id, return_id, actor, change_id, quote)
+        ExchangeReturn(order_id, return_id, actor, change_id, quote, provider)
     )
+    await ask_create(checkout, outcome.payment_id)
     return outcome.effect

@@ -49,6 +49,7 @@ from surehold.checkout.rules.refunding import (
 from surehold.checkout.rules.returning import (
     Cause,
     ask_back,
+    ask_planned,
     end_operation,
     new_refund,
     record_refund,
@@ -78,6 +79,7 @@ __all__ = [
     "admit",
     "apply_change",
     "ask_back",
+    "ask_planned",
     "await_payment",
     "bill",
     "cancel",

@@ -12,6 +12,7 @@ from surehold.checkout.errors import OrderNotPayable
 from surehold.checkout.model import HELD_FOR_REVIEW, PAID, UNCHANGED, Actor
 from surehold.checkout.rules.canceling import LAPSED, forget_lapses, give_up_payment
 from surehold.checkout.rules.changing import follow_payment, take_difference
+from surehold.checkout.rules.exchanging import take_exchange
 from surehold.checkout.rules.gift_cards import (
     capture_parts,
     cover_again,
@@ -196,6 +197,8 @@ def _capture(
             amount_minor=payment.captured_minor,
         )
     )
+    if change is not None and change.return_id is not None:
+        return take_exchange(case, change, payment, actor=actor, providers=providers)
     if change is not None:
         return take_difference(case, change, payment, actor=actor, providers=providers)
     rest = case.order.owed_minor if case.is_sold else rest_minor(case)

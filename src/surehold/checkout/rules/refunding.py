@@ -30,8 +30,9 @@ class Wish(msgspec.Struct, frozen=True):
     lines: Units = ()
     amount: Money | None = None
     has_shipping: bool = False
-    #: Only from this payment.
+    #: Only from this payment; from any but this.
     payment_id: PaymentId | None = None
+    spared: PaymentId | None = None
 
 
 class PlannedRefund(msgspec.Struct, frozen=True):
@@ -156,7 +157,11 @@ def plan_refund(facts: Refundable, wish: Wish) -> tuple[PlannedRefund, ...]:
     total = sum(piece.gross_minor for piece in pieces)
     if total <= 0:
         raise NothingToRefund("All that was asked for has gone back already.")
-    rooms = list_rooms(facts, wish.payment_id)
+    rooms = [
+        (payment, room)
+        for payment, room in list_rooms(facts, wish.payment_id)
+        if payment.id != wish.spared
+    ]
     _check_within(facts, total, sum(room for _, room in rooms))
     return tuple(_spread(pieces, rooms))
 

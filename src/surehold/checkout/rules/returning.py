@@ -9,6 +9,7 @@ import msgspec
 
 from surehold.checkout.case import Case
 from surehold.checkout.model import HELD_FOR_REVIEW, REFUND_REQUESTED, SYSTEM, UNCHANGED, Actor
+from surehold.checkout.rules.refunding import PlannedRefund
 from surehold.checkout.rules.selling import credit_refund
 from surehold.kernel.ids import CancellationId, OperationId, RefundId, ReturnId, new_id
 from surehold.payments import ledger
@@ -50,6 +51,22 @@ class Cause(msgspec.Struct, frozen=True):
     is_excess: bool = False
     #: What was paid with money becomes credit with the store.
     is_store_credit: bool = False
+
+
+def ask_planned(case: Case, planned: PlannedRefund, *, cause: Cause, providers: Providers) -> None:
+    """Ask for what was planned of one payment to go back, as a part of the sale."""
+    payment = case.payment(planned.payment_id)
+    refund = msgspec.structs.replace(
+        new_refund(case, payment, amount_minor=planned.amount_minor, cause=cause),
+        is_of_sale=True,
+        shipping_minor=planned.shipping_minor,
+        shipping_tax_minor=planned.shipping_tax_minor,
+    )
+    lines = tuple(
+        RefundLine(refund.id, share.line_id, share.quantity, share.net_minor, share.tax_minor)
+        for share in planned.shares
+    )
+    ask_back(case, refund, lines, actor=cause.actor, providers=providers)
 
 
 def return_money(

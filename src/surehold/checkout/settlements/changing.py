@@ -86,21 +86,35 @@ class ChangeOrder(_Changing, frozen=True):
                 return Outcome(effect)
             begun = begin_anew(case, context, waiting, ttl=own_ttl, actor=self.actor)
             return Outcome(effect, begun)
-        provider = self.provider_of(case)
-        ttl = context.hold_time(case, provider)
-        payment, operation = context.begin_payment(
-            case.order,
-            amount_minor=change.difference_minor,
-            provider_name=provider,
-            settings=case.settings,
-            expires_at=case.now + ttl,
-            now=case.now,
-            is_at_once=True,
+        return await_difference(
+            case, context, planned, provider=self.provider_of(case), actor=self.actor
         )
-        effect = rules.await_payment(case, planned, payment, ttl=ttl, actor=self.actor)
-        if operation is not None:
-            case.writes.operations.append(operation)
-        return Outcome(effect, payment.id)
+
+
+def await_difference(
+    case: Case, context: Context, planned: rules.PlannedChange, *, provider: str, actor: Actor
+) -> Outcome:
+    """Hold what a change adds, and ask for its difference.
+
+    Raises:
+        ProviderUnknown, CurrencyNotSupported, AmountNotSupported: Nobody collects it so.
+    """
+    difference = planned.change.difference_minor
+    context.check_collectable(provider, case.order, difference)
+    ttl = context.hold_time(case, provider)
+    payment, operation = context.begin_payment(
+        case.order,
+        amount_minor=difference,
+        provider_name=provider,
+        settings=case.settings,
+        expires_at=case.now + ttl,
+        now=case.now,
+        is_at_once=True,
+    )
+    effect = rules.await_payment(case, planned, payment, ttl=ttl, actor=actor)
+    if operation is not None:
+        case.writes.operations.append(operation)
+    return Outcome(effect, payment.id)
 
 
 class CancelChange(Settlement, frozen=True):

@@ -16,9 +16,8 @@ from surehold.kernel.ids import RefundId, new_id
 from surehold.kernel.money import Money
 from surehold.orders.model import CancelReason
 from surehold.payments.errors import RefundNotConfirmable, RefundNotFound
-from surehold.payments.model import Refund, RefundLine, RefundState
+from surehold.payments.model import Refund, RefundState
 from surehold.payments.providers.port import ProviderRefundState, RefundOrigin, RefundSnapshot
-from surehold.payments.providers.registry import Providers
 
 
 class RefundOrder(Settlement, frozen=True):
@@ -57,7 +56,7 @@ class RefundOrder(Settlement, frozen=True):
         if self.is_restocked:
             planned = self._cancel(case, context, planned)
         for one in planned:
-            ask_planned(case, one, cause=self._cause, providers=context.providers)
+            rules.ask_planned(case, one, cause=self._cause, providers=context.providers)
         return Outcome("refund_requested")
 
     @property
@@ -85,24 +84,6 @@ class RefundOrder(Settlement, frozen=True):
         if case.order.canceled_at is not None or not any(one.shipping_minor for one in planned):
             return ()
         return rules.plan_refund(case, rules.Wish(has_shipping=True))
-
-
-def ask_planned(
-    case: Case, planned: rules.PlannedRefund, *, cause: rules.Cause, providers: Providers
-) -> None:
-    """Ask for what was planned of one payment to go back, as a part of the sale."""
-    payment = case.payment(planned.payment_id)
-    refund = msgspec.structs.replace(
-        rules.new_refund(case, payment, amount_minor=planned.amount_minor, cause=cause),
-        is_of_sale=True,
-        shipping_minor=planned.shipping_minor,
-        shipping_tax_minor=planned.shipping_tax_minor,
-    )
-    lines = tuple(
-        RefundLine(refund.id, share.line_id, share.quantity, share.net_minor, share.tax_minor)
-        for share in planned.shares
-    )
-    rules.ask_back(case, refund, lines, actor=cause.actor, providers=providers)
 
 
 class PreviewRefund(Settlement, frozen=True):

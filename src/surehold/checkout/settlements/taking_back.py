@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
-from surehold.checkout.errors import NothingToRefund
 from surehold.checkout.model import UNCHANGED, Actor
-from surehold.checkout.rules import Cause, Wish, plan_exchange, plan_refund, taking_back
+from surehold.checkout.rules import (
+    Cause,
+    Wish,
+    ask_planned,
+    plan_exchange,
+    plan_refund,
+    taking_back,
+)
 from surehold.checkout.rules import exchange as send_instead
+from surehold.checkout.settlements.changing import await_difference
 from surehold.checkout.settlements.model import Keep, Outcome, Settlement
-from surehold.checkout.settlements.refunding import ask_planned
 from surehold.kernel.ids import OrderChangeId, OrderLineId, ReturnId, VariantId
-from surehold.orders.errors import ReturnNotPossible
+from surehold.orders.changes.errors import ChangeAwaitsPayment
+from surehold.orders.changes.model import ChangeState
 from surehold.orders.states import ReturnEvent
 from surehold.pricing.model import Quote
 
@@ -105,7 +112,8 @@ class ExchangeReturn(_OfReturn, frozen=True):
 
     change_id: OrderChangeId
     quote: Quote
-    reason: str = "exchanged"
+    #: Who collects a difference; unless said as the order was paid.
+    provider: str | None = None
 
     @property
     def adds(self) -> tuple[VariantId, ...]:
@@ -120,39 +128,24 @@ class ExchangeReturn(_OfReturn, frozen=True):
     def decide(self, case: Case, context: Context) -> Outcome:
         """Credit what came back, take from it what is sent instead; the rest stays credit.
 
+        What costs more is held until the difference is paid.
+
         Raises:
-            ReturnNotFound, ReturnNotPossible, OrderNotChangeable, NothingToRefund,
-            RefundExceedsPaid, TaxDiffers, ExchangeCostsMore, InsufficientStock: As named.
+            ReturnNotFound, ReturnNotPossible, OrderNotChangeable, ChangeAwaitsPayment,
+            NothingToRefund, RefundExceedsPaid, TaxDiffers, InsufficientStock, ProviderUnknown,
+            CurrencyNotSupported, AmountNotSupported: As named.
         """
-        if any(row.return_id == self.return_id for row in case.changes.values()):
-            return Outcome(UNCHANGED)
-        found = taking_back.get(case, self.return_id)
-        if taking_back.find_next(case, self.return_id, ReturnEvent.COMPLETE) is None:
-            raise ReturnNotPossible("The return was paid back.", return_state=found.state.value)
-        units = taking_back.refundable_units(case, self.return_id)
-        if not units:
-            raise NothingToRefund("The money of these units has gone back already.")
-        planned = plan_refund(case, Wish(lines=units))
-        exchange = plan_exchange(
-            case,
-            self.change_id,
-            self.return_id,
-            self.quote,
-            covered_minor=sum(one.amount_minor for one in planned),
-            actor=self.actor,
-        )
-        cause = Cause(self.reason, self.actor, return_id=self.return_id, is_store_credit=True)
-        known = set(case.refunds)
-        for one in planned:
-            ask_planned(case, one, cause=cause, providers=context.providers)
-        credit = [
-            (card_id, row.amount_minor)
-            for row in case.refunds.values()
-            if row.id not in known
-            and (card_id := row.store_credit_id or case.payment(row.payment_id).gift_card_id)
-        ]
-        taking_back.move(case, self.return_id, ReturnEvent.COMPLETE, actor=self.actor)
-        return Outcome(send_instead(case, exchange, credit, actor=self.actor))
+        for known in case.changes.values():
+            is_live = known.state in (ChangeState.APPLIED, ChangeState.AWAITING_PAYMENT)
+            if known.return_id == self.return_id and is_live:
+                return Outcome(UNCHANGED, known.payment_id)
+        planned = plan_exchange(case, self.change_id, self.return_id, self.quote, actor=self.actor)
+        if planned.change.difference_minor <= 0:
+            return Outcome(
+                send_instead(case, planned, actor=self.actor, providers=context.providers)
+            )
+        provider = self.provider or case.order.provider
+        return await_difference(case, context, planned, provider=provider, actor=self.actor)
 
 
 class CompleteReturn(_OfReturn, frozen=True):
@@ -166,7 +159,13 @@ class CompleteReturn(_OfReturn, frozen=True):
 
         Raises:
             ReturnNotFound, ReturnNotPossible, RefundExceedsPaid, NothingToRefund: As named.
+            ChangeAwaitsPayment: An exchange for it waits to be paid.
         """
+        waiting = case.open_change
+        if waiting is not None and waiting.return_id == self.return_id:
+            raise ChangeAwaitsPayment(
+                "An exchange for this return waits for its payment.", change_id=str(waiting.id)
+            )
         if taking_back.find_next(case, self.return_id, ReturnEvent.COMPLETE) is None:
             return Outcome(UNCHANGED)
         units = taking_back.refundable_units(case, self.return_id)

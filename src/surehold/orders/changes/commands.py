@@ -35,6 +35,7 @@ async def insert_changes(
         [row.change_reason for row in changes],
         now,
         [row.return_id for row in changes],
+        [row.covered_minor for row in changes],
     )
 
 

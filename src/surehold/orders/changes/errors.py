@@ -6,7 +6,6 @@ DomainError
 ├── ChangeAwaitsPayment      409
 ├── ChangeNotCancelable      409
 ├── DifferenceChanged        409
-├── ExchangeCostsMore        409
 └── TaxDiffers               409
 """
 
@@ -56,17 +55,6 @@ class DifferenceChanged(DomainError):
     kind = Kind.CONFLICT
     code = "difference_changed"
     title = "The difference has changed"
-
-
-class ExchangeCostsMore(DomainError):
-    """What is to be sent instead costs more than came back.
-
-    Facts: ``added`` and ``covered``.
-    """
-
-    kind = Kind.CONFLICT
-    code = "exchange_costs_more"
-    title = "This costs more than what came back"
 
 
 class TaxDiffers(DomainError):

@@ -50,13 +50,20 @@ class OrderChange(msgspec.Struct, frozen=True):
     change_reason: str
     created_at: datetime
     updated_at: datetime
-    #: The return that it is an exchange for.
+    #: The return that it is an exchange for, and what was refunded for that and pays for it.
     return_id: ReturnId | None = None
+    covered_minor: int = 0
 
     @property
     def difference_minor(self) -> int:
         """What the buyer owes more; negative where something goes back, or less is due."""
-        return self.added_minor - self.given_up_minor
+        return self.added_minor - self.given_up_minor - self.covered_minor
+
+    @property
+    def is_exchange_to_come(self) -> bool:
+        """Whether it is an exchange that was not made, and could be once its payment comes."""
+        is_unmade = self.state in (ChangeState.AWAITING_PAYMENT, ChangeState.LAPSED)
+        return is_unmade and self.return_id is not None
 
     @property
     def is_swap(self) -> bool:

@@ -9,7 +9,7 @@ from surehold.orders.changes.model import OrderChange
 
 _COLUMNS: Final = """id, order_id, state, content, given_up_minor, added_minor, is_sold,
            payment_id, cancellation_id, changed_by, change_reason, created_at, updated_at,
-           return_id"""
+           return_id, covered_minor"""
 
 LIST_CHANGES: Final = query(
     f"""
@@ -27,13 +27,15 @@ INSERT_CHANGES: Final = command(
     /* orders.insert_changes */
     INSERT INTO order_changes
            (id, order_id, state, content, given_up_minor, added_minor, is_sold, payment_id,
-            cancellation_id, changed_by, change_reason, created_at, updated_at, return_id)
+            cancellation_id, changed_by, change_reason, created_at, updated_at, return_id,
+            covered_minor)
     SELECT id, order_id, state, content, given_up_minor, added_minor, is_sold, payment_id,
-           cancellation_id, changed_by, change_reason, $12, $12, return_id
+           cancellation_id, changed_by, change_reason, $12, $12, return_id, covered_minor
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::bigint[], $6::bigint[],
-                  $7::boolean[], $8::uuid[], $9::uuid[], $10::text[], $11::text[], $13::uuid[])
+                  $7::boolean[], $8::uuid[], $9::uuid[], $10::text[], $11::text[], $13::uuid[],
+                  $14::bigint[])
            AS new (id, order_id, state, content, given_up_minor, added_minor, is_sold, payment_id,
-                   cancellation_id, changed_by, change_reason, return_id)
+                   cancellation_id, changed_by, change_reason, return_id, covered_minor)
     """
 )
 

@@ -18,12 +18,10 @@ from surehold.checkout.commands import (
     CHANGES,
     cancel_change,
     change_order,
-    exchange_return,
     preview_change,
 )
 from surehold.checkout.errors import (
     NothingLeft,
-    NothingToRefund,
     RefundExceedsPaid,
     UnitsNotCancelable,
 )
@@ -46,13 +44,12 @@ from surehold.orders.changes.errors import (
     ChangeAwaitsPayment,
     ChangeNotCancelable,
     DifferenceChanged,
-    ExchangeCostsMore,
     OrderChangeNotFound,
     OrderNotChangeable,
     TaxDiffers,
 )
 from surehold.orders.changes.model import OrderChange
-from surehold.orders.errors import OrderNotFound, ReturnNotFound, ReturnNotPossible
+from surehold.orders.errors import OrderNotFound
 from surehold.payments.errors import (
     AmountNotSupported,
     CurrencyNotSupported,
@@ -134,6 +131,8 @@ class OrderChangeWishBody(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     payment_method: PaymentMethodBody | None = None
     vat_id: VatId | None = None
     expected_difference: DifferenceBody | None = None
+    #: Why; a preview takes what the change itself is sent with.
+    reason: Line200 | None = None
 
     @staticmethod
     def rule_faults(raw: Mapping[str, Any], at: str) -> Iterator[Fault]:
@@ -183,6 +182,7 @@ class OrderChangePreview(msgspec.Struct, frozen=True):
     order_id: OrderId
     given_up: Money
     added: Money
+    covered: Money
     difference: Money
     give_up: tuple[GivenUpShape, ...]
     add: tuple[AddedShape, ...]
@@ -199,7 +199,7 @@ class OrderChangeShape(OrderChangePreview, frozen=True):
     reason: str
     state_reason: str
     payment: PaymentShape | None
-    #: The return that it is an exchange for, which was paid for by what came back.
+    #: The return that it is an exchange for.
     return_id: ReturnId | None
     created_at: datetime
     updated_at: datetime
@@ -223,6 +223,7 @@ def _preview(change: OrderChange, currency: str, *, is_made: bool) -> OrderChang
         change.order_id,
         Money(change.given_up_minor, currency),
         Money(change.added_minor, currency),
+        Money(change.covered_minor, currency),
         Money(change.difference_minor, currency),
         tuple(
             GivenUpShape(
@@ -382,7 +383,7 @@ async def list_changes(
 ) -> ApiResponse:
     """Every change, oldest first."""
     found, _ = open_order(request, parts, order_id)
-    return answer(OrderChangeList(await _all(parts, found)))
+    return answer(OrderChangeList(await list_shapes(parts, found)))
 
 
 @post(
@@ -416,79 +417,14 @@ async def cancel(
     await cancel_change(
         parts.checkout, order_id=found, change_id=OrderChangeId(one), actor=STAFF_ACTOR
     )
-    return answer(next(row for row in await _all(parts, found) if row.id == one))
+    return answer(next(row for row in await list_shapes(parts, found) if row.id == one))
 
 
-async def _all(parts: Parts, order_id: OrderId) -> tuple[OrderChangeShape, ...]:
+async def list_shapes(parts: Parts, order_id: OrderId) -> tuple[OrderChangeShape, ...]:
+    """The changes of an order, oldest first."""
     async with parts.db.connection() as connection:
         placed = await queries.get_placed_order(connection, order_id=order_id)
     return tuple(_shape(row, placed) for row in placed.changes)
 
 
-class ExchangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is sent instead of what came back. ``vat_id`` as in a checkout."""
-
-    add: Lines
-    vat_id: VatId | None = None
-
-
-_EXCHANGE: Final = Reader(ExchangeBody)
-
-
-@post(
-    "/orders/{order_id:str}/returns/{return_id:str}/exchange",
-    status_code=200,
-    opt=describe(
-        tag="orders",
-        summary="Send something else for what came back",
-        about="Staff only, instead of completing the return. The money of the units that came "
-        "becomes store credit of the buyer's (or goes back to the gift card that paid), and pays "
-        "for what is sent at the prices of this moment; what it does not need stays there. Sent "
-        "twice, it changes nothing the second time. What costs more than came back is refused: "
-        "complete the return, and let the buyer order it.",
-        body=ExchangeBody,
-        body_example={"add": _EXAMPLE["add"]},
-        answer=OrderChangeShape,
-        errors=(
-            OrderNotFound,
-            Unauthenticated,
-            NotForSale,
-            ReturnNotFound,
-            ReturnNotPossible,
-            OrderNotChangeable,
-            NothingToRefund,
-            RefundExceedsPaid,
-            TaxDiffers,
-            ExchangeCostsMore,
-            InsufficientStock,
-            Busy,
-        ),
-        security=(STAFF,),
-    ),
-)
-async def exchange(
-    request: ApiRequest,
-    parts: NamedDependency[Parts],
-    order_id: FromPath[str],
-    return_id: FromPath[str],
-) -> ApiResponse:
-    """Settle a return by something else."""
-    check_staff(request, parts)
-    found, _ = open_order(request, parts, order_id)
-    body, _ = await read_json(request, _EXCHANGE)
-    one: UUID | None = parse_id(return_id)
-    if one is None:
-        raise ReturnNotFound("There is no return with this id.")
-    await exchange_return(
-        parts.checkout,
-        order_id=found,
-        return_id=ReturnId(one),
-        change_id=OrderChangeId(new_id()),
-        add=tuple((VariantId(row.variant_id), row.quantity) for row in body.add),
-        vat_id=body.vat_id,
-        actor=STAFF_ACTOR,
-    )
-    return answer(next(row for row in await _all(parts, found) if row.return_id == one))
-
-
-HANDLERS: Final = (preview, change, list_changes, cancel, exchange)
+HANDLERS: Final = (preview, change, list_changes, cancel)
