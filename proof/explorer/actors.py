@@ -174,7 +174,7 @@ async def _place(seat: Seat, subject: Subject, *, provider: str, key: str | None
 
 def _own(seat: Seat, scene: Scene, subject: Subject) -> Subject:
     """A purchase that nobody else makes; the same one when its buyer asks again."""
-    own = Subject(S.EMPTY, scene.lines_of(seat.chance))
+    own = Subject(S.EMPTY, scene.lines_of(seat.chance), buyer=scene.buyer)
     own.key = f"{subject.key}-{seat.name}"
     return own
 

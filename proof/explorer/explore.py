@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations_with_replacement, product
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import combinations, combinations_with_replacement, product
 from typing import Any, Final
 
 import asyncpg
@@ -95,6 +96,7 @@ class Tally(msgspec.Struct):
 
     schedules: int = 0
     casts: int = 0
+    meetings: int = 0
     beats: int = 0
     distinct: set[int] = msgspec.field(default_factory=set)
     refusals: Counter[str] = msgspec.field(default_factory=Counter)
@@ -106,6 +108,7 @@ class Tally(msgspec.Struct):
     def add(self, done: Schedule) -> None:
         """Count one schedule in."""
         self.schedules += 1
+        self.meetings += len(_pairs_of(done.cast))
         self.beats += len(done.trace)
         self.distinct.add(hash((done.cast, done.notes, done.trace)))
         self.refusals.update(done.refusals)
@@ -119,6 +122,7 @@ class Tally(msgspec.Struct):
         """Count in what another process did."""
         self.schedules += other.schedules
         self.casts += other.casts
+        self.meetings += other.meetings
         self.beats += other.beats
         self.distinct |= other.distinct
         self.refusals.update(other.refusals)
@@ -134,10 +138,24 @@ def pairs() -> list[Cast]:
 
 
 def deal(times: int) -> dict[Cast, int]:
-    """How often each pair meets, so that every two commands meet at least so many times.
+    """How often each company meets, so that every two commands meet at least so many times.
 
     A command that several actors call is shared out among them; each of these meets everybody.
+    Most companies are of three: one schedule is then a meeting of three pairs.
     """
+    return _in_companies(_deal_pairs(times))
+
+
+def meetings(dealt: Mapping[Cast, int]) -> Counter[Cast]:
+    """How often every two actors surely meet."""
+    found: Counter[Cast] = Counter()
+    for cast, schedules in dealt.items():
+        for pair in _pairs_of(cast):
+            found[pair] += schedules
+    return found
+
+
+def _deal_pairs(times: int) -> dict[Cast, int]:
     called: dict[str, list[str]] = {}
     for command, found in uses().items():
         for use in found:
@@ -155,9 +173,53 @@ def deal(times: int) -> dict[Cast, int]:
     return dealt
 
 
+def _in_companies(wanted: Mapping[Cast, int]) -> dict[Cast, int]:
+    """Let pairs that are still to meet do so in threes, as long as a third helps two of them."""
+    left = Counter(wanted)
+    dealt: Counter[Cast] = Counter()
+    for pair in sorted(wanted, key=lambda one: (-wanted[one], one)):
+        if left[pair] <= 0:
+            continue
+        for company in _by_help(pair, left):
+            met = [one for one in _pairs_of(company) if left[one] > 0]
+            if pair in met and len(met) >= _HELPED:
+                schedules = min(left[one] for one in met)
+                dealt[company] += schedules
+                left.subtract(dict.fromkeys(_pairs_of(company), schedules))
+        if left[pair] > 0:
+            dealt[pair] += left[pair]
+            left[pair] = 0
+    return dict(dealt)
+
+
+def _by_help(pair: Cast, left: Mapping[Cast, int]) -> list[Cast]:
+    """The companies in which a pair surely meets, those first in which the most others do."""
+    companies = [tuple(sorted((*pair, third))) for third in sorted(PARTS)]
+    useful = [one for one in companies if pair in _pairs_of(one)]
+    return sorted(useful, key=lambda one: -sum(left[met] > 0 for met in _pairs_of(one)))
+
+
+#: A third is worth its seat where this many pairs meet that had to.
+_HELPED: Final = 2
+
+
+@cache
+def _pairs_of(cast: Cast) -> tuple[Cast, ...]:
+    """The pairs of a company that surely meet: on one order if they can, else on the shelf."""
+    found = tuple(combinations(cast, 2))
+    if len(cast) == 2 or is_related(cast):
+        return found
+    return tuple(pair for pair in found if not is_related(pair))
+
+
 def is_related(cast: Cast) -> bool:
     """Whether all of a cast can share an order, a cart or a hold, and not only the shelf."""
-    return any(all(stage in PARTS[name].stages for name in cast) for stage in Stage)
+    return bool(frozenset.intersection(*map(_stages_of, cast)))
+
+
+@cache
+def _stages_of(name: str) -> frozenset[Stage]:
+    return frozenset(PARTS[name].stages)
 
 
 def triples() -> list[Cast]:

@@ -117,6 +117,7 @@ def finding_of(tally: Tally, *, seconds: float, seed: int) -> Finding:
         figures={
             "casts": tally.casts,
             "schedules": tally.schedules,
+            "meetings of two actors": tally.meetings,
             "distinct schedules": len(tally.distinct),
             "beats": tally.beats,
             "beats that waited for a lock": tally.waits,

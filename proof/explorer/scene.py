@@ -147,8 +147,12 @@ HOLDING: Final = (
 class Subject:
     """What actors share: an order with its payment, a cart, or a hold."""
 
-    def __init__(self, stage: Stage, lines: tuple[tuple[VariantId, int], ...]) -> None:
+    def __init__(
+        self, stage: Stage, lines: tuple[tuple[VariantId, int], ...], *, buyer: str
+    ) -> None:
         self.stage = stage
+        #: Their e-mail address.
+        self.buyer = buyer
         self.lines = lines
         self.key = f"key-{new_id()}"
         self.cart: BuiltCart | None = None
@@ -205,7 +209,8 @@ class Subject:
 
     def placement(self, *, provider: str, key: str | None = None) -> Placement:
         """A checkout of the subject's cart, or of its lines."""
-        made = a_placement(self.lines, key=key or self.key, provider=provider)
+        plain = a_placement(self.lines, key=key or self.key, provider=provider)
+        made = msgspec.structs.replace(plain, email=self.buyer)
         if self.card is not None:
             wishes = (self.card.wish(self.card_minor),)
             made = msgspec.structs.replace(made, gift_cards=wishes)
@@ -234,6 +239,11 @@ class Scene:
         self.counts: dict[CountId, tuple[VariantId, int]] = {}
         self.subjects: list[Subject] = []
         self.notes: list[str] = []
+
+    @property
+    def buyer(self) -> str:
+        """Everybody's address here, and nobody's in another schedule: whose credit is whose."""
+        return f"buyer-{self.variants[0]}@example.com"
 
     def lines_of(self, chance: random.Random) -> tuple[tuple[VariantId, int], ...]:
         """One or two variants, in any order, by the chance of whoever asks."""
@@ -264,7 +274,9 @@ async def set_scene(
     for sweep in _OVER_ALL:
         await sweep(world.hand.checkout)
     scene = Scene(await world.next_variants(), chance, world.book)
-    scene.subjects = [Subject(stage, scene.lines_of(chance)) for stage in stages]
+    scene.subjects = [
+        Subject(stage, scene.lines_of(chance), buyer=scene.buyer) for stage in stages
+    ]
     await _fill_shelves(world, scene)
     # What is sold before it is there takes its units last.
     for subject in sorted(scene.subjects, key=lambda one: one.stage is Stage.WAITING):
@@ -588,7 +600,7 @@ async def _offer(world: World, _: Scene, subject: Subject) -> None:
     content = DraftContent(
         currency=CURRENCY,
         lines=tuple(DraftLine(*line) for line in subject.lines),
-        email="ada@example.com",
+        email=subject.buyer,
         shipping_address=ADDRESS,
     )
     draft = await drafts.create_draft(world.hand.db, content=content, actor=STAFF.name)
