@@ -98,6 +98,29 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION check_review_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    before text := CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END;
+BEGIN
+    IF (coalesce(before, ''), NEW.state) NOT IN (
+           ('', 'pending'),
+           ('pending', 'published'),
+           ('pending', 'rejected'),
+           ('published', 'rejected'),
+           ('rejected', 'published')) THEN
+        RAISE EXCEPTION 'review %: % does not lead to %', NEW.id, before, NEW.state
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF before IS NOT NULL THEN
+        NEW.version := OLD.version + 1;
+    END IF;
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION count_canceled()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -144,6 +167,30 @@ BEGIN
            WHEN 'INSERT' THEN NEW.quantity
            ELSE NEW.received_quantity - NEW.quantity END
      WHERE id = NEW.order_line_id;
+    RETURN NULL;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION count_review()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    was boolean := TG_OP <> 'INSERT' AND OLD.state = 'published';
+    becomes boolean := TG_OP <> 'DELETE' AND NEW.state = 'published';
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO review_events (review_id, seq, from_state, to_state, actor, reason, happened_at)
+        VALUES (NEW.id, NEW.version, CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state,
+                NEW.changed_by, NEW.change_reason, NEW.updated_at);
+    END IF;
+    IF becomes AND NOT was THEN
+        INSERT INTO review_counts (product_id, stars, count) VALUES (NEW.product_id, NEW.stars, 1)
+        ON CONFLICT (product_id, stars) DO UPDATE SET count = review_counts.count + 1;
+    ELSIF was AND NOT becomes THEN
+        UPDATE review_counts SET count = count - 1
+         WHERE product_id = OLD.product_id AND stars = OLD.stars;
+    END IF;
     RETURN NULL;
 END
 $function$;
@@ -237,6 +284,16 @@ BEGIN
             OLD.payment_id USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION keep_review_words()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'review %: what was said stays as it was said', OLD.id
+        USING ERRCODE = 'integrity_constraint_violation';
 END
 $function$;
 
@@ -1978,6 +2035,61 @@ CREATE INDEX returns_order ON returns USING btree (order_id);
 CREATE TRIGGER returns_free AFTER UPDATE OF state ON returns FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state AND (new.state = ANY (ARRAY['rejected'::text, 'canceled'::text]))) EXECUTE FUNCTION free_returned();
 CREATE TRIGGER returns_record_move BEFORE UPDATE OF state ON returns FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state) EXECUTE FUNCTION record_return_move();
 CREATE TRIGGER returns_record_request BEFORE INSERT ON returns FOR EACH ROW EXECUTE FUNCTION record_return_move();
+
+CREATE TABLE review_counts (
+    product_id uuid NOT NULL,
+    stars integer NOT NULL,
+    count integer NOT NULL,
+    CONSTRAINT review_counts_pkey PRIMARY KEY (product_id, stars),
+    CONSTRAINT review_counts_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id),
+    CONSTRAINT review_counts_count_check CHECK (count >= 0),
+    CONSTRAINT review_counts_stars_check CHECK (stars >= 1 AND stars <= 5)
+);
+
+CREATE TABLE review_events (
+    review_id uuid NOT NULL,
+    seq integer NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    CONSTRAINT review_events_pkey PRIMARY KEY (review_id, seq),
+    CONSTRAINT review_events_review_id_fkey FOREIGN KEY (review_id) REFERENCES reviews(id) ON DELETE CASCADE
+);
+CREATE TRIGGER review_events_append_only BEFORE UPDATE ON review_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE reviews (
+    id uuid NOT NULL,
+    product_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    stars integer NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL,
+    author text NOT NULL,
+    is_verified boolean NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL DEFAULT 1,
+    changed_by text NOT NULL,
+    change_reason text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT reviews_pkey PRIMARY KEY (id),
+    CONSTRAINT reviews_one_of_each UNIQUE (product_id, account_id),
+    CONSTRAINT reviews_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
+    CONSTRAINT reviews_product_id_fkey FOREIGN KEY (product_id) REFERENCES products(id),
+    CONSTRAINT reviews_author_check CHECK (length(author) >= 1 AND length(author) <= 60),
+    CONSTRAINT reviews_body_check CHECK (length(body) >= 1 AND length(body) <= 4000),
+    CONSTRAINT reviews_stars_check CHECK (stars >= 1 AND stars <= 5),
+    CONSTRAINT reviews_state_check CHECK (state = ANY (ARRAY['pending'::text, 'published'::text, 'rejected'::text])),
+    CONSTRAINT reviews_title_check CHECK (length(title) >= 1 AND length(title) <= 120)
+);
+CREATE INDEX reviews_account ON reviews USING btree (account_id);
+CREATE INDEX reviews_by_state ON reviews USING btree (state, id);
+CREATE INDEX reviews_published ON reviews USING btree (product_id, id) WHERE state = 'published'::text;
+CREATE TRIGGER reviews_check_move BEFORE INSERT OR UPDATE OF state ON reviews FOR EACH ROW EXECUTE FUNCTION check_review_move();
+CREATE TRIGGER reviews_count AFTER INSERT OR DELETE OR UPDATE OF state ON reviews FOR EACH ROW EXECUTE FUNCTION count_review();
+CREATE TRIGGER reviews_words_stay BEFORE UPDATE OF product_id, account_id, stars, title, body, is_verified ON reviews FOR EACH ROW EXECUTE FUNCTION keep_review_words();
 
 CREATE TABLE roles (
     id uuid NOT NULL,

@@ -29,7 +29,15 @@ from surehold.inventory import commands as inventory
 from surehold.inventory.model import BackorderKind
 from surehold.jobs import outbox
 from surehold.kernel import clock
-from surehold.kernel.ids import OrderChangeId, OrderId, ReturnId, VariantId, new_id
+from surehold.kernel.ids import (
+    AccountId,
+    OrderChangeId,
+    OrderId,
+    ProductId,
+    ReturnId,
+    VariantId,
+    new_id,
+)
 from surehold.kernel.money import Money
 from surehold.orders import queries as orders
 from surehold.orders.documents import commands as documents
@@ -42,6 +50,8 @@ from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import PAYMENT
+from surehold.reviews import commands as reviews
+from surehold.reviews.rules import Words
 from tests.builders.accounts import a_customer, a_member, an_identity, sign_in
 from tests.builders.catalog import a_product
 from tests.builders.drafts import a_draft
@@ -120,6 +130,7 @@ async def _live(url: str) -> None:
         await _sell_ahead(db)
         await _trust(db)
         await _sign_in(db)
+        await _review(db, lamp.product_id, mug.product_id)
         assert await documents.issue_due(db, limit=100) == 24
         await outbox.publish(db, subscribers=())
 
@@ -140,6 +151,20 @@ async def _sign_in(db: Database) -> None:
         db, account_id=buyer.account.id, orders=found, by=ClaimKind.EMAIL
     )
     assert claimed == len(found) > 0
+
+
+async def _review(db: Database, *product_ids: ProductId) -> None:
+    """Ada says what she thinks of two things; staff let others read the first."""
+    async with db.connection() as connection:
+        row = await connection.raw.fetchrow("SELECT id FROM accounts WHERE kind = 'customer'")
+    words = Words(4, "Bright", "It is.", "Ada")
+    first, _ = [
+        await reviews.write_review(
+            db, product_id=product_id, account_id=AccountId(row["id"]), words=words
+        )
+        for product_id in product_ids
+    ]
+    await reviews.publish_review(db, review_id=first.id, actor="test")
 
 
 async def _sell_ahead(db: Database) -> None:
@@ -354,6 +379,8 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ("UPDATE accounts SET disabled_at = now(), disabled_by = 'x' WHERE kind = 'admin'",),
     ),
     "SES5": (set(), ("UPDATE account_letters SET sealed_token = 'x' WHERE used_at IS NOT NULL",)),
+    "REV1": (set(), ("UPDATE review_counts SET count = count + 1",)),
+    "REV2": (set(), ("UPDATE reviews SET version = version + 1",)),
     "OWN1": (set(), ("UPDATE account_orders SET placed_at = placed_at + interval '1 second'",)),
     "STK1": (
         set(),

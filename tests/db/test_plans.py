@@ -156,6 +156,11 @@ _MORE: Final = """
            (id, topic, subject_id, state, attempts, next_attempt_at, created_at, ended_at)
     SELECT gen_random_uuid(), 'x', gen_random_uuid(), 'sent', 1, now(), now(), now()
       FROM generate_series(1, 2000);
+    INSERT INTO reviews (id, product_id, account_id, stars, title, body, author, is_verified,
+                         state, changed_by, change_reason, created_at, updated_at)
+    SELECT gen_random_uuid(), (SELECT id FROM products LIMIT 1), id, 5, 'x', 'x', 'x', false,
+           'published', 'x', 'x', now(), now()
+      FROM accounts;
     ANALYZE;
 """.replace("OWNER", OWNER)
 
@@ -179,10 +184,10 @@ def _orders(*, deep: tuple[Any, Any] | None = None, **given: Any) -> tuple[Any, 
 
 
 def _shelf(*, key: Any = None, product_id: Any = None, **given: Any) -> tuple[Any, ...]:
-    """The ten parameters of every list of products."""
+    """The eleven parameters of every list of products."""
     search, category, vendor = (given.get(name) for name in ("search", "category", "vendor"))
     in_stock = given.get("in_stock", False)
-    return ("EUR", search, category, vendor, in_stock, None, None, key, product_id, PAGE)
+    return ("EUR", search, category, vendor, in_stock, None, None, None, key, product_id, PAGE)
 
 
 #: What each list of orders may find orders by. An index that holds what is wanted somewhere may be
@@ -209,6 +214,7 @@ class Middle(msgspec.Struct, frozen=True):
     price_down: tuple[Any, Any]
     movement: Any
     variant_id: Any
+    reviewed: Any
     ids: dict[str, Any]
 
 
@@ -328,6 +334,13 @@ def _of_accounts(middle: Middle) -> dict[str, list[Case]]:
     found["identity.list_members"] = [Case((None, PAGE), ("a500@example.com", PAGE))]
     found["identity.list_keys"] = [Case((OWNER, None, PAGE), (OWNER, middle.variant_id, PAGE))]
     found["orders.list_own"] = [Case((OWNER, None, None, PAGE), (OWNER, *middle.order, PAGE))]
+    found["reviews.list_published"] = [
+        Case((middle.reviewed, None, PAGE), (middle.reviewed, middle.variant_id, PAGE))
+    ]
+    found["reviews.read_opinion"] = [Case((middle.reviewed, PAGE))]
+    found["reviews.list_by_state"] = [
+        Case(("published", None, PAGE), ("published", middle.variant_id, PAGE))
+    ]
     found["notifications.claim_mails"] = [Case((PAGE,))]
     found["notifications.prune_mails"] = [Case((PAGE,))]
     return found
@@ -368,7 +381,7 @@ def test_every_statement_that_takes_a_page_is_looked_at() -> None:
         for name, one in REGISTRY.items()
         if _TAKES_A_PAGE.search(one.text) or name.partition(".")[2].startswith("prune_")
     }
-    nothing = Middle(*[(None, None)] * 5, None, None, dict.fromkeys(IDS))
+    nothing = Middle(*[(None, None)] * 5, None, None, None, dict.fromkeys(IDS))
 
     assert paging == cases(nothing, None, None).keys()
 
@@ -401,6 +414,7 @@ async def find_middle(raw: asyncpg.Connection[Any]) -> Middle:
             "SELECT id FROM stock_movements ORDER BY id OFFSET 2500 LIMIT 1"
         ),
         variant_id=await raw.fetchval("SELECT variant_id FROM order_lines LIMIT 1"),
+        reviewed=await raw.fetchval("SELECT product_id FROM reviews LIMIT 1"),
         ids={
             table: await raw.fetchval(f"SELECT id FROM {table} ORDER BY id OFFSET 1000 LIMIT 1")
             for table in IDS

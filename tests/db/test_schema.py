@@ -42,6 +42,7 @@ from surehold.payments.model import (
     WebhookState,
 )
 from surehold.pricing.model import Effect, MethodKind, RateBasis
+from surehold.reviews.model import ReviewState
 from tests.support.server import SCHEMA
 from tools.dump_schema import dump
 
@@ -73,6 +74,7 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("shipping_methods", "kind"): MethodKind,
     ("return_lines", "reason"): ReturnReason,
     ("returns", "state"): ReturnState,
+    ("reviews", "state"): ReviewState,
     ("stock_counts", "state"): CountState,
     ("stock_transfers", "state"): TransferState,
     ("webhook_events", "state"): WebhookState,

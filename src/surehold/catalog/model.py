@@ -133,6 +133,22 @@ class CategoryCount(msgspec.Struct, frozen=True):
     count: int
 
 
+class FacetCount(msgspec.Struct, frozen=True):
+    """How many products a listing would show with one filter more, or with another one.
+
+    ``facet`` is all (without a category), here (as it is), in_stock, category, vendor or option;
+    ``name`` is an option's, ``value`` what to filter by, ``parent`` the category above.
+    """
+
+    facet: str
+    name: str
+    value: str
+    label: str
+    parent: str | None
+    count: int
+    position: int
+
+
 class CatalogCounts(msgspec.Struct, frozen=True):
     """How much there is of everything, drafts and archived products included."""
 

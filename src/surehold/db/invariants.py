@@ -35,6 +35,7 @@ ROOMS: Final = (
     "payments",
     "orders",
     "checkout",
+    "reviews",
     "jobs",
     "db",
 )

@@ -51,6 +51,7 @@ SessionId = NewType("SessionId", UUID)
 LetterId = NewType("LetterId", UUID)
 ApiKeyId = NewType("ApiKeyId", UUID)
 SavedAddressId = NewType("SavedAddressId", UUID)
+ReviewId = NewType("ReviewId", UUID)
 
 #: Crockford's alphabet: no letter that is mistaken for a digit when read over the telephone.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -19,6 +19,7 @@ from jinja2.runtime import Context
 from jinja2_fragments import BlockNotFoundError
 from jinja2_fragments import render_block as render_one_block
 
+from surehold.kernel.money import Money, to_major
 from surehold.web import format as formatting
 from surehold.web import status as statuses
 
@@ -54,6 +55,7 @@ def build_environment(asset_url: Callable[[str], str]) -> jinja2.Environment:
     )
     environment.filters.update(
         money=_money,
+        plain_amount=_plain_amount,
         moment=_moment,
         exact=_exact,
         relative=_relative,
@@ -112,6 +114,11 @@ def _money(context: Context, amount: Amount) -> str:
     return formatting.format_money(
         amount.minor, amount.currency, _locale(context), with_code=with_code
     )
+
+
+def _plain_amount(amount: Amount) -> str:
+    """For programs that read pages, as in "39.00"."""
+    return str(to_major(Money(amount.minor, amount.currency)))
 
 
 @jinja2.pass_context

@@ -7,8 +7,9 @@ because half of them are what no encoder would write.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -472,8 +473,18 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "balance": ("POST", "/gift-cards/balance", {"code": "7K4M-92QX-7K4M-92QX-7K4M"}),
     "retried refund": ("POST", "/orders/ORDER/refunds/ORDER/retry", {}),
     "confirmed refund": ("POST", "/orders/ORDER/refunds/ORDER/confirm", {}),
+    "review": (
+        "POST",
+        "/products/SLUG/reviews",
+        {"stars": 4, "title": "Bright", "body": "It is.", "author": "Mara"},
+    ),
+    "rejected review": ("POST", f"/reviews/{NOBODY}/reject", {"reason": "It names a person"}),
     **ACCOUNTS,
 }
+
+
+#: What one may do with an account, and not with the staff's secret.
+_BY_ACCOUNT: Final = re.compile("/(?:me|staff|roles|products/[^/]+/reviews)")
 
 
 class Asking:
@@ -503,7 +514,7 @@ class Asking:
             headers={
                 "Content-Type": "application/json",
                 **self._headers,
-                **(self._admin if address.startswith(("/me", "/staff", "/roles")) else {}),
+                **(self._admin if _BY_ACCOUNT.match(address) else {}),
                 **a_key(),
             },
         )
@@ -555,6 +566,7 @@ async def asking(api: Api, db: Database) -> Asking:
     names = {
         "DRAFT": draft.body["id"],
         "VARIANT": str(lamp.variant_id),
+        "SLUG": lamp.slug,
         "LOCATION": north.body["id"],
         "MOVING": moving_id,
         "COUNT": count.body["count"]["id"],

@@ -52,6 +52,7 @@ class _Reader(HTMLParser):
         self.words: list[str] = []
         self._form: Form | None = None
         self._select: str | None = None
+        self._area: str | None = None
         self._button: Button | None = None
         self._link: str | None = None
         self._skipped: str | None = None
@@ -85,6 +86,9 @@ class _Reader(HTMLParser):
                 if "checked" not in given:
                     return
             self._form.fields[name] = value
+        elif tag == "textarea":
+            self._area = name
+            self._form.fields[name] = ""
         elif tag == "select":
             self._select = name
         elif tag == "option" and self._select:
@@ -101,6 +105,8 @@ class _Reader(HTMLParser):
             self._skipped = None
         elif tag == "form":
             self._form = None
+        elif tag == "textarea":
+            self._area = None
         elif tag == "select":
             self._select = None
         elif tag == "button":
@@ -114,6 +120,8 @@ class _Reader(HTMLParser):
         if self._skipped is not None:
             return
         self.words.append(data)
+        if self._form is not None and self._area is not None:
+            self._form.fields[self._area] += data
         if self._button is not None:
             self._button.text += data
         if self._link is not None and data.strip():
@@ -143,10 +151,11 @@ class Page:
         assert len(self.headings) == 1, self.headings
         return self.headings[0]
 
-    def form(self, action: str) -> Form:
-        """The form that goes to an address; ``*`` stands for any part of it."""
+    def form(self, action: str, *, button: str = "") -> Form:
+        """The form that goes to an address (``*`` stands for any part of it), with this button."""
         for form in self.forms:
-            if fnmatchcase(form.action, action):
+            is_meant = not button or any(button in row.text for row in form.buttons)
+            if is_meant and fnmatchcase(form.action, action):
                 return form
         raise AssertionError(f"no form to {action} among {[row.action for row in self.forms]}")
 
@@ -194,7 +203,7 @@ class Browser:
         button: str = "",
     ) -> Page:
         """Fill in a form of a page and press one of its buttons."""
-        form = page.form(action)
+        form = page.form(action, button=button)
         pressed = form.button(button)
         values = values or {}
         unknown = set(values) - set(form.fields) - set(form.choices)

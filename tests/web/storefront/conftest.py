@@ -15,6 +15,7 @@ from surehold.app import checkout_of
 from surehold.checkout.engine import Checkout
 from surehold.config import Config
 from surehold.db import Database
+from surehold.db.database import Connection
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
@@ -63,6 +64,23 @@ def app(checkout: Checkout) -> Any:
 async def browser(app: Any) -> AsyncIterator[Browser]:
     async with Browser(app) as opened:
         yield opened
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The name of every statement that is sent from here on."""
+    seen: list[str] = []
+    for verb in ("all", "find", "run"):
+        original = getattr(Connection, verb)
+
+        def counted(
+            self: Connection, statement: Any, *values: Any, _original: Any = original
+        ) -> Any:
+            seen.append(statement.name)
+            return _original(self, statement, *values)
+
+        monkeypatch.setattr(Connection, verb, counted)
+    return seen
 
 
 class Served(msgspec.Struct, frozen=True):

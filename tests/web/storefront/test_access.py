@@ -32,6 +32,10 @@ POSTS = (
     "/track",
     "/currency",
     "/theme",
+    "/p/trail-lamp/reviews",
+    "/wishlist/items",
+    "/wishlist/items/0193a1f2-5b1c-7c11-9c55-7d6d0d1f9a10/remove",
+    "/wishlist/items/0193a1f2-5b1c-7c11-9c55-7d6d0d1f9a10/move",
 )
 
 
@@ -212,7 +216,9 @@ async def test_pages_carry_the_policy(browser: Browser, db: Database) -> None:
     )
     assert page.response.headers["x-content-type-options"] == "nosniff"
     assert page.response.headers["referrer-policy"] == "same-origin"
-    assert page.response.headers["vary"] == "HX-Request, Cookie"
+    assert page.response.headers["vary"] == (
+        "HX-Request, HX-Request-Type, Cookie, Accept-Language"
+    )
 
 
 async def test_personal_pages_are_never_kept(browser: Browser, db: Database) -> None:

@@ -7,29 +7,11 @@ from typing import Any
 import pytest
 
 from surehold.db import Database
-from surehold.db.database import Connection
 from surehold.web.storefront.samples import samples
 from tests.builders.catalog import a_product, archive, change_on_hand, change_price
 from tests.support.placing import count_rows
 from tests.web.storefront.browser import Browser
 from tests.web.storefront.buying import add_to_cart, buy, number_of, open_checkout
-
-
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The name of every statement that is sent from here on."""
-    seen: list[str] = []
-    for verb in ("all", "find", "run"):
-        original = getattr(Connection, verb)
-
-        def counted(
-            self: Connection, statement: Any, *values: Any, _original: Any = original
-        ) -> Any:
-            seen.append(statement.name)
-            return _original(self, statement, *values)
-
-        monkeypatch.setattr(Connection, verb, counted)
-    return seen
 
 
 async def _stock(db: Database, count: int) -> None:
@@ -54,8 +36,21 @@ async def test_front_and_product_page_ask_little(
         assert page.status == 200
         asked[path] = list(statements)
 
-    # The visitor's cart is one of them; the menu's names are read every few seconds only.
-    assert {path: len(names) for path, names in asked.items()} == dict.fromkeys(asked, 4)
+    # The visitor's cart is one of them; the menu's names are read every few seconds only. A grid
+    # and all its filters with their counts are two more; what is said of a product is one.
+    assert {path: len(names) for path, names in asked.items()} == {
+        "/": 3,
+        f"/p/{lamp.slug}": 5,
+        "/c/light": 3,
+        "/search?q=lamp": 3,
+    }
+
+    other = await a_product(db, categories=("light",))
+    statements.clear()
+    await browser.get(f"/p/{other.slug}")
+
+    # What was looked at before is one more, however much it is.
+    assert sorted(statements) == sorted([*asked[f"/p/{lamp.slug}"], "inventory.list_shelf_of"])
 
 
 async def test_the_grid_pages_filters_and_sorts(browser: Browser, db: Database) -> None:

@@ -13,6 +13,7 @@ from surehold.inventory.queries.documents import (
     write_file,
 )
 from surehold.inventory.queries.shelf import (
+    MAX_OPTIONS,
     MAX_SEARCH,
     MAX_SLUG,
     NEWEST,
@@ -20,7 +21,9 @@ from surehold.inventory.queries.shelf import (
     SORTS,
     count_shelf,
     count_shelf_categories,
+    count_shelf_facets,
     list_shelf,
+    list_shelf_of,
 )
 from surehold.inventory.queries.stock import (
     Level,
@@ -43,6 +46,7 @@ from surehold.inventory.queries.waiting import (
 )
 
 __all__ = [
+    "MAX_OPTIONS",
     "MAX_SEARCH",
     "MAX_SLUG",
     "NEWEST",
@@ -57,6 +61,7 @@ __all__ = [
     "available",
     "count_shelf",
     "count_shelf_categories",
+    "count_shelf_facets",
     "find_backorders",
     "find_outlook",
     "list_counts",
@@ -69,6 +74,7 @@ __all__ = [
     "list_movements",
     "list_reservations",
     "list_shelf",
+    "list_shelf_of",
     "list_transfers",
     "preview_import",
     "read_backorders",

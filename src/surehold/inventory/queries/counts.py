@@ -7,9 +7,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from surehold.catalog.model import CategoryCount
+from surehold.catalog.model import CategoryCount, FacetCount
 from surehold.db import Connection
-from surehold.inventory.queries.shelf import count_shelf, count_shelf_categories
+from surehold.inventory.queries.shelf import (
+    count_shelf,
+    count_shelf_categories,
+    count_shelf_facets,
+)
 from surehold.kernel import clock
 
 T = TypeVar("T")
@@ -48,10 +52,16 @@ class ShelfCounts:
             "categories", filters, lambda: count_shelf_categories(connection, **filters)
         )
 
+    async def facets(self, connection: Connection, **filters: Any) -> tuple[FacetCount, ...]:
+        """How many products each further filter would leave: see ``count_shelf_facets``."""
+        return await self._count(
+            "facets", filters, lambda: count_shelf_facets(connection, **filters)
+        )
+
     async def _count(
         self, what: str, filters: dict[str, Any], count: Callable[[], Awaitable[T]]
     ) -> T:
-        key = (what, *sorted(filters.items()))
+        key = (what, *sorted((name, _hashable(value)) for name, value in filters.items()))
         began = _now_ms()
         kept = self._kept.get(key)
         if kept is not None and began < kept.until_ms:
@@ -67,6 +77,11 @@ class ShelfCounts:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = _Kept(value, began + took * (1 + RESTS))
         return value
+
+
+def _hashable(value: Any) -> Hashable:
+    """Options come as a mapping, all else as it is."""
+    return tuple(sorted(value.items())) if isinstance(value, dict) else value
 
 
 def _now_ms() -> int:

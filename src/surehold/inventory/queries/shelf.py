@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from surehold.catalog.model import CategoryCount, ProductSummary
+from surehold.catalog.model import CategoryCount, FacetCount, ProductSummary
 from surehold.db import Connection
 from surehold.inventory.queries.paging import (
     INVALID_CURSOR,
@@ -20,12 +20,15 @@ from surehold.inventory.queries.paging import (
 )
 from surehold.inventory.sql import shelf
 from surehold.kernel.errors import Fault, InvalidInput
+from surehold.kernel.ids import ProductId
 from surehold.kernel.money import MAX_MINOR
 from surehold.kernel.page import DEFAULT_LIMIT, Page
 
 #: Longer than any search that a person types, and far below what PostgreSQL can take in.
 MAX_SEARCH: Final = 200
 MAX_SLUG: Final = 200
+#: More options than any product has.
+MAX_OPTIONS: Final = 5
 
 NEWEST: Final = "newest"
 RELEVANCE: Final = "relevance"
@@ -49,23 +52,32 @@ async def list_shelf(
     vendor: str | None = None,
     min_price_minor: int | None = None,
     max_price_minor: int | None = None,
+    options: Mapping[str, str] | None = None,
     sort: str = NEWEST,
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
 ) -> Page[ProductSummary]:
     """The products that are for sale in a currency, with what is available of each.
 
-    ``category`` (a slug) includes its children, ``vendor`` is a slug, a price filter asks for one
-    variant within it. ``search`` finds every word, the last one also when it is unfinished;
-    quotes, OR and - mean what they mean to search engines. Sorting by relevance needs a search,
-    else it is the newest first.
+    ``category`` (a slug) includes its children, ``vendor`` is a slug. Prices and ``options``
+    (values by name) ask for one variant that fits them all. ``search`` finds every word, the last
+    one also when it is unfinished; quotes, OR and - mean what they mean to search engines. Sorting
+    by relevance needs a search, else it is the newest first.
 
     Raises:
         InvalidInput: Lists what is wrong with the filters, the sort, the cursor or the limit.
     """
     faults = _sort_faults(sort) + limit_faults(limit)
     filters = _filters(
-        currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, faults
+        currency,
+        search,
+        category,
+        vendor,
+        in_stock,
+        min_price_minor,
+        max_price_minor,
+        options,
+        faults,
     )
     order = SORTS[NEWEST if sort == RELEVANCE and filters.search is None else sort]
     if order in {"price_up", "price_down"} and filters.is_whole:
@@ -81,6 +93,14 @@ async def list_shelf(
     return Page(tuple(_summary(row) for row in page.items), page.next_cursor)
 
 
+async def list_shelf_of(
+    connection: Connection, *, currency: str, product_ids: Sequence[ProductId]
+) -> tuple[ProductSummary, ...]:
+    """These products as a listing shows them, in this order; what is not for sale is left out."""
+    rows = await connection.all(shelf.LIST_OF, currency, list(product_ids))
+    return tuple(_summary(row) for row in rows)
+
+
 async def count_shelf(
     connection: Connection,
     *,
@@ -91,6 +111,7 @@ async def count_shelf(
     vendor: str | None = None,
     min_price_minor: int | None = None,
     max_price_minor: int | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> int:
     """How many products ``list_shelf`` finds on all its pages.
 
@@ -98,7 +119,7 @@ async def count_shelf(
         InvalidInput: Lists what is wrong with the filters.
     """
     filters = _filters(
-        currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, []
+        currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, options, []
     )
     statement = shelf.TOTALS[filters.verb, filters.place]
     return (await connection.one(statement, *msgspec.structs.astuple(filters))).count
@@ -113,6 +134,7 @@ async def count_shelf_categories(
     vendor: str | None = None,
     min_price_minor: int | None = None,
     max_price_minor: int | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> tuple[CategoryCount, ...]:
     """How many products each category would show under these filters, in the store's order.
 
@@ -123,14 +145,41 @@ async def count_shelf_categories(
         InvalidInput: Lists what is wrong with the filters.
     """
     filters = _filters(
-        currency, search, None, vendor, in_stock, min_price_minor, max_price_minor, []
+        currency, search, None, vendor, in_stock, min_price_minor, max_price_minor, options, []
     )
     statement = shelf.CATEGORIES[filters.verb]
     return tuple(await connection.all(statement, *msgspec.structs.astuple(filters)))
 
 
+async def count_shelf_facets(
+    connection: Connection,
+    *,
+    currency: str,
+    search: str | None = None,
+    category: str | None = None,
+    in_stock: bool = False,
+    vendor: str | None = None,
+    min_price_minor: int | None = None,
+    max_price_minor: int | None = None,
+    options: Mapping[str, str] | None = None,
+) -> tuple[FacetCount, ...]:
+    """What ``list_shelf`` finds in all, and what it would find with each further filter.
+
+    Every facet counts under all filters but its own, so that the others of a kind can be chosen
+    instead. Options are counted once a search, a category or a vendor is chosen.
+
+    Raises:
+        InvalidInput: Lists what is wrong with the filters.
+    """
+    filters = _filters(
+        currency, search, category, vendor, in_stock, min_price_minor, max_price_minor, options, []
+    )
+    statement = shelf.FACETS[filters.verb]
+    return tuple(await connection.all(statement, *msgspec.structs.astuple(filters)))
+
+
 class _Filters(msgspec.Struct, frozen=True):
-    """The parameters $1 to $7 of every statement of the shelf."""
+    """The parameters $1 to $8 of every statement of the shelf."""
 
     currency: str
     search: str | None
@@ -139,6 +188,7 @@ class _Filters(msgspec.Struct, frozen=True):
     in_stock: bool
     min_price_minor: int | None
     max_price_minor: int | None
+    options: dict[str, str] | None
 
     @property
     def verb(self) -> str:
@@ -152,8 +202,8 @@ class _Filters(msgspec.Struct, frozen=True):
     def is_whole(self) -> bool:
         """Whether they leave (nearly) the whole catalog."""
         narrowing = (self.search, self.category, self.vendor)
-        limits = (self.min_price_minor, self.max_price_minor)
-        return narrowing == (None, None, None) and limits == (None, None)
+        limits = (self.min_price_minor, self.max_price_minor, self.options)
+        return narrowing == (None, None, None) and limits == (None, None, None)
 
 
 def _filters(  # noqa: PLR0917 - private, and called with the names themselves
@@ -164,6 +214,7 @@ def _filters(  # noqa: PLR0917 - private, and called with the names themselves
     in_stock: bool,  # noqa: FBT001 - as above
     min_price_minor: int | None,
     max_price_minor: int | None,
+    options: Mapping[str, str] | None,
     faults: list[Fault],
 ) -> _Filters:
     """Check what came from outside; raises every fault, the given ones included."""
@@ -173,6 +224,11 @@ def _filters(  # noqa: PLR0917 - private, and called with the names themselves
     for name, text in texts.items():
         if text is not None and not is_storable(text):
             faults.append(Fault(f"/{name}", "invalid_text", "It has characters that no text has."))
+    if options and (
+        len(options) > MAX_OPTIONS
+        or not all(is_storable(text) for pair in options.items() for text in pair)
+    ):
+        faults.append(Fault("/options", "invalid_options", f"At most {MAX_OPTIONS} of them."))
     for name, slug in (("category", category), ("vendor", vendor)):
         if slug is not None and len(slug) > MAX_SLUG:
             faults.append(Fault(f"/{name}", "too_long", f"At most {MAX_SLUG} characters."))
@@ -183,7 +239,14 @@ def _filters(  # noqa: PLR0917 - private, and called with the names themselves
         raise InvalidInput(tuple(faults))
     words = search.strip() if search is not None else None
     return _Filters(
-        currency, words or None, category, vendor, in_stock, min_price_minor, max_price_minor
+        currency,
+        words or None,
+        category,
+        vendor,
+        in_stock,
+        min_price_minor,
+        max_price_minor,
+        dict(options) if options else None,
     )
 
 

@@ -1,10 +1,11 @@
 """Statements of the shelf. Nothing is written here; the room above the catalog may read both.
 
 $1 is the currency, $2 the words searched for, $3 a category and $4 a vendor (slugs), $5 whether
-only what is in stock is wanted, $6 and $7 the lowest and the highest price. Each may be null but
-$1 and $5. Statements are put together from the fragments below, once, when the module is read. A
-search is a statement of its own, so that its plan begins at the index of words, and so is an aisle
-(a category with those below it), which begins at what stands in it.
+only what is in stock is wanted, $6 and $7 the lowest and the highest price, $8 the options that
+are wanted (an object of names and values). Each may be null but $1 and $5. Statements are put
+together from the fragments below, once, when the module is read. A search is a statement of its
+own, so that its plan begins at the index of words, and so is an aisle (a category with those below
+it), which begins at what stands in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from surehold.catalog.model import CategoryCount, ProductSummary
+from surehold.catalog.model import CategoryCount, FacetCount, ProductSummary
 from surehold.db import Statement, query
 
 _COMMON: Final = """
@@ -47,6 +48,13 @@ _FILTERS: Final = """
            AND ($4::text IS NULL
                 OR products.vendor_id = (SELECT id FROM vendors WHERE slug = $4))"""
 
+# Whether a variant has every option that is wanted.
+_CHOSEN: Final = """CASE WHEN $8::jsonb IS NULL THEN true
+                           WHEN cardinality(products.option_names)
+                                <> cardinality(variants.options) THEN false
+                           ELSE jsonb_object(products.option_names, variants.options) @> $8
+                       END"""
+
 # --- Listing: each product is asked as it is met, since a page needs two dozen of them ----------
 
 _PRODUCTS: Final = """
@@ -77,11 +85,12 @@ _PRODUCTS_BY_PRICE: Final = """
                   AND price.currency = $1
                   AND (price.amount_minor, other.id) < (first.amount_minor, cheapest.id))"""
 
-_PRICE_OF_EACH: Final = """
+_PRICE_OF_EACH: Final = f"""
          CROSS JOIN LATERAL (
                SELECT min(amount_minor) AS lowest, max(amount_minor) AS highest,
                       bool_or(($6::bigint IS NULL OR amount_minor >= $6)
-                              AND ($7::bigint IS NULL OR amount_minor <= $7)) AS is_within
+                              AND ($7::bigint IS NULL OR amount_minor <= $7)
+                              AND {_CHOSEN}) AS is_within
                  FROM variants
                  JOIN variant_prices AS prices ON prices.variant_id = variants.id
                 WHERE variants.product_id = products.id
@@ -158,7 +167,7 @@ class ShelfRow(ProductSummary, frozen=True):
 
 def _listing(verb: str, place: str, order: str) -> Statement[ShelfRow]:
     products, key, kind, direction, beyond, edge = _ORDERS[order]
-    within, id_, limit = _PLACES[place], "products.id", "$10"
+    within, id_, limit = _PLACES[place], "products.id", "$11"
     is_walked = (verb, place) == ("list", "aisle")
     if is_walked:
         products, id_ = _PRODUCTS_OF_CATEGORY, "placed.product_id"
@@ -166,7 +175,7 @@ def _listing(verb: str, place: str, order: str) -> Statement[ShelfRow]:
         within = """
            AND placed.category_id = aisle.id"""
     if verb == "list":
-        limit = "(SELECT $10::bigint)"  # each enters one index, whatever it is asked
+        limit = "(SELECT $11::bigint)"  # each enters one index, whatever it is asked
     # The last comparison says no more than the one before; with it, an index is entered there,
     # even by a plan that is made for all values.
     page = f"""
@@ -174,8 +183,8 @@ def _listing(verb: str, place: str, order: str) -> Statement[ShelfRow]:
                price.lowest, price.highest, {key} AS key{products}
          CROSS JOIN wanted{_PRICE_OF_EACH}{_FILTERS}{_STOCK_OF_EACH}{within}
            {_MATCHES[verb]}
-           AND ($8::{kind} IS NULL OR ({key}, {id_}) {beyond} ($8, $9::uuid))
-           AND {key} {beyond}= coalesce($8, {edge})
+           AND ($9::{kind} IS NULL OR ({key}, {id_}) {beyond} ($9, $10::uuid))
+           AND {key} {beyond}= coalesce($9, {edge})
          ORDER BY {key} {direction}, {id_} {direction}
          LIMIT {limit}"""
     if is_walked:
@@ -196,6 +205,30 @@ def _listing(verb: str, place: str, order: str) -> Statement[ShelfRow]:
     )
 
 
+# $1: the currency; $2: products, in the order in which they are wanted.
+LIST_OF: Final = query(
+    f"""
+    /* inventory.list_shelf_of */
+    WITH page AS (
+        SELECT products.id, products.slug, products.name, products.fact, products.vendor_id,
+               price.lowest, price.highest, wanted.position AS key
+          FROM unnest($2::uuid[]) WITH ORDINALITY AS wanted (id, position)
+          JOIN products ON products.id = wanted.id
+         CROSS JOIN LATERAL (
+               SELECT min(amount_minor) AS lowest, max(amount_minor) AS highest
+                 FROM variants
+                 JOIN variant_prices AS prices ON prices.variant_id = variants.id
+                WHERE variants.product_id = products.id
+                  AND variants.is_active
+                  AND prices.currency = $1::bpchar) AS price
+         WHERE products.status = 'active'
+           AND price.lowest IS NOT NULL
+    ){_SUMMARY}
+     ORDER BY page.key
+    """,
+    ShelfRow,
+)
+
 _OF_ALL: Final = ("price_up_of_all", "price_down_of_all")
 
 #: Without a search nothing goes by relevance, and neither a search nor an aisle is the whole.
@@ -212,15 +245,15 @@ LISTINGS: Final = {
 
 # --- Counting: every product is looked at, so prices and stock are gathered first ---------------
 
-_GATHERED: Final = """, priced AS MATERIALIZED (
-        SELECT DISTINCT variants.product_id
+_PRICED: Final = """
           FROM variants
           JOIN variant_prices AS prices ON prices.variant_id = variants.id
          WHERE variants.is_active
            AND prices.currency = $1::bpchar
            AND ($6::bigint IS NULL OR amount_minor >= $6)
-           AND ($7::bigint IS NULL OR amount_minor <= $7)
-    ), stocked AS MATERIALIZED (
+           AND ($7::bigint IS NULL OR amount_minor <= $7)"""
+
+_STOCKED: Final = """stocked AS MATERIALIZED (
         SELECT DISTINCT variants.product_id
           FROM variants
           JOIN variant_prices AS prices ON prices.variant_id = variants.id
@@ -230,6 +263,14 @@ _GATHERED: Final = """, priced AS MATERIALIZED (
            AND on_hand - allocated - reserved + backorder_limit > 0
            AND location_id <> ALL (ARRAY(SELECT id FROM locations WHERE NOT is_active))
     )"""
+
+_GATHERED: Final = f""", priced AS MATERIALIZED (
+        SELECT DISTINCT variants.product_id{_PRICED}
+           AND ($8::jsonb IS NULL
+                OR (SELECT {_CHOSEN}
+                      FROM products
+                     WHERE products.id = variants.product_id))
+    ), {_STOCKED}"""
 
 _COUNTED_PRODUCTS: Final = """
           FROM products
@@ -257,7 +298,7 @@ def _total(verb: str, place: str) -> Statement[CountRow]:
     )
 
 
-def _facets(verb: str) -> Statement[CategoryCount]:
+def _by_category(verb: str) -> Statement[CategoryCount]:
     return query(
         f"""
     /* inventory.{verb}_shelf_categories */{_COMMON}{_GATHERED}, within AS (
@@ -289,4 +330,88 @@ def _facets(verb: str) -> Statement[CategoryCount]:
 
 
 TOTALS: Final = {(verb, place): _total(verb, place) for verb in _MATCHES for place in _PLACES}
-CATEGORIES: Final = {verb: _facets(verb) for verb in _MATCHES}
+CATEGORIES: Final = {verb: _by_category(verb) for verb in _MATCHES}
+
+# --- Facets: what each further filter would leave, all in one reading ---------------------------
+
+# Each facet counts under all filters but its own. Options are counted where somebody has begun to
+# choose: of the whole catalog they would say little and take long.
+_EVERY_FACET: Final = """
+    SELECT 'all' AS facet, '' AS name, '' AS value, '' AS label, NULL AS parent,
+           count(*) AS count, 0::bigint AS position
+      FROM matching
+     WHERE is_theirs AND is_chosen AND (is_stocked OR NOT $5)
+     UNION ALL
+    SELECT 'here', '', '', '', NULL, count(*), 0
+      FROM matching
+     WHERE is_here AND is_theirs AND is_chosen AND (is_stocked OR NOT $5)
+     UNION ALL
+    SELECT 'in_stock', '', '1', '', NULL, count(*), 0
+      FROM matching
+     WHERE is_here AND is_theirs AND is_chosen AND is_stocked
+     UNION ALL
+    SELECT 'category', '', categories.slug, categories.name, parents.slug,
+           (SELECT count(DISTINCT matching.id)
+              FROM within
+              JOIN product_categories AS placed ON placed.category_id = within.id
+              JOIN matching ON matching.id = placed.product_id
+             WHERE within.category_id = categories.id
+               AND is_theirs AND is_chosen AND (is_stocked OR NOT $5)),
+           row_number() OVER (ORDER BY categories.position, categories.slug)
+      FROM categories
+      LEFT JOIN categories AS parents ON parents.id = categories.parent_id
+     UNION ALL
+    SELECT 'vendor', '', vendors.slug, vendors.name, NULL, count(*),
+           row_number() OVER (ORDER BY count(*) DESC, vendors.name)
+      FROM matching
+      JOIN vendors ON vendors.id = matching.vendor_id
+     WHERE is_here AND is_chosen AND (is_stocked OR NOT $5)
+     GROUP BY vendors.slug, vendors.name
+     UNION ALL
+    SELECT 'option', option.name, option.value, option.value, NULL,
+           count(DISTINCT products.id), (1000 * avg(variants.position))::bigint
+      FROM matching AS products
+      JOIN fitting AS variants ON variants.product_id = products.id
+     CROSS JOIN LATERAL unnest(products.option_names, variants.options) AS option (name, value)
+     WHERE is_here AND is_theirs AND (is_stocked OR NOT $5)
+       AND CASE WHEN cardinality(products.option_names) <> cardinality(variants.options) THEN false
+                WHEN $8::jsonb IS NULL THEN true
+                ELSE jsonb_object(products.option_names, variants.options) @> ($8 - option.name)
+            END
+       AND coalesce($2, $3, $4) IS NOT NULL
+     GROUP BY option.name, option.value
+     ORDER BY facet, name, position, value"""
+
+
+def _facets(verb: str) -> Statement[FacetCount]:
+    return query(
+        f"""
+    /* inventory.{verb}_shelf_facets */{_COMMON}, fitting AS MATERIALIZED (
+        SELECT variants.product_id, variants.options, variants.position{_PRICED}
+    ), priced AS MATERIALIZED (
+        SELECT products.id AS product_id, bool_or({_CHOSEN}) AS is_chosen
+          FROM fitting AS variants
+          JOIN products ON products.id = variants.product_id
+         GROUP BY products.id
+    ), {_STOCKED}, within AS (
+        SELECT id AS category_id, id FROM categories
+         UNION
+        SELECT within.category_id, below.id
+          FROM within JOIN categories AS below ON below.parent_id = within.id
+    ), matching AS MATERIALIZED (
+        SELECT products.id, products.vendor_id, products.option_names, priced.is_chosen,
+               $3::text IS NULL OR products.id IN (
+                   SELECT product_id FROM product_categories
+                    WHERE category_id IN (SELECT id FROM aisle)) AS is_here,
+               $4::text IS NULL
+               OR products.vendor_id = (SELECT id FROM vendors WHERE slug = $4) AS is_theirs,
+               products.id IN (SELECT product_id FROM stocked) AS is_stocked{_COUNTED_PRODUCTS}
+         WHERE products.status = 'active'
+           {_MATCHES[verb]}
+    ){_EVERY_FACET}
+    """,
+        FacetCount,
+    )
+
+
+FACETS: Final = {verb: _facets(verb) for verb in _MATCHES}

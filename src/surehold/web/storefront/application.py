@@ -29,6 +29,9 @@ from surehold.web.storefront import (
     orders,
     pay,
     product,
+    reviews,
+    stock,
+    wishlist,
 )
 from surehold.web.storefront.failures import error_page
 from surehold.web.storefront.parts import Page, Store
@@ -47,7 +50,15 @@ HANDLERS: Final = (
     catalog.category,
     catalog.vendor,
     catalog.search,
+    catalog.suggest,
     product.product,
+    stock.show_stock,
+    reviews.show,
+    reviews.write,
+    wishlist.show,
+    wishlist.add,
+    wishlist.remove,
+    wishlist.move,
     cart.show_cart,
     cart.show_added,
     cart.add,
@@ -89,6 +100,7 @@ def create_store(
     """
     index = AssetIndex() if assets is None else assets
     store, tries = Store(config, checkout, index), orders.Tries()
+    feed = stock.StockFeed(checkout.db)
 
     def fail(request: StoreRequest, error: Exception) -> Page:
         return error_page(store, request, error)
@@ -103,6 +115,7 @@ def create_store(
         dependencies={
             "store": Provide(lambda: store, sync_to_thread=False),
             "tries": Provide(lambda: tries, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
         },
         exception_handlers={Exception: fail},
         openapi_config=None,

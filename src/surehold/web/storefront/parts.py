@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC
@@ -73,7 +74,7 @@ class Store:
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
             "cross-origin-opener-policy": "same-origin",
-            "vary": "HX-Request, Cookie",
+            "vary": "HX-Request, HX-Request-Type, Cookie, Accept-Language",
         }
 
     # --- coming in ----------------------------------------------------------------------------
@@ -205,9 +206,19 @@ class Store:
         cache: str = PRIVATE,
         headers: Mapping[str, str] | None = None,
     ) -> Page:
-        """HTML with the headers that every answer has."""
+        """HTML with the headers that every answer has.
+
+        A page that may be asked for again has a tag of all that is on it: names, prices, stock,
+        the cart. Who has it already gets the headers alone.
+        """
+        body = html.encode()
+        if cache == PRIVATE and status == 200:
+            tag = f'W/"{hashlib.sha256(body).hexdigest()[:24]}"'
+            headers = {**(headers or {}), "etag": tag}
+            if tag in _tags(visit.headers.get(b"if-none-match", b"")):
+                status, body = 304, b""
         return Response(
-            html.encode(),
+            body,
             status_code=status,
             media_type=HTML,
             headers={
@@ -230,6 +241,12 @@ class Store:
             return ImageView(self.assets.url("favicon.svg"), "", 800, 1000)
         words = image.alt if alt is None else alt
         return ImageView(MEDIA_PREFIX + quote(image.file), words, image.width, image.height)
+
+
+def _tags(header: bytes) -> set[str]:
+    """The tags of pages that a browser has, as this store writes them."""
+    given = (tag.strip() for tag in header.decode("latin-1").split(","))
+    return {tag if tag.startswith("W/") else f"W/{tag}" for tag in given}
 
 
 def category_url(slug: str) -> str:

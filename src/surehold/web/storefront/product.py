@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
 from typing import Final
 
-import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from surehold.cart import queries as carts
+from surehold.cart.errors import WishlistNotFound
 from surehold.catalog import queries as catalog
 from surehold.catalog.errors import ProductNotFound
 from surehold.catalog.model import ProductDetail, Variant
 from surehold.db import Connection
-from surehold.db import clock as db_clock
 from surehold.inventory import queries as inventory
-from surehold.inventory.model import BackorderKind, Outlook
-from surehold.inventory.queries import Level
 from surehold.kernel import clock
-from surehold.kernel.ids import VariantId
-from surehold.web.storefront import destinations
+from surehold.kernel.ids import ProductId, VariantId
+from surehold.reviews import queries as opinions
+from surehold.web.storefront import destinations, reviews
 from surehold.web.storefront.languages import region_of
 from surehold.web.storefront.parts import Page, Store, category_url, product_url
-from surehold.web.storefront.shown import FEW, MOST, product_card, tax_note
+from surehold.web.storefront.shown import MOST, product_card, tax_note
+from surehold.web.storefront.stock import Stock, live_view, read_stock, tell
 from surehold.web.storefront.views import (
-    AvailabilityKind,
-    AvailabilityView,
     LinkView,
     MoneyView,
     OptionChoice,
@@ -39,20 +36,9 @@ from surehold.web.storefront.views import (
 from surehold.web.storefront.visit import StoreRequest, Visit
 
 RELATED: Final = 4
-#: A hold that ends later than this is no reason to wait for it.
-WORTH_WAITING: Final = timedelta(hours=2)
+#: How many of the products that were looked at before are shown.
+SEEN: Final = 4
 RETURNS: Final = "Send it back within 30 days if it is not right"
-_MINUTE: Final = timedelta(minutes=1)
-
-
-class Stock(msgspec.Struct, frozen=True):
-    """One variant's stock over all locations."""
-
-    available: int = 0
-    reserved: int = 0
-    #: What could still be promised, back-orders included, and on which terms.
-    room: int = 0
-    outlook: Outlook | None = None
 
 
 @get("/p/{slug:str}")
@@ -65,6 +51,7 @@ async def product(
         view = await product_view(
             store, connection, visit, slug=slug, sku=visit.query.get("variant")
         )
+    visit.see(view.product_id)
     return store.page(visit, "store/product.html", view, block="buy")
 
 
@@ -88,16 +75,14 @@ async def product_view(
         raise ProductNotFound("It is not sold in this currency.")
     stock = await read_stock(connection, [row.id for row in variants])
     chosen = _choose(variants, stock, sku)
-    ends_at = now = None
     of_chosen = stock[chosen.id]
-    if of_chosen.room <= 0 and of_chosen.reserved > 0:
-        ends_at = await inventory.soonest_hold_end(connection, variant_id=chosen.id)
-        now = await db_clock.now(connection)
+    told = await tell(connection, chosen.id, of_chosen)
     today = clock.now().date()
     country = destinations.guess_country(region_of(visit.locale))
     lead, sections = _describe(found)
     assert chosen.price_minor is not None
     return ProductView(
+        product_id=found.id,
         slug=found.slug,
         url=product_url(found.slug, chosen.sku),
         name=found.name,
@@ -107,7 +92,7 @@ async def product_view(
         images=tuple(store.image(image) for image in found.images) or (store.image(None),),
         price=MoneyView(chosen.price_minor, visit.currency),
         tax_note=tax_note(store.signs.settings, visit.currency),
-        availability=describe_stock(of_chosen, today=today, ends_at=ends_at, now=now),
+        live=live_view(chosen.id, of_chosen, told),
         max_quantity=max(0, min(of_chosen.room, MOST)),
         lead=lead,
         options=_options(found, variants, stock, chosen),
@@ -123,58 +108,13 @@ async def product_view(
             *(LinkView(row.name, category_url(row.slug)) for row in found.categories[:1]),
         ),
         related=await _related(store, connection, visit, found),
+        is_kept=await _is_kept(connection, visit, chosen.id),
+        opinion=reviews.opinion_view(
+            found.slug,
+            await opinions.read_opinion(connection, product_id=found.id, newest=reviews.NEWEST),
+        ),
+        seen=await _seen(store, connection, visit, found),
         problem=problem,
-    )
-
-
-async def read_stock(
-    connection: Connection, variant_ids: Sequence[VariantId]
-) -> dict[VariantId, Stock]:
-    """The stock of these variants; back-orders are asked for only where nothing is left."""
-    levels = await inventory.list_levels_of(connection, variant_ids=variant_ids)
-    stock = {variant_id: _sum(levels.get(variant_id, ())) for variant_id in variant_ids}
-    empty = [variant_id for variant_id, row in stock.items() if row.available <= 0]
-    if empty:
-        rooms = await inventory.available(connection, empty)
-        coming = [variant_id for variant_id in empty if rooms[variant_id] > 0]
-        outlook = await inventory.find_outlook(connection, variant_ids=coming)
-        for variant_id in empty:
-            stock[variant_id] = msgspec.structs.replace(
-                stock[variant_id], room=rooms[variant_id], outlook=outlook.get(variant_id)
-            )
-    return stock
-
-
-def _sum(levels: Sequence[Level]) -> Stock:
-    # What one location owes, another does not lack.
-    available = sum(max(level.available, 0) for level in levels)
-    return Stock(available, sum(level.reserved for level in levels), available)
-
-
-def describe_stock(
-    stock: Stock, *, today: date, ends_at: datetime | None, now: datetime | None
-) -> AvailabilityView:
-    """The one sentence about stock. Pure."""
-    kind = AvailabilityKind
-    if stock.room > 0 and stock.available <= 0:
-        return _describe_outlook(stock.outlook, today=today)
-    if stock.room > 0:
-        if stock.available <= FEW:
-            return AvailabilityView(kind.FEW_LEFT, left=stock.available)
-        return AvailabilityView(kind.IN_STOCK)
-    if ends_at is not None and now is not None and ends_at - now <= WORTH_WAITING:
-        minutes = max(1, -((now - ends_at) // _MINUTE))
-        return AvailabilityView(kind.BEING_BOUGHT, free_in_minutes=minutes)
-    return AvailabilityView(kind.SOLD_OUT)
-
-
-def _describe_outlook(outlook: Outlook | None, *, today: date) -> AvailabilityView:
-    """What is sold before it is there. A day that has passed is promised to nobody any more."""
-    day = None if outlook is None else outlook.promised_on
-    is_preorder = outlook is not None and outlook.kind is BackorderKind.PREORDER
-    return AvailabilityView(
-        AvailabilityKind.PREORDER if is_preorder else AvailabilityKind.BACKORDER,
-        ships_on=day if day is not None and day >= today else None,
     )
 
 
@@ -233,6 +173,17 @@ def _describe(found: ProductDetail) -> tuple[str, tuple[SectionView, ...]]:
     return lead, tuple(sections)
 
 
+async def _is_kept(connection: Connection, visit: Visit, variant_id: VariantId) -> bool:
+    """Whether it is on the visitor's list of wishes, which is read where there is one."""
+    if visit.wishlist_token is None:
+        return False
+    try:
+        found = await carts.get_wishlist(connection, token=visit.wishlist_token)
+    except WishlistNotFound:
+        return False
+    return any(line.variant_id == variant_id for line in found.lines)
+
+
 async def _related(
     store: Store, connection: Connection, visit: Visit, found: ProductDetail
 ) -> tuple[ProductCard, ...]:
@@ -246,3 +197,14 @@ async def _related(
     )
     others = [row for row in page.items if row.id != found.id]
     return tuple(product_card(store, row) for row in others[:RELATED])
+
+
+async def _seen(
+    store: Store, connection: Connection, visit: Visit, found: ProductDetail
+) -> tuple[ProductCard, ...]:
+    """What this browser looked at before, the last first; only the browser keeps it."""
+    others = [ProductId(one) for one in visit.seen if one != found.id][:SEEN]
+    if not others:
+        return ()
+    rows = await inventory.list_shelf_of(connection, currency=visit.currency, product_ids=others)
+    return tuple(product_card(store, row) for row in rows)

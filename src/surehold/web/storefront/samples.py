@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -29,6 +30,7 @@ from surehold.web.storefront.views import (
     CountryChoice,
     ErrorView,
     EventView,
+    FacetGroup,
     FacetView,
     FieldFault,
     HoldView,
@@ -38,6 +40,7 @@ from surehold.web.storefront.views import (
     LineView,
     LinkView,
     MoneyView,
+    OpinionView,
     OptionChoice,
     OptionGroup,
     OrderView,
@@ -47,23 +50,32 @@ from surehold.web.storefront.views import (
     PayView,
     PollView,
     PriceChange,
+    PriceFilter,
     PricesChanged,
     ProductCard,
     ProductView,
+    RatingView,
     RefundView,
+    ReviewForm,
+    ReviewsPage,
+    ReviewView,
     SectionView,
     Shell,
     ShippingChoice,
     ShopBusy,
     Shortage,
     SortChoice,
+    StarRow,
     StepState,
     StepView,
     StockShort,
+    StockView,
     StockWord,
     SummaryView,
     TotalsView,
     TrackView,
+    WishlistView,
+    WishView,
 )
 
 NOW: Final = datetime(2026, 11, 20, 14, 32, tzinfo=UTC)
@@ -206,14 +218,120 @@ def catalog(**changes: object) -> CatalogView:
             SortChoice("price", "Price, low to high"),
             SortChoice("-price", "Price, high to low"),
         ),
+        in_stock_count=50,
+        groups=(
+            FacetGroup(
+                "Maker",
+                (
+                    FacetView("Ashdown Pottery", "/?vendor=ashdown-pottery", 9),
+                    FacetView("Kestrel Works", "/?vendor=kestrel-works", 7),
+                ),
+            ),
+            FacetGroup(
+                "Finish",
+                (
+                    FacetView("Brass", "/?o.Finish=Brass", 4),
+                    FacetView("Graphite", "/?o.Finish=Graphite", 3),
+                ),
+            ),
+        ),
+        price=PriceFilter(currency="EUR"),
         next_url="/?page=2",
     )
     return msgspec.structs.replace(view, **changes)
 
 
+RATING: Final = RatingView(
+    "4.3", 43, 18, (StarRow(5, 10), StarRow(4, 5), StarRow(3, 2), StarRow(2, 0), StarRow(1, 1))
+)
+REVIEWS: Final = (
+    ReviewView(
+        5,
+        "Bright enough to read by",
+        ("It has stood on the porch since May.", "The loop is stiff at first."),
+        "Mara",
+        NOW - timedelta(days=3),
+        is_verified=True,
+    ),
+    ReviewView(4, "Warm light", ("Heavier than it looks.",), "Ines", NOW - timedelta(days=9)),
+)
+
+
+def reviews_page(**changes: object) -> ReviewsPage:
+    """Every review of the lamp, with changes."""
+    view = ReviewsPage(
+        name="Trail lamp",
+        url="/p/trail-lamp/reviews",
+        product_url="/p/trail-lamp",
+        rating=RATING,
+        reviews=REVIEWS,
+        next_url="/p/trail-lamp/reviews?cursor=2",
+    )
+    return msgspec.structs.replace(view, **changes)
+
+
+def review_samples() -> Iterator[Sample]:
+    """The page of reviews: to read, to write, refused, written, and with none."""
+    wrong = ReviewForm(stars="Choose from 1 to 5 stars", title="Say it in a few words")
+    faults = (
+        FieldFault("stars", "Stars", wrong.stars),
+        FieldFault("title", "In a few words", wrong.title),
+    )
+    typed = ReviewForm(body="Half a <b>sentence", author="Mara")
+    written = {"own": REVIEWS[0], "own_state": "rejected", "own_reason": "It names a person."}
+    views = {
+        "reviews": reviews_page(),
+        "reviews-form": reviews_page(can_write=True, form=ReviewForm(author="Mara")),
+        "reviews-refused": reviews_page(can_write=True, form=typed, errors=wrong, faults=faults),
+        "reviews-written": reviews_page(own=REVIEWS[0], own_state="pending"),
+        "reviews-not-shown": reviews_page(**written),
+        "reviews-none": reviews_page(rating=None, reviews=(), next_url=None),
+    }
+    for name, view in views.items():
+        yield Sample(name, "store/reviews.html", view, shell(path="/p/trail-lamp/reviews"))
+
+
+def wishlist_samples() -> Iterator[Sample]:
+    """What is kept, in every state; and nothing."""
+    lamp = WishView(
+        variant_id="0193a1f2-5b1c-7c11-9c55-7d6d0d1f9a10",
+        name="Trail lamp",
+        variant_name="Brass",
+        url="/p/trail-lamp",
+        image=picture_of("trail-lamp-1"),
+        price=eur(3900),
+    )
+    change = msgspec.structs.replace
+    sold_out = change(lamp, name="Day pack", image=picture_of("day-pack-1"), is_available=False)
+    gone = change(
+        sold_out,
+        name="Stoneware mug",
+        image=picture_of("stoneware-mug-1"),
+        url=None,
+        price=None,
+        is_for_sale=False,
+    )
+    for name, wishes in (("wishlist", (lamp, sold_out, gone)), ("wishlist-empty", ())):
+        view = WishlistView(wishes)
+        yield Sample(name, "store/wishlist.html", view, shell(path="/wishlist"))
+
+
+def live(availability: AvailabilityView) -> StockView:
+    """The stock of the lamp, told so."""
+    can_buy = availability.kind.value not in {"sold_out", "being_bought"}
+    variant_id = "0193a1f2-5b1c-7c11-9c55-7d6d0d1f9a10"
+    return StockView(
+        variant_id=variant_id,
+        availability=availability,
+        can_buy=can_buy,
+        url=f"/stock/{variant_id}?said={availability.kind.value}&can_buy={int(can_buy)}",
+    )
+
+
 def product(**changes: object) -> ProductView:
     """The trail lamp, with changes."""
     view = ProductView(
+        product_id=UUID("0193a1f2-5b1c-7c11-9c55-7d6d0d1f9a01"),
         slug="trail-lamp",
         url="/p/trail-lamp",
         name="Trail lamp",
@@ -231,7 +349,7 @@ def product(**changes: object) -> ProductView:
             "A small light for tables, tents and power cuts. Turn the top to dim it down "
             "to a candle; it runs for 60 hours there."
         ),
-        availability=AvailabilityView(AvailabilityKind.IN_STOCK),
+        live=live(AvailabilityView(AvailabilityKind.IN_STOCK)),
         max_quantity=12,
         options=(
             OptionGroup(
@@ -282,6 +400,8 @@ def product(**changes: object) -> ProductView:
             ),
         ),
         related=cards(5)[1:],
+        seen=cards(3)[1:],
+        opinion=OpinionView("/p/trail-lamp/reviews", RATING, REVIEWS[:2]),
     )
     return msgspec.structs.replace(view, **changes)
 
@@ -531,7 +651,7 @@ def product_samples() -> Iterator[Sample]:
     for suffix, availability in kinds.items():
         closed = availability.kind in (AvailabilityKind.SOLD_OUT, AvailabilityKind.BEING_BOUGHT)
         most = 0 if closed else availability.left or 12
-        view = product(availability=availability, max_quantity=most)
+        view = product(live=live(availability), max_quantity=most)
         yield Sample(
             f"product{suffix}",
             "store/product.html",
@@ -783,6 +903,8 @@ def samples() -> tuple[Sample, ...]:
     return (
         *catalog_samples(),
         *product_samples(),
+        *review_samples(),
+        *wishlist_samples(),
         *cart_samples(),
         *checkout_samples(),
         *pay_samples(),

@@ -62,6 +62,7 @@ def product_card(store: Store, product: ProductSummary) -> ProductCard:
         else None,
         fact=product.fact,
         stock_word=word,
+        slug=product.slug,
     )
 
 

@@ -8,7 +8,10 @@ Collections are tuples. Nothing here reads a database or decides anything.
 | template | view | blocks that htmx asks for |
 |---|---|---|
 | store/home.html, category.html, search.html | CatalogView | results |
-| store/product.html | ProductView | buy |
+| store/search.html | SuggestView | suggestions |
+| store/product.html | ProductView | buy; stock, of a StockView |
+| store/reviews.html | ReviewsPage | |
+| store/wishlist.html | WishlistView | kept, of nothing |
 | store/cart.html | CartView | cart |
 | store/cart_added.html | CartAddedView | drawer |
 | store/checkout.html | CheckoutView | checkout |
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 import enum
 from datetime import date, datetime, tzinfo
+from uuid import UUID
 
 import msgspec
 
@@ -130,6 +134,8 @@ class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
     compare_at: MoneyView | None = None
     fact: str = ""
     stock_word: StockWord | None = None
+    #: What a press on the heart keeps.
+    slug: str = ""
 
 
 class SortChoice(msgspec.Struct, frozen=True):
@@ -149,11 +155,38 @@ class FacetView(msgspec.Struct, frozen=True):
     is_current: bool = False
 
 
+class FacetGroup(msgspec.Struct, frozen=True):
+    """A further filter and its values; following the current one takes it off."""
+
+    heading: str
+    links: tuple[FacetView, ...]
+    is_open: bool = False
+
+
+class PriceFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """The form of ``min_price`` and ``max_price``, as typed, in whole units of the currency."""
+
+    currency: str
+    lowest: str = ""
+    highest: str = ""
+    kept_fields: tuple[tuple[str, str], ...] = ()
+
+
 class ChipView(msgspec.Struct, frozen=True):
-    """An applied filter; following ``remove_url`` takes it off."""
+    """An applied filter; following ``remove_url`` takes it off. Prices have no label."""
 
     label: str
     remove_url: str
+    lowest: MoneyView | None = None
+    highest: MoneyView | None = None
+
+
+class SuggestView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search that is being typed may mean; nothing while it is too short."""
+
+    query: str
+    cards: tuple[ProductCard, ...] = ()
+    categories: tuple[LinkView, ...] = ()
 
 
 class CatalogView(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +207,9 @@ class CatalogView(msgspec.Struct, frozen=True, kw_only=True):
     query: str | None = None
     is_home: bool = False
     is_in_stock_only: bool = False
+    in_stock_count: int = 0
+    groups: tuple[FacetGroup, ...] = ()
+    price: PriceFilter | None = None
     chips: tuple[ChipView, ...] = ()
     clear_url: str | None = None
     kept_fields: tuple[tuple[str, str], ...] = ()
@@ -210,6 +246,25 @@ class AvailabilityView(msgspec.Struct, frozen=True):
     ships_on: date | None = None
 
 
+class StockView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown of one variant's stock while the page is open.
+
+    ``url`` is asked again every few seconds; it says what is shown, so that the same is not sent
+    twice. ``page_url`` is set when the buttons of the page are no longer right.
+    """
+
+    variant_id: str
+    availability: AvailabilityView
+    can_buy: bool
+    url: str
+    page_url: str | None = None
+
+    @property
+    def live(self) -> StockView:
+        """Itself, as the pages that contain it call it."""
+        return self
+
+
 class OptionChoice(msgspec.Struct, frozen=True):
     """One value of an option; ``url`` is this product's page with it chosen."""
 
@@ -224,6 +279,74 @@ class OptionGroup(msgspec.Struct, frozen=True):
 
     name: str
     choices: tuple[OptionChoice, ...]
+
+
+class StarRow(msgspec.Struct, frozen=True):
+    """How many reviews give so many stars."""
+
+    stars: int
+    count: int
+
+
+class RatingView(msgspec.Struct, frozen=True):
+    """The stars of a product: their average as text and times ten, and each star's, five first."""
+
+    average: str
+    tenths: int
+    count: int
+    rows: tuple[StarRow, ...]
+
+
+class ReviewView(msgspec.Struct, frozen=True):
+    """One review, as its buyer wrote it."""
+
+    stars: int
+    title: str
+    paragraphs: tuple[str, ...]
+    author: str
+    created_at: datetime
+    is_verified: bool = False
+
+
+class OpinionView(msgspec.Struct, frozen=True):
+    """What is said of a product on its page; ``url`` has all of it, and the form."""
+
+    url: str
+    rating: RatingView | None = None
+    newest: tuple[ReviewView, ...] = ()
+
+
+class ReviewForm(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody typed; and, with the same names, what is wrong with it."""
+
+    stars: str = ""
+    title: str = ""
+    body: str = ""
+    author: str = ""
+
+
+class ReviewsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Every review of a product. The form is there for who is signed in and has not written.
+
+    ``own`` is what they wrote, with its state and, when it is not shown, the reason.
+    """
+
+    name: str
+    url: str
+    product_url: str
+    rating: RatingView | None = None
+    reviews: tuple[ReviewView, ...] = ()
+    next_url: str | None = None
+    can_write: bool = False
+    own: ReviewView | None = None
+    own_state: str = ""
+    own_reason: str = ""
+    form: ReviewForm = ReviewForm()
+    errors: ReviewForm = ReviewForm()
+    faults: tuple[FieldFault, ...] = ()
+    max_title: int = 120
+    max_body: int = 4_000
+    max_author: int = 60
 
 
 class SectionView(msgspec.Struct, frozen=True):
@@ -241,6 +364,7 @@ class ProductView(msgspec.Struct, frozen=True, kw_only=True):
     ``tax_note`` is a phrase such as "incl. VAT". ``problem`` answers a refused Add to cart.
     """
 
+    product_id: UUID
     slug: str
     url: str
     name: str
@@ -250,7 +374,7 @@ class ProductView(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[ImageView, ...]
     price: MoneyView
     tax_note: str
-    availability: AvailabilityView
+    live: StockView
     max_quantity: int
     lead: str = ""
     quantity: int = 1
@@ -262,7 +386,32 @@ class ProductView(msgspec.Struct, frozen=True, kw_only=True):
     vendor: LinkView | None = None
     breadcrumbs: tuple[LinkView, ...] = ()
     related: tuple[ProductCard, ...] = ()
+    seen: tuple[ProductCard, ...] = ()
+    opinion: OpinionView | None = None
+    is_kept: bool = False
     problem: str | None = None
+
+
+# --- Wishlist -----------------------------------------------------------------------------------
+
+
+class WishView(msgspec.Struct, frozen=True, kw_only=True):
+    """One variant that is kept for another day, at today's price; ``url`` while it is sold."""
+
+    variant_id: str
+    name: str
+    variant_name: str
+    url: str | None
+    image: ImageView
+    price: MoneyView | None
+    is_for_sale: bool = True
+    is_available: bool = True
+
+
+class WishlistView(msgspec.Struct, frozen=True):
+    """The list of wishes, the last first, maybe empty."""
+
+    wishes: tuple[WishView, ...]
 
 
 # --- Cart ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from uuid import UUID
 
 import msgspec
 from litestar import Request
@@ -18,11 +19,12 @@ from litestar.datastructures import Cookie, State
 
 from surehold.cart.commands import KEPT_FOR
 from surehold.cart.model import Cart
-from surehold.web.api.access import CART_COOKIE
+from surehold.web.api.access import CART_COOKIE, WISHLIST_COOKIE
 from surehold.web.requests import request_id_of
 from surehold.web.storefront.languages import choose_locale
 from surehold.web.storefront.proofs import Signer, new_secret
 from surehold.web.storefront.views import BannerView, Theme
+from surehold.web.validation import parse_id
 
 StoreRequest: TypeAlias = Request[Any, Any, State]
 
@@ -31,12 +33,16 @@ CURRENCY_COOKIE: Final = "surehold_currency"
 THEME_COOKIE: Final = "surehold_theme"
 NOTICE_COOKIE: Final = "surehold_notice"
 ORDER_COOKIE: Final = "surehold_order"
+SEEN_COOKIE: Final = "surehold_seen"
 CSRF: Final = "csrf"
 NOTICE: Final = "notice"
 #: How long a guest's browser opens an order without the link from the e-mail.
 ORDER_SECONDS: Final = 90 * 24 * 60 * 60
 NOTICE_SECONDS: Final = 60
 MAX_PARAMETERS: Final = 50
+#: How many products a browser remembers that were looked at, and for how long.
+SEEN_MAX: Final = 8
+SEEN_SECONDS: Final = 30 * 24 * 60 * 60
 _MAX_COOKIE: Final = 2_000
 _LAX: Final = "lax"
 
@@ -68,6 +74,7 @@ class Visit:
         self._is_secure = is_secure
         self._given = request.cookies
         self.cart_token = self._cookie(CART_COOKIE) or None
+        self.wishlist_token = self._cookie(WISHLIST_COOKIE) or None
         self.order_token = self._cookie(ORDER_COOKIE)
         self.currency = self._choose_currency(currencies)
         theme = self._cookie(THEME_COOKIE)
@@ -93,6 +100,10 @@ class Visit:
         kept = [(name, value) for name, value in self.query.items() if name != "token"]
         return f"{self.path}?{urlencode(kept)}" if kept else self.path
 
+    def cookie(self, name: str) -> str:
+        """What the browser keeps under a name; nothing where it is none of ours."""
+        return self._cookie(name)
+
     def keep(self, name: str, value: str, *, seconds: int, path: str = "/") -> None:
         """Let the browser keep a value; scripts never see it."""
         self.cookies.append(
@@ -115,6 +126,19 @@ class Visit:
     def keep_order(self, number: str, token: str) -> None:
         """Let the browser open one order from now on; no other page is sent the cookie."""
         self.keep(ORDER_COOKIE, token, seconds=ORDER_SECONDS, path=f"/orders/{number}")
+
+    @property
+    def seen(self) -> tuple[UUID, ...]:
+        """The products that were looked at here, the last first. Only the browser knows."""
+        texts = self._cookie(SEEN_COOKIE).split(".")[:SEEN_MAX]
+        return tuple(found for text in texts if (found := parse_id(text)) is not None)
+
+    def see(self, product_id: UUID) -> None:
+        """This product is looked at; no page but those of products is told."""
+        kept = [product_id, *(one for one in self.seen if one != product_id)][:SEEN_MAX]
+        if tuple(kept) != self.seen:
+            value = ".".join(map(str, kept))
+            self.keep(SEEN_COOKIE, value, seconds=SEEN_SECONDS, path="/p")
 
     def leave_notice(self, notice: BannerView) -> None:
         """Say something on the next page, once."""

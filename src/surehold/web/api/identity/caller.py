@@ -88,6 +88,11 @@ def set_cookies(response: ApiResponse, parts: Parts, signed_in: SignedIn) -> Non
         _set(response, parts.config, _DEVICE, signed_in.device, _DEVICE_SECONDS)
 
 
+def session_cookie(config: Config) -> str:
+    """What the cookie of a browser's session is called."""
+    return _name(config, _SESSION)
+
+
 def set_cart_cookie(response: ApiResponse, parts: Parts, token: str) -> None:
     """Give a browser the account's cart; the cart's own routes set the same cookie."""
     response.set_cookie(

@@ -97,7 +97,7 @@ for (const form of document.querySelectorAll("form[data-retry-after]")) {
 function unreachable(event) {
   const { ctx } = event.detail;
   const status = ctx?.response?.status ?? 0;
-  if (ctx?.sourceElement?.matches("#payment") || status === 409 || status === 422) return;
+  if (ctx?.sourceElement?.matches("#payment, #stock, [data-suggest]") || status === 409 || status === 422) return;
   document.querySelector("[data-unreachable]")?.remove();
   document.querySelector("main").prepend(document.querySelector("#unreachable").content.cloneNode(true));
   const banner = document.querySelector("[data-unreachable] .banner");
@@ -118,12 +118,22 @@ document.addEventListener("click", (event) => {
   thumb.setAttribute("aria-current", "true");
 });
 
+// Nobody reads the stock in a tab that is not looked at.
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && event.detail.ctx?.sourceElement?.matches("#stock")) event.preventDefault();
+});
+
+// An enlarged picture takes the focus, and Esc closes it.
+addEventListener("hashchange", () => document.querySelector(".zoom:target [data-zoom-close]")?.focus());
+
 // Menus close when attention goes elsewhere.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
+  document.querySelector(".zoom:target [data-zoom-close]")?.click();
+  for (const list of document.querySelectorAll(".suggestions")) list.replaceChildren();
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     menu.open = false;
     menu.querySelector("summary").focus();
