@@ -22,6 +22,7 @@ import msgspec
 
 from surehold.web import assets, templating
 from surehold.web.storefront import samples
+from surehold.web.storefront.account.samples import account_samples
 from surehold.web.storefront.views import Shell, Theme
 
 PICTURES: Final = Path(__file__).resolve().parents[1] / "src" / "surehold" / "demo" / "images"
@@ -38,7 +39,8 @@ class Preview:
     def __init__(self) -> None:
         self.index = assets.AssetIndex()
         self.environment = templating.build_environment(self.index.url)
-        self.samples = {sample.name: sample for sample in samples.samples()}
+        shown = (*samples.samples(), *account_samples())
+        self.samples = {sample.name: sample for sample in shown}
 
     def page(self, name: str, *, theme: Theme = Theme.LIGHT, block: str = "") -> str:
         """One sample as HTML; with a block, only that."""

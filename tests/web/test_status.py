@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from surehold.orders.model import ReturnState
 from surehold.payments.model import PaymentState
 from surehold.web.status import (
     BUYER_SENTENCES,
@@ -58,6 +59,7 @@ VALUES = (
     *((Axis.PAYMENT, value) for value in PAYMENT),
     *((Axis.ATTEMPT, state.value) for state in PaymentState),
     *((Axis.FULFILLMENT, value) for value in FULFILLMENT),
+    *((Axis.RETURN, state.value) for state in ReturnState),
     *((Axis.RESERVATION, value) for value in RESERVATION),
 )
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from surehold.catalog import queries as catalog
 from surehold.catalog.errors import VendorNotFound
 from surehold.db import Connection
@@ -121,6 +123,18 @@ async def list_own_orders(
         return Page(tuple(rows))
     last = rows[limit - 1]
     return Page(tuple(rows[:limit]), encode_cursor(last.placed_at.isoformat(), str(last.id)))
+
+
+async def find_pulse(connection: Connection, *, order_id: OrderId) -> str:
+    """A short text that is another one as soon as its buyer could see something new.
+
+    Raises:
+        OrderNotFound: There is no such order.
+    """
+    found = await connection.find(own.FIND_PULSE, order_id)
+    if found is None:
+        raise OrderNotFound("There is no order with this id.")
+    return "-".join(str(count) for count in msgspec.structs.astuple(found))
 
 
 async def list_unclaimed(connection: Connection, *, email: str) -> tuple[ClaimedOrder, ...]:

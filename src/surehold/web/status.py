@@ -42,6 +42,7 @@ class Axis(enum.Enum):
     FULFILLMENT = "fulfillment"
     RESERVATION = "reservation"
     MESSAGE = "message"
+    RETURN = "return"
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -132,6 +133,18 @@ STATUSES: Final[Mapping[Axis, Mapping[str, Status]]] = MappingProxyType(
                 "committed": Status("Used", _OK, _FULL),
                 "released": Status("Released", _NEUTRAL, _FULL),
                 "expired": Status("Expired", _NEUTRAL, _FULL),
+            }
+        ),
+        Axis.RETURN: MappingProxyType(
+            {
+                "requested": Status("Asked", _INFO, _EMPTY),
+                "approved": Status("Agreed", _WARN, _HALF),
+                "rejected": Status("Not agreed", _BAD, _FULL),
+                "in_transit": Status("Coming back", _INFO, _HALF),
+                "received": Status("Received", _INFO, _HALF),
+                "inspected": Status("Checked", _INFO, _HALF),
+                "completed": Status("Settled", _OK, _FULL),
+                "canceled": _CANCELED,
             }
         ),
         Axis.MESSAGE: MappingProxyType(

@@ -14,8 +14,7 @@ import pytest
 from surehold.app import checkout_of
 from surehold.checkout.engine import Checkout
 from surehold.config import Config
-from surehold.db import Database
-from surehold.db.database import Connection
+from surehold.db import Connection, Database
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
@@ -42,6 +41,8 @@ def config(**changes: Any) -> Config:
         "default_currency": "EUR",
         "currencies": ("EUR", "USD"),
         "sandbox_url": None,
+        "argon2_memory_kib": 8,
+        "argon2_passes": 1,
     }
     return Config(_env_file=None, **(values | changes))
 

@@ -10,7 +10,10 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from surehold.db import Database
+from surehold.orders import queries as orders
+from tests.builders.accounts import PASSWORD, a_customer, an_identity
 from tests.builders.catalog import a_product
+from tests.builders.orders import look_at, pay, ship
 from tests.support.placing import counters
 from tests.web.storefront.buying import TYPED
 from tests.web.storefront.conftest import Served
@@ -117,3 +120,59 @@ async def test_with_scripts(served: Served, db: Database) -> None:
     assert title.startswith("Confirmed")
     assert complaints == []
     assert await counters(db, lamp.variant_id) == (5, 2, 0)
+
+
+async def test_whoever_is_signed_in_buys_by_keyboard_and_follows_the_parcel_live(
+    served: Served, db: Database
+) -> None:
+    lamp = await a_product(db, name="Trail lamp", price=3900, on_hand=5, images=0)
+    await a_customer(an_identity(db), password=PASSWORD)
+
+    async with _open(served, has_scripts=True) as (page, complaints):
+        await page.goto(f"/p/{lamp.slug}")
+        await page.click(".buy-add")
+        await page.wait_for_selector("dialog.cart-drawer[open]")
+        await page.goto("/account/sign-in?next=/checkout")
+        await page.fill("[name=email]", TYPED["email"])
+        await page.fill("[name=password]", PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/checkout")
+        for name in ("name", "line1", "city", "postal_code"):
+            await page.fill(f"[name={name}]", TYPED[name])
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/pay/pay_*")
+        await page.click("button[value=insufficient_funds]")
+        await page.wait_for_selector("[data-state=declined]")
+        await page.click("#provider-bank_transfer")
+        await page.click(".pay-form button")
+        await page.wait_for_selector("[data-state=bank_transfer]")
+        code = await page.locator(".transfer-code-picture svg").bounding_box()
+        await page.goto("/account")
+        await page.click(".own-order-number")
+        await page.wait_for_selector("#tracking")
+        number = page.url.rpartition("/")[2]
+        await _pay_and_ship(served, db, number)
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await page.wait_for_selector("text=It left us")
+        spoken = await page.inner_text("#announcements")
+        await page.click("text=Start a return")
+        await page.fill("[name^=quantity_]", "1")
+        await page.select_option("[name^=reason_]", "changed_mind")
+        await page.wait_for_selector("text=You would get back")
+        await page.click("button:has-text('Ask for the return')")
+        await page.wait_for_selector("text=We have your request")
+
+    assert code is not None
+    assert code["width"] == pytest.approx(code["height"])
+    assert spoken
+    # The one complaint is the declined payment's own status.
+    assert complaints == []
+    assert await counters(db, lamp.variant_id) == (4, 0, 0)
+
+
+async def _pay_and_ship(served: Served, db: Database, number: str) -> None:
+    async with db.connection() as connection:
+        order = await orders.find_order_by_number(connection, number=number)
+    assert order is not None
+    await pay(served.checkout, await look_at(served.checkout, order.id))
+    await ship(served.checkout, order.id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -39,8 +40,15 @@ from surehold.pricing.errors import (
     ShippingMethodUnknown,
 )
 from surehold.pricing.model import Destination, Quote, ShippingOption
-from surehold.pricing.rules import STANDARD, find_area, list_options, parcel_of
-from surehold.web.storefront import checkout_form, destinations
+from surehold.pricing.rules import (
+    STANDARD,
+    find_area,
+    is_code,
+    list_options,
+    normalize_code,
+    parcel_of,
+)
+from surehold.web.storefront import checkout_extras, checkout_form, destinations
 from surehold.web.storefront.cart import read_quantity
 from surehold.web.storefront.languages import region_of
 from surehold.web.storefront.parts import NO_STORE, Page, Store, product_url
@@ -73,6 +81,7 @@ from surehold.web.storefront.visit import StoreRequest, Visit
 from surehold.web.validation import parse_id
 
 _MAX_ATTEMPT: Final = 99
+_NO_CARD: Final = "This gift card cannot be used here."
 
 
 class _Order(msgspec.Struct, frozen=True):
@@ -124,6 +133,8 @@ async def requote(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     form = await store.read_form(request, visit)
     typed = checkout_form.read_typed(form)
     await _take(store, visit, form.get("take", ""))
+    if "coupon_code" in form:
+        return await _use_coupon(store, visit, typed, form)
     async with store.open(visit) as connection:
         problem = None
         if visit.cart is not None and "take" in form:
@@ -133,17 +144,50 @@ async def requote(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         return await _page(store, connection, visit, typed, said)
 
 
+async def _use_coupon(
+    store: Store, visit: Visit, typed: CheckoutForm, form: Mapping[str, str]
+) -> Page:
+    """Use a code, or with ``coupon_code=off`` none. One that gives nothing is not kept."""
+    code = None if form.get("coupon_code") == "off" else normalize_code(typed.coupon)
+    key = checkout_form.read_key(form)
+    if code is not None and not is_code(code):
+        said = Said(faults=_coupon_fault("There is no such coupon."), key=key, status=422)
+        async with store.open(visit) as connection:
+            return await _page(store, connection, visit, typed, said)
+    if visit.cart_token is not None:
+        with suppress(CartNotFound):
+            await carts.set_coupon(store.db, token=visit.cart_token, code=code)
+    async with store.open(visit) as connection:
+        view = await _view(store, connection, visit, typed, Said(key=key))
+    if view is None or view.coupon is None or view.coupon.is_applied:
+        if view is None:
+            return store.go(visit, "/cart")
+        shown = msgspec.structs.replace(view, form=msgspec.structs.replace(view.form, coupon=""))
+        return _answer(store, visit, shown, 200)
+    assert visit.cart_token is not None
+    await carts.set_coupon(store.db, token=visit.cart_token, code=None)
+    faults = _coupon_fault(view.coupon.reason)
+    return _answer(store, visit, msgspec.structs.replace(view, coupon=None, faults=faults), 422)
+
+
+def _coupon_fault(words: str) -> tuple[FieldFault, ...]:
+    return (checkout_form.fault("coupon", words),)
+
+
 @post("/checkout")
 async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     """The one press. Pressed twice it is one order."""
     visit = store.greet(request)
     form = await store.read_form(request, visit)
     typed = checkout_form.read_typed(form)
-    faults = checkout_form.find_faults(typed)
+    if typed.coupon:  # typed and not used yet: nobody means to pay without it
+        return await _use_coupon(store, visit, typed, form)
     key, expected = checkout_form.read_key(form), checkout_form.read_total(form)
     async with store.open(visit) as connection:
         if visit.cart is None or visit.cart_token is None:
             return store.go(visit, "/cart")
+        typed, _ = await checkout_extras.with_account(connection, visit, typed)
+        faults = checkout_form.find_faults(typed)
         if faults or key is None or expected is None:
             said = Said(faults=faults, key=key, status=422)
             return await _page(store, connection, visit, typed, said)
@@ -204,7 +248,7 @@ def refused(
         case ShippingMethodUnknown():
             field, words = "shipping_method", "We do not send it this way. Choose another one."
         case GiftCardNotUsable():
-            field, words = "gift_card", "This gift card cannot be used here. Nothing was ordered."
+            field, words = "gift_card", f"{_NO_CARD} Nothing was ordered."
         case GiftCardBalanceTooLow():
             field, words = "gift_card", "There is nothing left on this gift card."
         case CurrencyNotSupported():
@@ -275,13 +319,17 @@ async def _page(
     view = await _view(store, connection, visit, typed, said)
     if view is None:
         return store.go(visit, "/cart")
-    retry = isinstance(said.problem, ShopBusy) and said.problem.retry_after_seconds
+    return _answer(store, visit, view, said.status)
+
+
+def _answer(store: Store, visit: Visit, view: CheckoutView, status: int) -> Page:
+    retry = isinstance(view.problem, ShopBusy) and view.problem.retry_after_seconds
     return store.page(
         visit,
         "store/checkout.html",
         view,
         block="checkout",
-        status=said.status,
+        status=status,
         path="/checkout",
         cache=NO_STORE,
         headers={"retry-after": str(retry)} if retry else None,
@@ -294,6 +342,7 @@ async def _view(
     cart = visit.cart
     if cart is None or not cart.lines:
         return None
+    typed, saved = await checkout_extras.with_account(connection, visit, typed)
     terms, now = await store.checkout.context.books.load(connection)
     sellable = await catalog.list_sellable(
         connection, variant_ids=[line.variant_id for line in cart.lines]
@@ -330,7 +379,12 @@ async def _view(
         shipping = shipping_choices(options, quote, None if has_wait else arrival)
         typed = msgspec.structs.replace(typed, shipping_method=quote.shipping_method)
     label = "tax" if place is None else place.tax_label
-    totals = quote_totals(quote, tax_label=label)
+    totals, is_refused = await checkout_extras.with_card(
+        connection, typed, quote, quote_totals(quote, tax_label=label)
+    )
+    faults = said.faults
+    if is_refused and not faults:
+        faults = (checkout_form.fault("gift_card", _NO_CARD),)
     return CheckoutView(
         form=typed,
         summary=SummaryView(_lines(store, cart, quote), totals),
@@ -341,9 +395,13 @@ async def _view(
         expected_total=totals.total,
         idempotency_key=said.key or str(uuid.uuid4()),
         attempt=said.attempt,
-        faults=said.faults,
+        faults=faults,
         problem=_other_total(said, totals.total) or said.problem,
         is_email_priced=terms.asks_for_first,
+        sign_in_url="/account/sign-in?next=/checkout" if visit.principal is None else None,
+        known_email=None if visit.principal is None else visit.principal.email,
+        saved_addresses=saved,
+        coupon=checkout_extras.coupon_view(quote, cart.coupon_code),
     )
 
 

@@ -34,7 +34,7 @@ from surehold.web.validation import list_faults
 #: Longer than any field may be, so that the fault can be told with what was typed.
 _KEPT: Final = 300
 _MAX_KEY: Final = 64
-_SHOUTED: Final = frozenset({"postal_code", "country"})
+_SHOUTED: Final = frozenset({"postal_code", "country", "coupon"})
 
 _LABELS: Final = MappingProxyType(
     {
@@ -51,6 +51,7 @@ _LABELS: Final = MappingProxyType(
         "shipping_method": "Shipping method",
         "provider": "Payment",
         "gift_card": "Gift card",
+        "coupon": "Coupon code",
     }
 )
 _MISSING: Final = MappingProxyType(
@@ -66,6 +67,8 @@ _MISSING: Final = MappingProxyType(
 )
 #: Fields whose faults are the country's to tell; its sentence says what it wants.
 _OF_THE_COUNTRY: Final = frozenset({"phone", "postal_code", "region"})
+#: What the checkout asks for beside an address.
+_BESIDE_ADDRESS: Final = frozenset({"email", "shipping_method", "provider", "gift_card"})
 _EMPTY_CODES: Final = frozenset({"missing", "blank", "too_short", "wrong_type"})
 
 
@@ -84,7 +87,8 @@ def read_typed(form: Mapping[str, str]) -> CheckoutForm:
     for field in CheckoutForm.__struct_fields__:
         text = " ".join(form.get(field, "")[:_KEPT].split(" ")).strip()
         typed[field] = text.upper() if field in _SHOUTED else text
-    return CheckoutForm(**typed)
+    # A page without a choice of addresses asks for a typed one.
+    return CheckoutForm(**{**typed, "saved": typed["saved"] or "new"})
 
 
 def find_faults(typed: CheckoutForm) -> tuple[FieldFault, ...]:
@@ -98,6 +102,11 @@ def find_faults(typed: CheckoutForm) -> tuple[FieldFault, ...]:
         found.setdefault("country", _MISSING["country"])
     order = [field for field in _LABELS if field in found]
     return tuple(FieldFault(field, _label(field, typed.country), found[field]) for field in order)
+
+
+def find_address_faults(typed: CheckoutForm) -> tuple[FieldFault, ...]:
+    """What is wrong with the address alone."""
+    return tuple(row for row in find_faults(typed) if row.field not in _BESIDE_ADDRESS)
 
 
 def fault(field: str, message: str, country: str = "") -> FieldFault:

@@ -333,6 +333,7 @@ async def _view(
         is_shipping_known=_is_shipping_known(content),
         has_billing_address=content.billing_address is not None,
         takes_gift_cards=False,
+        takes_coupons=False,
     )
 
 

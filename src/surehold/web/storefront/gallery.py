@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from surehold.web.problems import RouteNotFound
+from surehold.web.storefront.account.samples import account_samples
 from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.samples import Sample, samples
 from surehold.web.storefront.views import LinkView
@@ -50,4 +51,4 @@ async def show(request: StoreRequest, store: NamedDependency[Store], name: FromP
 
 @lru_cache(maxsize=1)
 def _samples() -> dict[str, Sample]:
-    return {sample.name: sample for sample in samples()}
+    return {sample.name: sample for sample in (*samples(), *account_samples())}

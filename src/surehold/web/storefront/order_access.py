@@ -1,4 +1,4 @@
-"""Opening one order: by the link from the e-mail once, by a cookie of that order from then on."""
+"""Opening one order: by a link once, then by a cookie of that order, or as its account."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from surehold.catalog import queries as catalog
 from surehold.db import Connection, shop
 from surehold.db import clock as db_clock
 from surehold.db.shop import ShopSettings
+from surehold.identity import queries as identities
 from surehold.inventory import queries as inventory
 from surehold.inventory.model import Backorder, Reservation
 from surehold.kernel.ids import OrderLineId, VariantId
@@ -78,9 +79,20 @@ async def enter(store: Store, visit: Visit, connection: Connection, number: str)
         if visit.method == "GET":
             return store.go(visit, visit.path)
         return order
-    if not access.is_valid(visit.order_token, order_id=order.id):
+    if not access.is_valid(visit.order_token, order_id=order.id) and not await _is_own(
+        visit, connection, order
+    ):
         raise OrderNotFound("There is no such order.")
     return order
+
+
+async def _is_own(visit: Visit, connection: Connection, order: Order) -> bool:
+    """Whether whoever is signed in has the order in their account."""
+    if visit.principal is None:
+        return False
+    return await identities.is_own_order(
+        connection, account_id=visit.principal.account_id, order_id=order.id
+    )
 
 
 async def read(connection: Connection, order: Order) -> Opened:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
 from surehold.orders.model import CancelReason, Order, OrderEvent, OrderStatus
-from surehold.payments.model import Refund, RefundState
+from surehold.payments.errors import ProviderUnknown
+from surehold.payments.model import Payment, PaymentState, Refund, RefundState
+from surehold.payments.providers.registry import Providers
 from surehold.web.format import format_money
+from surehold.web.storefront import destinations
+from surehold.web.storefront.order_access import Opened
 from surehold.web.storefront.views import (
     EventView,
     MoneyView,
@@ -19,6 +24,10 @@ from surehold.web.storefront.views import (
 )
 
 _S: Final = OrderStatus
+#: Reasons of our own are codes; what staff wrote is a sentence.
+_is_code: Final = re.compile(r"[a-z]+(_[a-z]+)*").fullmatch
+#: Working days until money is back, at the latest.
+_REFUND_DAYS: Final = 10
 
 #: The steps of the way, and the statuses that prove each was reached.
 _STEPS: Final = (
@@ -115,12 +124,35 @@ def _step_state(index: int, reached: int) -> StepState:
 
 
 def tell_refunds(refunds: Sequence[Refund], *, way: str) -> tuple[RefundView, ...]:
-    """Money on its way back. One that failed is for staff to send another way: it is under way."""
+    """Money on its way back. One that failed is for staff to send another way: it is under way.
+
+    Where it was sent again the failed one is not told.
+    """
+    again = {refund.retry_of for refund in refunds}
     return tuple(
         RefundView(
             MoneyView(refund.amount_minor, refund.currency),
-            way,
+            "store credit" if refund.store_credit_id is not None else way,
+            expected_by=destinations.add_working_days(refund.created_at.date(), _REFUND_DAYS),
             is_done=refund.state is RefundState.SUCCEEDED,
+            reason="" if _is_code(refund.reason) else refund.reason,
+            is_stuck=refund.state is RefundState.FAILED,
         )
         for refund in refunds
+        if refund.id not in again
     )
+
+
+def paid_with(providers: Providers, opened: Opened) -> str:
+    """The way that the money came, as the buyer chose it."""
+    captured = [row for row in opened.payments if row.state is PaymentState.CAPTURED]
+    by_money = [row for row in captured if row.gift_card_id is None]
+    if captured and not by_money:
+        return "gift card"
+    payment: Payment | None = by_money[-1] if by_money else opened.standing.latest
+    name = opened.order.provider if payment is None else payment.provider
+    try:
+        title = providers.get(name).capabilities.title
+    except ProviderUnknown:
+        title = name
+    return f"{title} and gift card" if len(captured) > len(by_money) else title

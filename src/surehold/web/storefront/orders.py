@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
@@ -15,13 +16,20 @@ from surehold.checkout.model import BUYER
 from surehold.checkout.rules import CANCELABLE
 from surehold.kernel import clock
 from surehold.orders import queries as orders
+from surehold.orders.changes.queries import list_changes
 from surehold.orders.errors import OrderNotCancelable
-from surehold.orders.model import CancelReason, Order, PaymentStatus
-from surehold.payments.errors import ProviderUnknown
-from surehold.payments.model import Payment, PaymentState
+from surehold.orders.model import (
+    CancelReason,
+    Fulfillment,
+    Order,
+    OrderStatus,
+    PaymentStatus,
+    Return,
+)
+from surehold.payments.model import RefundState
 from surehold.web.api.fields import normalize_email
 from surehold.web.format import format_days, format_money
-from surehold.web.storefront import destinations, order_access, order_words
+from surehold.web.storefront import aftercare, destinations, order_access, order_words
 from surehold.web.storefront.errors import TriedTooOften
 from surehold.web.storefront.order_access import NUMBER, Opened, order_url
 from surehold.web.storefront.parts import NO_STORE, Page, Store
@@ -40,6 +48,14 @@ _MAX_EMAIL: Final = 254
 _SHIPPING_NAME: Final = "Standard"
 #: The goods went, or go, before the money.
 _DUE: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED})
+_OVER: Final = frozenset(
+    {
+        OrderStatus.DELIVERED,
+        OrderStatus.CANCELED,
+        OrderStatus.REFUNDED,
+        OrderStatus.ARCHIVED,
+    }
+)
 _GONE_OUT: Final = frozenset({"shipped", "in_transit"})
 
 
@@ -49,6 +65,25 @@ async def show(
 ) -> Page:
     """The order as its buyer sees it."""
     visit = store.greet(request)
+    return await order_page(store, visit, number)
+
+
+@get("/orders/{number:str}/live")
+async def live(
+    request: StoreRequest, store: NamedDependency[Store], number: FromPath[str]
+) -> Page:
+    """The order's block once there is something new in it; until then a short no."""
+    visit = store.greet(request)
+    if not visit.is_htmx:
+        return store.go(visit, order_url(number))
+    async with store.open(visit) as connection:
+        order = await order_access.enter(store, visit, connection, number)
+        if isinstance(order, Response):
+            return order
+        pulse = await orders.find_pulse(connection, order_id=order.id)
+    if pulse == visit.query.get("seen"):
+        return store.answer(visit, "", status=204, cache=NO_STORE)
+    visit.is_partial = True
     return await order_page(store, visit, number)
 
 
@@ -91,13 +126,18 @@ async def order_page(
         order = await order_access.enter(store, visit, connection, number)
         if isinstance(order, Response):
             return order
+        # First, so that what happens while the rest is read is told by the next question.
+        pulse = await orders.find_pulse(connection, order_id=order.id)
         opened = await order_access.read(connection, order)
         events = await orders.list_events(connection, order_id=order.id)
         slugs = await order_access.find_slugs(connection, opened.lines)
-    order = opened.order
+        parcels = await orders.list_fulfillments(connection, order_id=order.id)
+        returns, return_lines = await orders.list_returns(connection, order_ids=[order.id])
+        changes = await list_changes(connection, order_ids=[order.id])
+    order, url = opened.order, order_url(number)
     is_unpaid = order.status in UNPAID and order.canceled_at is None
     is_due = order.payment_status in _DUE and order.canceled_at is None
-    way = _paid_with(store, opened)
+    way = order_words.paid_with(store.checkout.context.providers, opened)
     summary = order_summary(
         store,
         order,
@@ -119,11 +159,16 @@ async def order_page(
         paid_with="Not paid yet" if is_unpaid else f"{way}, not paid yet" if is_due else way,
         shipping_name=_SHIPPING_NAME,
         headline=_headline(order, opened, visit.locale),
+        parcels=aftercare.tell_parcels(parcels, opened.lines),
+        changes=aftercare.tell_changes(changes, opened.lines, opened.payments),
+        returns=aftercare.tell_returns(returns, return_lines, opened.lines, url=f"{url}/returns"),
         refunds=order_words.tell_refunds(opened.refunds, way=way),
+        **_return_facts(opened, parcels),
+        live_url=None if _is_over(order, returns) else f"{url}/live?seen={pulse}",
         hold=hold_view(store, opened) if is_unpaid else None,
-        pay_url=f"{order_url(number)}/pay" if is_unpaid else None,
-        cancel_url=f"{order_url(number)}/cancel",
-        cancel_effect=_cancel_effect(order, way, visit.locale),
+        pay_url=f"{url}/pay" if is_unpaid else None,
+        cancel_url=f"{url}/cancel",
+        cancel_effect=_cancel_effect(opened, way, visit.locale),
     )
     return store.page(
         visit,
@@ -131,25 +176,27 @@ async def order_page(
         view,
         block="tracking",
         status=status,
-        path=order_url(number),
+        path=url,
         banner=banner,
         cache=NO_STORE,
     )
 
 
-def _paid_with(store: Store, opened: Opened) -> str:
-    """The way that the money came, as the buyer chose it."""
-    captured = [row for row in opened.payments if row.state is PaymentState.CAPTURED]
-    by_money = [row for row in captured if row.gift_card_id is None]
-    if captured and not by_money:
-        return "gift card"
-    payment: Payment | None = by_money[-1] if by_money else opened.standing.latest
-    name = opened.order.provider if payment is None else payment.provider
-    try:
-        title = store.checkout.context.providers.get(name).capabilities.title
-    except ProviderUnknown:
-        title = name
-    return f"{title} and gift card" if len(captured) > len(by_money) else title
+def _return_facts(opened: Opened, parcels: Sequence[Fulfillment]) -> dict[str, Any]:
+    """Whether something can be sent back, and until when."""
+    until = aftercare.returns_until(parcels, days=opened.settings.return_days)
+    is_late = until is not None and opened.now > until
+    if is_late or not aftercare.count_returnable(parcels, opened.lines):
+        return {}
+    return {
+        "return_url": f"{order_url(opened.order.number)}/returns/new",
+        "return_until": aftercare.day_of(until),
+    }
+
+
+def _is_over(order: Order, returns: Sequence[Return]) -> bool:
+    """Whether nothing is expected to happen any more; who looks then is not asked again."""
+    return order.status in _OVER and all(row.state in aftercare.RETURN_OVER for row in returns)
 
 
 def _headline(order: Order, opened: Opened, locale: str) -> str | None:
@@ -166,12 +213,14 @@ def _headline(order: Order, opened: Opened, locale: str) -> str | None:
     return None
 
 
-def _cancel_effect(order: Order, way: str, locale: str) -> str | None:
+def _cancel_effect(opened: Opened, way: str, locale: str) -> str | None:
     """What canceling does to the money; ``None`` when it is too late to cancel."""
+    order = opened.order
     if order.canceled_at is not None or order.status not in CANCELABLE:
         return None
-    if order.paid_minor > order.refunded_minor:
-        amount = format_money(order.paid_minor - order.refunded_minor, order.currency, locale)
+    going = sum(row.amount_minor for row in opened.refunds if row.state is not RefundState.FAILED)
+    if order.paid_minor > going:
+        amount = format_money(order.paid_minor - going, order.currency, locale)
         return f"We refund {amount} to the way you paid ({way}); it reaches you in 5–10 days."
     return "Your items go back on sale. Nothing was charged."
 

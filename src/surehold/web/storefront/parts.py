@@ -20,9 +20,13 @@ from surehold.checkout.engine import Checkout
 from surehold.config import Config, Mode
 from surehold.db import Connection, shop
 from surehold.db.shop import ShopSettings
+from surehold.identity import queries as identities
+from surehold.identity.commands import note_session_use
+from surehold.identity.engine import identity_of
 from surehold.inventory.queries import ShelfCounts
 from surehold.kernel import clock
 from surehold.payments.providers.registry import Providers
+from surehold.web.api.identity.caller import device_cookie, session_cookie
 from surehold.web.assets import MEDIA_PREFIX, AssetIndex
 from surehold.web.limits import read_body
 from surehold.web.problems import BadRequest, UnsupportedMediaType
@@ -63,6 +67,7 @@ class Store:
         self.db = checkout.db
         self.assets = assets
         self.counts = ShelfCounts()
+        self.identity = identity_of(config, checkout.db)
         self.environment: jinja2.Environment = build_environment(assets.url)
         self.signer = Signer(tuple(key.get_secret_value() for key in config.secret_keys))
         self.currencies = tuple(dict.fromkeys((config.default_currency, *config.currencies)))
@@ -89,25 +94,31 @@ class Store:
                 signer=self.signer,
                 currencies=self.currencies,
                 is_secure=self.config.base_url.startswith("https:"),
+                session_cookie=session_cookie(self.config),
+                device_cookie=device_cookie(self.config),
             )
             known[_VISIT] = visit
         return visit
 
-    async def read_form(self, request: StoreRequest, visit: Visit) -> dict[str, str]:
+    async def read_form(
+        self, request: StoreRequest, visit: Visit, *, most: int = MAX_FIELDS
+    ) -> dict[str, str]:
         """The fields of a form of ours; of repeated ones the last, as the button that was pressed.
 
         Raises:
             UnsupportedMediaType, BodyTooLarge, BodyTooSlow, BadRequest: It is no form.
             FormNotOurs: It lacks the proof that we gave it to this browser.
         """
-        form = await self.read_fields(request, visit)
+        form = await self.read_fields(request, visit, most=most)
         if not visit.is_csrf_token(form.pop("csrf_token", "")):
             raise FormNotOurs(
                 "The page was open for too long, or cookies are off. Go back, reload, try again."
             )
         return form
 
-    async def read_fields(self, request: StoreRequest, visit: Visit) -> dict[str, str]:
+    async def read_fields(
+        self, request: StoreRequest, visit: Visit, *, most: int = MAX_FIELDS
+    ) -> dict[str, str]:
         """The fields of a form, whoever made it: another site's form may change nothing.
 
         Raises:
@@ -118,24 +129,30 @@ class Store:
             raise UnsupportedMediaType("Send the form as a browser does.")
         raw = await read_body(request.receive, visit.headers, limit=FORM_LIMIT_BYTES)
         try:
-            pairs = parse_qsl(
-                raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS
-            )
+            pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=most)
         except ValueError:
             raise BadRequest("The form has too many fields.") from None
         return dict(pairs)
 
     @asynccontextmanager
     async def open(self, visit: Visit) -> AsyncIterator[Connection]:
-        """One connection for one page, once the visitor's cart and the signs are read."""
+        """One connection for one page, once it is known who asks, their cart and the signs."""
+        is_stale = False
         async with self.db.connection() as connection:
             if clock.monotonic_seconds() >= self._signs_until:
                 self.signs = Signs(
                     await catalog.list_categories(connection), await shop.load(connection)
                 )
                 self._signs_until = clock.monotonic_seconds() + SIGNS_SECONDS
+            if visit.principal is None and visit.session_token:
+                found = await identities.find_by_cookie(connection, token=visit.session_token)
+                visit.principal, is_stale = found or (None, False)
             await self.read_cart(connection, visit)
             yield connection
+        if is_stale and visit.principal is not None and visit.principal.session_id is not None:
+            await note_session_use(
+                self.db, session_id=visit.principal.session_id, kind=visit.principal.kind
+            )
 
     async def read_cart(self, connection: Connection, visit: Visit) -> None:
         """The visitor's cart as it is now. While it holds something, its currency is theirs."""
@@ -165,6 +182,7 @@ class Store:
             zone=UTC,
             request_id=visit.request_id,
             theme=visit.theme,
+            is_signed_in=visit.principal is not None,
             query=visit.query.get("q", ""),
             is_demo=self.is_demo,
             banner=banner or visit.notice,

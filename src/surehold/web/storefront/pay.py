@@ -28,9 +28,9 @@ from surehold.inventory.errors import InsufficientStock
 from surehold.inventory.model import Shortage as StockShortage
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import merchant_reference
-from surehold.kernel.money import to_major
 from surehold.orders import queries as orders
 from surehold.orders.model import Order
+from surehold.orders.transfers.queries import list_proofs
 from surehold.payments import queries as payments
 from surehold.payments.errors import (
     AmountNotSupported,
@@ -39,14 +39,12 @@ from surehold.payments.errors import (
     ProviderUnknown,
 )
 from surehold.payments.model import (
-    Instructions,
     Payment,
     PaymentState,
     PostForm,
     PushPrompt,
     Redirect,
 )
-from surehold.web.format import format_money
 from surehold.web.storefront import destinations, order_access
 from surehold.web.storefront.order_access import Opened, order_url
 from surehold.web.storefront.parts import NO_STORE, Page, Store
@@ -54,6 +52,7 @@ from surehold.web.storefront.pay_state import (
     AFTER_PAYMENT,
     decide,
     describe_decline,
+    is_refused_transfer,
     may_retry,
     poll_after,
 )
@@ -63,8 +62,8 @@ from surehold.web.storefront.shown import (
     order_summary,
     payment_choices,
 )
+from surehold.web.storefront.transfer import has_whole_code, transfer_code, transfer_lines
 from surehold.web.storefront.views import (
-    CopyLine,
     HoldView,
     MoneyView,
     PayState,
@@ -241,6 +240,8 @@ async def pay_page(
     if opened.order.status in AFTER_PAYMENT:
         return _leave(store, visit, order_url(order.number))
     view = pay_view(store, visit, opened, asked=asked)
+    if view.state is PayState.BANK_TRANSFER:
+        view = msgspec.structs.replace(view, proofs=await _count_proofs(store, opened))
     if view.state is PayState.HOLD_ENDED:
         short = shortages or await _find_short(store, visit, opened)
         view = _with_shortages(view, short)
@@ -253,6 +254,13 @@ async def pay_page(
         path=f"{order_url(order.number)}/pay",
         cache=NO_STORE,
     )
+
+
+async def _count_proofs(store: Store, opened: Opened) -> int:
+    payment = opened.standing.latest
+    assert payment is not None
+    async with store.db.connection() as connection:
+        return len(await list_proofs(connection, payment_id=payment.id))
 
 
 def _leave(store: Store, visit: Visit, url: str) -> Page:
@@ -347,7 +355,11 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
         continue_url=_continue_url(payment),
         continue_fields=_continue_fields(payment),
         phone_hint=_phone_hint(payment),
-        transfer=_transfer(payment, order, visit.locale),
+        transfer=transfer_lines(payment, order, visit.locale),
+        transfer_code=transfer_code(payment) if state is PayState.BANK_TRANSFER else "",
+        is_code_whole=has_whole_code(payment),
+        proof_url=f"{url}/pay/proof" if state is PayState.BANK_TRANSFER else None,
+        is_transfer_refused=is_refused_transfer(payment),
         decline_reason=reason,
         decline_title=title,
         refund_reference=_refund_reference(opened),
@@ -418,20 +430,6 @@ def _phone_hint(payment: Payment | None) -> str | None:
     if payment is None or not isinstance(payment.next_action, PushPrompt):
         return None
     return f"··· {payment.next_action.phone[-4:]}"
-
-
-def _transfer(payment: Payment | None, order: Order, locale: str) -> tuple[CopyLine, ...]:
-    """What to type into one's bank: account, amount and reference."""
-    if payment is None or not isinstance(payment.next_action, Instructions):
-        return ()
-    amount = format_money(payment.requested_minor, order.currency, locale)
-    reference = payment.next_action.reference
-    lines = [
-        CopyLine(label, value, value.replace(" ", "") if label == "IBAN" else value)
-        for label, value in payment.next_action.lines
-    ]
-    plain = f"{to_major(payment.requested):f}"
-    return (*lines, CopyLine("Amount", amount, plain), CopyLine("Reference", reference, reference))
 
 
 def _asked_minor(order: Order, payment: Payment | None) -> int:

@@ -134,10 +134,21 @@ _ACTIONS: Final = MappingProxyType(
 )
 
 
+#: What staff answer when the money of a transfer will not come.
+_REFUSED: Final = "transfer_rejected"
+
+
+def is_refused_transfer(payment: Payment | None) -> bool:
+    """Whether staff said that the money of this transfer will not come."""
+    return payment is not None and payment.failure_code == _REFUSED
+
+
 def describe_decline(payment: Payment | None) -> tuple[str, str | None]:
     """The headline of a payment that came to nothing, and its reason in plain words."""
     if payment is None or payment.state is not PaymentState.FAILED:
         return "The payment was not finished", "It was canceled or took too long."
+    if is_refused_transfer(payment):
+        return "We could not match your transfer", payment.failure_message
     reason = DECLINE_REASONS.get(payment.failure_code or "")
     return "Your bank declined the card", reason
 

@@ -11,14 +11,12 @@ from litestar.params import FromPath
 from surehold.catalog import queries as catalog
 from surehold.catalog.model import ProductDetail
 from surehold.db import Connection
-from surehold.identity import queries as identities
 from surehold.identity.model import Principal
 from surehold.kernel.errors import InvalidInput
 from surehold.reviews import commands, queries, rules
 from surehold.reviews.errors import AlreadyReviewed
 from surehold.reviews.model import Opinion, PublicReview, Ratings, Review
 from surehold.reviews.rules import Words
-from surehold.web.api.identity.caller import session_cookie
 from surehold.web.errors import Unauthenticated
 from surehold.web.storefront.parts import NO_STORE, Page, Store, product_url
 from surehold.web.storefront.views import (
@@ -86,7 +84,7 @@ async def show(request: StoreRequest, store: NamedDependency[Store], slug: FromP
     """Every review of a product."""
     visit = store.greet(request)
     async with store.open(visit) as connection:
-        view = await _view(store, connection, visit, slug)
+        view = await _view(connection, visit, slug)
     return store.page(visit, "store/reviews.html", view, cache=NO_STORE)
 
 
@@ -97,7 +95,7 @@ async def write(request: StoreRequest, store: NamedDependency[Store], slug: From
     form = await store.read_form(request, visit)
     async with store.open(visit) as connection:
         found = await catalog.get_product(connection, currency=visit.currency, slug=slug)
-        writer = await _find_writer(store, connection, visit)
+    writer = visit.principal
     if writer is None:
         raise Unauthenticated("Sign in to review a product. Nothing was sent.")
     stars = form.get("stars", "")
@@ -147,7 +145,6 @@ async def _refuse(
     }
     async with store.open(visit) as connection:
         view = await _view(
-            store,
             connection,
             visit,
             found.slug,
@@ -159,7 +156,6 @@ async def _refuse(
 
 
 async def _view(
-    store: Store,
     connection: Connection,
     visit: Visit,
     slug: str,
@@ -178,7 +174,7 @@ async def _view(
     except InvalidInput:
         page = await queries.list_published(connection, product_id=found.id, limit=PAGE_SIZE)
     opinion = await queries.read_opinion(connection, product_id=found.id, newest=0)
-    writer = await _find_writer(store, connection, visit)
+    writer = visit.principal
     own = None
     if writer is not None:
         own = await queries.find_own(connection, product_id=found.id, account_id=writer.account_id)
@@ -205,12 +201,3 @@ async def _view(
 
 def _first_name(writer: Principal | None) -> str:
     return "" if writer is None else writer.name.partition(" ")[0][: rules.MAX_AUTHOR]
-
-
-async def _find_writer(store: Store, connection: Connection, visit: Visit) -> Principal | None:
-    """Who is signed in in this browser."""
-    token = visit.cookie(session_cookie(store.config))
-    if not token:
-        return None
-    found = await identities.find_by_cookie(connection, token=token)
-    return None if found is None else found[0]

@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+import segno
 
 from surehold.web.storefront.views import (
     AddressFormat,
@@ -19,15 +20,18 @@ from surehold.web.storefront.views import (
     AvailabilityKind,
     AvailabilityView,
     BannerView,
+    CardPartView,
     CartAddedView,
     CartView,
     CatalogView,
+    ChangeView,
     CheckoutForm,
     CheckoutProblem,
     CheckoutView,
     ChipView,
     CopyLine,
     CountryChoice,
+    CouponView,
     ErrorView,
     EventView,
     FacetGroup,
@@ -56,9 +60,13 @@ from surehold.web.storefront.views import (
     ProductView,
     RatingView,
     RefundView,
+    ReturnChoice,
+    ReturnFormView,
+    ReturnView,
     ReviewForm,
     ReviewsPage,
     ReviewView,
+    SavedChoice,
     SectionView,
     Shell,
     ShippingChoice,
@@ -441,6 +449,16 @@ CARD: Final = PaymentChoice(
     name="Card",
     explanation="You confirm on your bank’s page and come straight back.",
 )
+_QR: Final = segno.make("SH-10482", error="m", micro=False).svg_inline(
+    scale=4, border=4, dark="#000", light="#fff", omitsize=True
+)
+CASH: Final = PaymentChoice(
+    code="cash_on_delivery",
+    name="Cash on delivery",
+    explanation="You pay in cash when your order is brought to you.",
+    icon="wallet",
+    is_paid_later=True,
+)
 TRANSFER: Final = PaymentChoice(
     code="bank_transfer",
     name="Bank transfer",
@@ -769,7 +787,37 @@ def checkout_samples() -> Iterator[Sample]:
         ),
     )
     yield Sample("checkout-transfer", "store/checkout.html", abroad, frame)
+    yield from _brought_samples(frame)
     yield Sample("checkout-no-delivery", "store/checkout.html", checkout(shipping=()), frame)
+
+
+def _brought_samples(frame: Shell) -> Iterator[Sample]:
+    """What a buyer brings along: an account, a coupon, a gift card."""
+    own = checkout(
+        known_email="mara@example.com",
+        saved_addresses=(
+            SavedChoice("a1", ADDRESS),
+            SavedChoice("a2", ("Mara Quinn", "Unit 7, Docklands Park", "Dublin", "Ireland")),
+        ),
+        form=msgspec.structs.replace(checkout().form, saved="a1"),
+        coupon=CouponView(code="SPRING-10", is_applied=True, saving=eur(1135)),
+        payment=(CARD, TRANSFER, CASH),
+        summary=SummaryView(
+            SUMMARY.lines,
+            msgspec.structs.replace(
+                TOTALS,
+                discount=eur(1135),
+                total=eur(10705),
+                cards=(CardPartView("7Q2M", eur(5000)),),
+                rest=eur(5705),
+            ),
+        ),
+    )
+    yield Sample("checkout-signed-in", "store/checkout.html", own, frame)
+    typed = msgspec.structs.replace(checkout().form, coupon="SUMMER-20")
+    late = FieldFault("coupon", "Coupon code", "This coupon has expired.")
+    refused = checkout(form=typed, faults=(late,))
+    yield Sample("checkout-coupon-refused", "store/checkout.html", refused, frame)
 
 
 def pay_samples() -> Iterator[Sample]:
@@ -789,6 +837,8 @@ def pay_samples() -> Iterator[Sample]:
             state.BANK_TRANSFER,
             hold=hold(4 * 86400),
             transfer=details,
+            transfer_code=_QR,
+            proof_url=f"{ORDER_URL}/pay/proof",
             is_retry_allowed=True,
             methods=(CARD,),
         ),
@@ -820,6 +870,7 @@ def pay_samples() -> Iterator[Sample]:
             Shortage("line-2", "Waxed cover, size M", 1, 0),
         ),
     )
+    yield from _transfer_samples(details, frame)
     yield Sample("pay-hold-ended-short", "store/pay.html", gone, frame)
     posted = pay(
         state.REDIRECT,
@@ -829,6 +880,27 @@ def pay_samples() -> Iterator[Sample]:
         is_retry_allowed=True,
     )
     yield Sample("pay-redirect-by-form", "store/pay.html", posted, frame)
+
+
+def _transfer_samples(details: tuple[CopyLine, ...], frame: Shell) -> Iterator[Sample]:
+    """A transfer with a proof, and one that staff could not match."""
+    sent = pay(
+        PayState.BANK_TRANSFER,
+        hold=hold(2 * 86400),
+        transfer=details,
+        proof_url=f"{ORDER_URL}/pay/proof",
+        proofs=1,
+    )
+    yield Sample("pay-bank-transfer-proof", "store/pay.html", sent, frame)
+    refused = pay(
+        PayState.DECLINED,
+        hold=hold(2 * 86400),
+        decline_title="We could not match your transfer",
+        decline_reason="The receipt is of another order",
+        is_transfer_refused=True,
+        is_retry_allowed=True,
+    )
+    yield Sample("pay-transfer-refused", "store/pay.html", refused, frame)
 
 
 def order_samples() -> Iterator[Sample]:
@@ -875,6 +947,7 @@ def order_samples() -> Iterator[Sample]:
         refunds=(RefundView(eur(11840), "Visa ending 4242", date(2026, 11, 30)),),
     )
     yield Sample("order-canceled", "store/order.html", refunded, frame)
+    yield from _aftercare_samples(frame)
     yield Sample("track", "store/track.html", TrackView(), shell(path="/track"))
     yield Sample(
         "track-unmatched",
@@ -896,6 +969,88 @@ def order_samples() -> Iterator[Sample]:
             retry_url="/checkout" if status in (409, 503) else None,
         )
         yield Sample(f"error-{status}", "store/error.html", view, shell(path="/missing"))
+
+
+def _aftercare_samples(frame: Shell) -> Iterator[Sample]:
+    """Orders of which something came back or was changed, and the form for that."""
+    done, current, ahead = StepState.DONE, StepState.CURRENT, StepState.AHEAD
+    back = ReturnView(
+        status="approved",
+        lines=("1 × Trail lamp, Brass, warm white",),
+        steps=(
+            StepView("Asked", done),
+            StepView("Agreed", done),
+            StepView("On its way", current),
+            StepView("Received", ahead),
+            StepView("Checked", ahead),
+            StepView("Settled", ahead),
+        ),
+        answer="Send it to Northline, Unit 4, Galway. The label is in our letter.",
+        send_url=f"{ORDER_URL}/returns/r1/send",
+        cancel_url=f"{ORDER_URL}/returns/r1/cancel",
+    )
+    delivered = order(
+        status="delivered",
+        headline=None,
+        returns=(back,),
+        refunds=(
+            RefundView(eur(3900), "Visa ending 4242", date(2026, 12, 4), reason="Your return"),
+        ),
+        return_url=f"{ORDER_URL}/returns/new",
+        return_until=date(2026, 12, 20),
+        parcels=(msgspec.structs.replace(order().parcels[0], is_done=True),),
+    )
+    yield Sample("order-return", "store/order.html", delivered, frame)
+    change = ChangeView(
+        at=NOW - timedelta(hours=2),
+        added=("1 × Trail lamp, Black, warm white",),
+        given_up=("1 × Trail lamp, Brass, warm white",),
+        reason="Another color, by telephone",
+        difference=eur(300),
+        is_waiting=True,
+        pay_url=f"{ORDER_URL}/pay",
+    )
+    changed = order(
+        status="confirmed",
+        headline=None,
+        parcels=(),
+        changes=(change,),
+        live_url=f"{ORDER_URL}/live?seen=1-0-0-1-0",
+        summary=SummaryView(
+            (msgspec.structs.replace(line(0), canceled=1), line(1)),
+            msgspec.structs.replace(TOTALS, added=eur(4200), canceled=eur(3900), due=eur(12140)),
+        ),
+    )
+    yield Sample("order-changed", "store/order.html", changed, frame)
+    yield from _return_samples(frame)
+
+
+def _return_samples(frame: Shell) -> Iterator[Sample]:
+    """The form that asks for a return."""
+    asking = ReturnFormView(
+        number=NUMBER,
+        action_url=f"{ORDER_URL}/returns",
+        estimate_url=f"{ORDER_URL}/returns/estimate",
+        order_url=ORDER_URL,
+        idempotency_key="0193a1f2-8a90-7d02-b1a4-2f8f6b7a1c57",
+        choices=(
+            ReturnChoice(line=line(0), most=2, quantity="1", reason="does_not_fit"),
+            ReturnChoice(line=line(1), most=1),
+        ),
+        reasons=(("does_not_fit", "It does not fit"), ("changed_mind", "I changed my mind")),
+        days=30,
+        until=date(2026, 12, 20),
+        estimate=eur(3900),
+        way="Visa ending 4242",
+    )
+    yield Sample("return", "store/return_new.html", asking, frame)
+    reason = FieldFault("reason_line-1", "Trail lamp", "Tell us why it comes back.")
+    faulty = msgspec.structs.replace(asking, estimate=None, faults=(reason,))
+    yield Sample("return-faults", "store/return_new.html", faulty, frame)
+    late = msgspec.structs.replace(
+        asking, estimate=None, problem="The time for sending this order back is over."
+    )
+    yield Sample("return-too-late", "store/return_new.html", late, frame)
 
 
 def samples() -> tuple[Sample, ...]:

@@ -17,7 +17,7 @@ from surehold.kernel.ids import OrderLineId, VariantId
 from surehold.orders.model import Address, Order, OrderLine
 from surehold.payments.gift_cards.model import Purse
 from surehold.payments.model import Payment, PaymentState
-from surehold.payments.providers.port import HoldKind, Provider
+from surehold.payments.providers.port import Capabilities, HoldKind, Provider
 from surehold.pricing import rules as pricing
 from surehold.pricing.errors import NotForSale, ShippingMethodUnknown
 from surehold.pricing.model import Destination, Quote
@@ -166,16 +166,18 @@ def order_summary(
     """Lines and sums of an order, as they were promised; ``slugs`` of what is still sold."""
     parts = _card_parts(payments, cards)
     by_card = sum(part.amount.minor for part in parts)
+    lines = tuple(lines)
     shown = tuple(
         msgspec.structs.replace(
             order_line(store, line, order.currency, slugs=slugs or {}),
             waits=wait_view((backorders or {}).get(line.id)),
+            canceled=line.canceled_quantity,
         )
         for line in lines
     )
     place = destinations.DESTINATIONS.get(order.shipping_address.country)
     totals = TotalsView(
-        item_count=sum(line.quantity for line in shown),
+        item_count=sum(line.quantity for line in lines if line.change_id is None),
         subtotal=MoneyView(order.subtotal_minor, order.currency),
         total=MoneyView(order.total_minor, order.currency),
         discount=_when_any(order.discount_minor, order.currency),
@@ -184,6 +186,11 @@ def order_summary(
         tax_label="tax" if place is None else place.tax_label,
         is_tax_included=order.is_tax_included,
         cards=parts,
+        added=_when_any(order.added_minor, order.currency),
+        canceled=_when_any(order.canceled_minor, order.currency),
+        due=_when_any(order.due_minor, order.currency)
+        if order.added_minor or order.canceled_minor
+        else None,
         rest=None
         if not parts or order.paid_minor
         else MoneyView(order.due_minor - by_card, order.currency),
@@ -241,15 +248,20 @@ def payment_choices(providers: Iterable[Provider], *, currency: str) -> tuple[Pa
             code=provider.name,
             name=provider.capabilities.title,
             explanation=provider.capabilities.explanation,
-            icon="landmark"
-            if provider.capabilities.hold_kind is HoldKind.TRANSFER
-            else "credit-card",
+            icon=_icon(provider.capabilities),
             is_paid_later=provider.capabilities.hold_kind is HoldKind.TRANSFER
             or provider.capabilities.is_paid_on_delivery,
         )
         for provider in providers
         if provider.capabilities.supports(currency)
     )
+
+
+def _icon(capabilities: Capabilities) -> str:
+    """What stands beside a way to pay."""
+    if capabilities.is_paid_on_delivery:
+        return "wallet"
+    return "landmark" if capabilities.hold_kind is HoldKind.TRANSFER else "credit-card"
 
 
 def order_shortages(

@@ -18,6 +18,7 @@ Collections are tuples. Nothing here reads a database or decides anything.
 | store/pay.html | PayView | payment |
 | store/order.html | OrderView | tracking |
 | store/track.html | TrackView | lookup |
+| store/return_new.html | ReturnFormView | form |
 | store/error.html | ErrorView | |
 """
 
@@ -102,6 +103,7 @@ class Shell(msgspec.Struct, frozen=True, kw_only=True):
     is_currency_code_shown: bool = False
     support_email: str | None = None
     banner: BannerView | None = None
+    is_signed_in: bool = False
     is_fragment: bool = False
 
 
@@ -459,6 +461,8 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     max_quantity: int = 99
     problem: LineProblem | None = None
     waits: WaitView | None = None
+    #: Units of an order's line that were given up.
+    canceled: int = 0
 
 
 class CardPartView(msgspec.Struct, frozen=True):
@@ -486,6 +490,10 @@ class TotalsView(msgspec.Struct, frozen=True, kw_only=True):
     is_tax_included: bool = True
     #: What gift cards pay of the total, and what that leaves while it is not paid.
     cards: tuple[CardPartView, ...] = ()
+    #: What changes of an order added and took off, and what that makes of its total.
+    added: MoneyView | None = None
+    canceled: MoneyView | None = None
+    due: MoneyView | None = None
     rest: MoneyView | None = None
 
 
@@ -543,6 +551,9 @@ class CheckoutForm(msgspec.Struct, frozen=True, kw_only=True):
     shipping_method: str = ""
     provider: str = ""
     gift_card: str = ""
+    coupon: str = ""
+    #: The id of a saved address, or that another one is typed (``new``).
+    saved: str = ""
 
 
 class RegionChoice(msgspec.Struct, frozen=True):
@@ -600,6 +611,22 @@ class PaymentChoice(msgspec.Struct, frozen=True, kw_only=True):
     explanation: str
     icon: str = "credit-card"
     is_paid_later: bool = False
+
+
+class SavedChoice(msgspec.Struct, frozen=True):
+    """A saved address as a radio card."""
+
+    id: str
+    lines: tuple[str, ...]
+
+
+class CouponView(msgspec.Struct, frozen=True, kw_only=True):
+    """The cart's coupon: what it saves, or the ``reason`` why it saves nothing."""
+
+    code: str
+    is_applied: bool
+    saving: MoneyView | None = None
+    reason: str = ""
 
 
 class PriceChange(msgspec.Struct, frozen=True):
@@ -699,6 +726,10 @@ class CheckoutView(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether the price may depend on whose order it is, so that it is asked anew.
     is_email_priced: bool = False
     takes_gift_cards: bool = True
+    takes_coupons: bool = True
+    coupon: CouponView | None = None
+    #: Of whoever is signed in; the form's ``saved`` says which is chosen.
+    saved_addresses: tuple[SavedChoice, ...] = ()
 
     def fault(self, field: str) -> str | None:
         """The sentence about a field, if anything is wrong with it."""
@@ -801,6 +832,14 @@ class PayView(msgspec.Struct, frozen=True, kw_only=True):
     continue_fields: tuple[tuple[str, str], ...] = ()
     phone_hint: str | None = None
     transfer: tuple[CopyLine, ...] = ()
+    #: A drawing (SVG of our own making) that a bank's program reads.
+    transfer_code: str = ""
+    is_code_whole: bool = True
+    #: Where a file is shown that proves it, and how many were; at most ``proofs_max``.
+    proof_url: str | None = None
+    proofs: int = 0
+    proofs_max: int = 3
+    is_transfer_refused: bool = False
     decline_reason: str | None = None
     decline_title: str = "Your bank declined the card"
     shortages: tuple[Shortage, ...] = ()
@@ -845,6 +884,7 @@ class ParcelView(msgspec.Struct, frozen=True, kw_only=True):
     tracking_url: str | None = None
     latest: str = ""
     latest_at: datetime | None = None
+    is_done: bool = False
 
 
 class EventView(msgspec.Struct, frozen=True):
@@ -863,6 +903,35 @@ class RefundView(msgspec.Struct, frozen=True):
     destination: str
     expected_by: date | None = None
     is_done: bool = False
+    reason: str = ""
+    #: The way was refused; the store sends it another way.
+    is_stuck: bool = False
+
+
+class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
+    """What staff agreed with the buyer: goods added and given up, and what is owed for it.
+
+    ``pay_url`` is set while its difference waits to be paid.
+    """
+
+    at: datetime
+    added: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
+    reason: str = ""
+    difference: MoneyView | None = None
+    is_waiting: bool = False
+    pay_url: str | None = None
+
+
+class ReturnView(msgspec.Struct, frozen=True, kw_only=True):
+    """Goods on their way back. ``send_url`` and ``cancel_url`` are set while that is possible."""
+
+    status: str
+    lines: tuple[str, ...]
+    steps: tuple[StepView, ...] = ()
+    answer: str = ""
+    send_url: str | None = None
+    cancel_url: str | None = None
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
@@ -886,10 +955,53 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     headline: str | None = None
     parcels: tuple[ParcelView, ...] = ()
     refunds: tuple[RefundView, ...] = ()
+    changes: tuple[ChangeView, ...] = ()
+    returns: tuple[ReturnView, ...] = ()
+    #: Where something can be sent back, and the last day for that.
+    return_url: str | None = None
+    return_until: date | None = None
+    #: Where the page asks for itself anew; nothing once all is over.
+    live_url: str | None = None
     hold: HoldView | None = None
     pay_url: str | None = None
     cancel_url: str | None = None
     cancel_effect: str | None = None
+
+
+class ReturnChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an order in the form of a return: at most so many of it, as was typed."""
+
+    line: LineView
+    most: int
+    quantity: str = "0"
+    reason: str = ""
+
+
+class ReturnFormView(msgspec.Struct, frozen=True, kw_only=True):
+    """Asking to send something back. ``estimate`` is what would be paid back, and ``way`` how.
+
+    ``days`` is the store's rule, ``until`` the last day for this order. ``problem`` says why it
+    was refused; then nothing was asked for.
+    """
+
+    number: str
+    action_url: str
+    estimate_url: str
+    order_url: str
+    idempotency_key: str
+    choices: tuple[ReturnChoice, ...]
+    reasons: tuple[tuple[str, str], ...]
+    days: int
+    until: date | None = None
+    note: str = ""
+    estimate: MoneyView | None = None
+    way: str = ""
+    problem: str = ""
+    faults: tuple[FieldFault, ...] = ()
+
+    def fault(self, field: str) -> str | None:
+        """The sentence about a field, if anything is wrong with it."""
+        return next((fault.message for fault in self.faults if fault.field == field), None)
 
 
 class TrackView(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,9 @@ from litestar.datastructures import Cookie, State
 
 from surehold.cart.commands import KEPT_FOR
 from surehold.cart.model import Cart
+from surehold.identity.model import Principal, SignedIn
 from surehold.web.api.access import CART_COOKIE, WISHLIST_COOKIE
+from surehold.web.api.identity.caller import DEVICE_SECONDS
 from surehold.web.requests import request_id_of
 from surehold.web.storefront.languages import choose_locale
 from surehold.web.storefront.proofs import Signer, new_secret
@@ -57,6 +59,8 @@ class Visit:
         signer: Signer,
         currencies: tuple[str, ...],
         is_secure: bool,
+        session_cookie: str = "",
+        device_cookie: str = "",
     ) -> None:
         headers = dict(request.scope["headers"])
         self.headers: Mapping[bytes, bytes] = headers
@@ -69,6 +73,8 @@ class Visit:
         #: htmx wants a block; with a selector of its own it wants the page to select from.
         self.is_partial = self.is_htmx and _text(headers, b"hx-request-type") != "full"
         self.cart: Cart | None = None
+        #: Who is signed in, once the page has opened the database.
+        self.principal: Principal | None = None
         self.cookies: list[Cookie] = []
         self._signer = signer
         self._is_secure = is_secure
@@ -76,6 +82,10 @@ class Visit:
         self.cart_token = self._cookie(CART_COOKIE) or None
         self.wishlist_token = self._cookie(WISHLIST_COOKIE) or None
         self.order_token = self._cookie(ORDER_COOKIE)
+        self._session_cookie = session_cookie
+        self._device_cookie = device_cookie
+        self.session_token = self._cookie(session_cookie)
+        self.device_token = self._cookie(device_cookie)
         self.currency = self._choose_currency(currencies)
         theme = self._cookie(THEME_COOKIE)
         self.theme = Theme(theme) if theme in {choice.value for choice in Theme} else Theme.SYSTEM
@@ -87,12 +97,19 @@ class Visit:
 
     @property
     def csrf_token(self) -> str:
-        """What every form of this browser must send back."""
-        return self._signer.sign(CSRF, self.secret)
+        """What every form of this browser must send back; another one for another session.
+
+        A sibling host can put its own visit into a browser, and has no proof of the session in it.
+        """
+        return self._signer.sign(CSRF, self._csrf_text)
 
     def is_csrf_token(self, given: str) -> bool:
         """Whether a form came from a page that we gave to this browser."""
-        return self._signer.is_valid(CSRF, self.secret, given)
+        return self._signer.is_valid(CSRF, self._csrf_text, given)
+
+    @property
+    def _csrf_text(self) -> str:
+        return f"{self.secret}\n{self.session_token}" if self.session_token else self.secret
 
     @property
     def here(self) -> str:
@@ -100,12 +117,8 @@ class Visit:
         kept = [(name, value) for name, value in self.query.items() if name != "token"]
         return f"{self.path}?{urlencode(kept)}" if kept else self.path
 
-    def cookie(self, name: str) -> str:
-        """What the browser keeps under a name; nothing where it is none of ours."""
-        return self._cookie(name)
-
-    def keep(self, name: str, value: str, *, seconds: int, path: str = "/") -> None:
-        """Let the browser keep a value; scripts never see it."""
+    def keep(self, name: str, value: str, *, seconds: int | None, path: str = "/") -> None:
+        """Let the browser keep a value, with no time as long as it is open; no script sees it."""
         self.cookies.append(
             Cookie(
                 key=name,
@@ -139,6 +152,22 @@ class Visit:
         if tuple(kept) != self.seen:
             value = ".".join(map(str, kept))
             self.keep(SEEN_COOKIE, value, seconds=SEEN_SECONDS, path="/p")
+
+    def keep_session(self, signed_in: SignedIn) -> None:
+        """Let the browser show who signed in while it is open; the device stays known."""
+        self.keep(self._session_cookie, signed_in.cookie or "", seconds=None)
+        if signed_in.device is not None:
+            self.keep(self._device_cookie, signed_in.device, seconds=DEVICE_SECONDS)
+
+    def forget_session(self) -> None:
+        """Nobody is signed in here any more; the cart that was theirs is not shown to the next.
+
+        A guest's browser has nothing to forget, and keeps its cart.
+        """
+        if not self.session_token:
+            return
+        self.keep(self._session_cookie, "", seconds=0)
+        self.keep(CART_COOKIE, "", seconds=0)
 
     def leave_notice(self, notice: BannerView) -> None:
         """Say something on the next page, once."""

@@ -19,7 +19,7 @@ _SESSION: Final = "surehold_session"
 _DEVICE: Final = "surehold_device"
 #: Browsers take a cookie of this prefix over HTTPS only, for this host alone.
 _HOST_ONLY: Final = "__Host-"
-_DEVICE_SECONDS: Final = 365 * 24 * 3600
+DEVICE_SECONDS: Final = 365 * 24 * 3600
 #: Longer ones are none of ours, and are not even hashed.
 _MAX_TOKEN: Final = 1_000
 _SAFE: Final = frozenset({"GET", "HEAD"})
@@ -79,18 +79,23 @@ def find_device(request: ApiRequest, parts: Parts) -> str | None:
     return _find_cookie(headers_of(request), _name(parts.config, _DEVICE))
 
 
+def session_cookie(config: Config) -> str:
+    """The name of the cookie that shows a browser's session."""
+    return _name(config, _SESSION)
+
+
+def device_cookie(config: Config) -> str:
+    """The name of the cookie that makes a browser a known device."""
+    return _name(config, _DEVICE)
+
+
 def set_cookies(response: ApiResponse, parts: Parts, signed_in: SignedIn) -> None:
     """Give a browser its session, for as long as the browser is open, and its device."""
     if signed_in.cookie is None:
         return
     _set(response, parts.config, _SESSION, signed_in.cookie, None)
     if signed_in.device is not None:
-        _set(response, parts.config, _DEVICE, signed_in.device, _DEVICE_SECONDS)
-
-
-def session_cookie(config: Config) -> str:
-    """What the cookie of a browser's session is called."""
-    return _name(config, _SESSION)
+        _set(response, parts.config, _DEVICE, signed_in.device, DEVICE_SECONDS)
 
 
 def set_cart_cookie(response: ApiResponse, parts: Parts, token: str) -> None:

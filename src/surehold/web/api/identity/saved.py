@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from surehold.checkout import queries as placed_orders
+from surehold.db import Database
 from surehold.identity import commands, queries
 from surehold.identity.errors import OrderTaken, SavedAddressNotFound, TooManyKept
 from surehold.identity.model import ClaimedOrder, ClaimKind, Principal, SavedAddress
@@ -244,7 +245,7 @@ async def list_orders(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
     """The buyer's own."""
     principal = await authenticate(request, parts)
     wanted = read_query(request, _ORDERS)
-    await _claim_by_email(parts, principal)
+    await claim_by_email(parts.db, principal)
     async with parts.db.connection() as connection:
         page = await orders.list_own_orders(
             connection,
@@ -274,7 +275,7 @@ async def get_order(
     found = parse_id(order_id)
     if found is None:
         raise OrderNotFound("There is no such order of yours.")
-    await _claim_by_email(parts, principal)
+    await claim_by_email(parts.db, principal)
     async with parts.db.connection() as connection:
         if not await queries.is_own_order(
             connection, account_id=principal.account_id, order_id=found
@@ -322,12 +323,12 @@ async def claim(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespon
     return answer(order_detail(parts, placed))
 
 
-async def _claim_by_email(parts: Parts, principal: Principal) -> None:
+async def claim_by_email(db: Database, principal: Principal) -> None:
     """What was placed with the account's address is its own: every account has proven its own."""
-    async with parts.db.connection() as connection:
+    async with db.connection() as connection:
         found = await orders.list_unclaimed(connection, email=principal.email)
     await commands.claim_orders(
-        parts.db, account_id=principal.account_id, orders=found, by=ClaimKind.EMAIL
+        db, account_id=principal.account_id, orders=found, by=ClaimKind.EMAIL
     )
 
 

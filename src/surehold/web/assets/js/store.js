@@ -97,7 +97,7 @@ for (const form of document.querySelectorAll("form[data-retry-after]")) {
 function unreachable(event) {
   const { ctx } = event.detail;
   const status = ctx?.response?.status ?? 0;
-  if (ctx?.sourceElement?.matches("#payment, #stock, [data-suggest]") || status === 409 || status === 422) return;
+  if (ctx?.sourceElement?.matches("#payment, #stock, #tracking, [data-suggest]") || status === 409 || status === 422) return;
   document.querySelector("[data-unreachable]")?.remove();
   document.querySelector("main").prepend(document.querySelector("#unreachable").content.cloneNode(true));
   const banner = document.querySelector("[data-unreachable] .banner");
