@@ -20,6 +20,16 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION audit_digest(previous bytea, seq bigint, id uuid, happened_at timestamp with time zone, actor text, action text, subject text, address text, request_id text, content jsonb)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+    SELECT sha256(previous || convert_to(jsonb_build_array(
+               seq, id, (extract(epoch FROM happened_at) * 1000000)::bigint, actor, action,
+               subject, address, request_id, content)::text, 'UTF8'))
+$function$;
+
 CREATE OR REPLACE FUNCTION buyer_of(email text)
  RETURNS text
  LANGUAGE sql
@@ -780,6 +790,36 @@ CREATE TABLE attempt_counts (
     CONSTRAINT attempt_counts_key_check CHECK (length(key) = 32)
 );
 CREATE INDEX attempt_counts_counted_at ON attempt_counts USING btree (counted_at);
+
+CREATE TABLE audit_entries (
+    seq bigint NOT NULL,
+    id uuid NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    subject text NOT NULL,
+    address text NOT NULL,
+    request_id text NOT NULL,
+    content jsonb NOT NULL,
+    previous bytea NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT audit_entries_pkey PRIMARY KEY (seq),
+    CONSTRAINT audit_entries_digest_key UNIQUE (digest),
+    CONSTRAINT audit_entries_id_key UNIQUE (id),
+    CONSTRAINT audit_entries_previous_key UNIQUE (previous),
+    CONSTRAINT audit_entries_action_check CHECK (length(action) >= 1 AND length(action) <= 200),
+    CONSTRAINT audit_entries_actor_check CHECK (length(actor) >= 1 AND length(actor) <= 200),
+    CONSTRAINT audit_entries_address_check CHECK (length(address) <= 64),
+    CONSTRAINT audit_entries_digest_check CHECK (length(digest) = 32),
+    CONSTRAINT audit_entries_previous_check CHECK (length(previous) = 32),
+    CONSTRAINT audit_entries_request_id_check CHECK (length(request_id) <= 64),
+    CONSTRAINT audit_entries_seq_check CHECK (seq > 0),
+    CONSTRAINT audit_entries_subject_check CHECK (length(subject) <= 500)
+);
+CREATE INDEX audit_entries_action ON audit_entries USING btree (action, seq);
+CREATE INDEX audit_entries_actor ON audit_entries USING btree (actor, seq);
+CREATE INDEX audit_entries_happened_at ON audit_entries USING btree (happened_at, seq);
+CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE backorder_promises (
     order_line_id uuid NOT NULL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from surehold.identity.permissions import NEW_STORE_ROLES, SENTENCES
+from surehold.identity.permissions import FOR_VENDORS, NEW_STORE_ROLES, SENTENCES
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "permissions.md"
 
@@ -18,17 +18,23 @@ a test compares them.
 Staff may what their roles permit, taken together. Roles are rows: the ones below are those of a
 new store, and whoever has `staff.write` changes them or adds others, never with more than they
 have themselves. An admin may everything, whatever roles there are. Vendor staff may what their
-roles permit, within their vendor. Buyers need no permission for what is their own, and guests
-show the token of their order.
+roles permit of what is marked below, within their vendor. Buyers need no permission for what is
+their own, and guests show the token of their order.
 
-An API key may what is in its scopes *and* what its maker may at that moment.
+An API key may what is in its scopes *and* what its maker may at that moment. Who shows the secret
+of the deployment's settings is the `operator`, and may everything.
+
+Which route asks for which permission is in the [access matrix](access-matrix.md) and, as
+`x-permission`, in the OpenAPI document.
 """
 
 
 def page() -> str:
     """The whole page."""
-    lines = [_HEAD, "## What there is", "", "| permission | lets somebody |", "|---|---|"]
-    lines += [f"| `{one.value}` | {said} |" for one, said in SENTENCES.items()]
+    head = ["## What there is", "", "| permission | lets somebody | vendors |", "|---|---|---|"]
+    lines = [_HEAD, *head]
+    for one, said in SENTENCES.items():
+        lines.append(f"| `{one.value}` | {said} | {'yes' if one in FOR_VENDORS else ''} |")
     roles = [f"`{code}`" for code, *_ in NEW_STORE_ROLES]
     lines += ["", "## Roles of a new store", "", f"| permission | {' | '.join(roles)} |"]
     lines.append("|---" * (len(roles) + 1) + "|")

@@ -18,7 +18,7 @@ from surehold.identity.model import (
 )
 from surehold.identity.permissions import EVERYTHING
 from surehold.jobs import outbox
-from surehold.kernel.ids import AccountId
+from surehold.kernel.ids import AccountId, VendorId
 from surehold.notifications.commands import deliver, take_fact
 from surehold.notifications.engine import Notifications
 from surehold.notifications.mailers import MailNotTaken
@@ -93,6 +93,7 @@ async def a_member(
     *,
     kind: AccountKind = AccountKind.STAFF,
     roles: tuple[str, ...] = (),
+    vendor_id: VendorId | None = None,
 ) -> StaffMember:
     return await commands.add_member(
         identity,
@@ -101,6 +102,7 @@ async def a_member(
         name="Ines",
         kind=kind,
         roles=roles,
+        vendor_id=vendor_id,
         password=PASSWORD,
     )
 

@@ -264,6 +264,11 @@ def test_doctor_says_everything_that_is_wrong(
     run: Run, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute(store, "INSERT INTO settings VALUES ('grace_minutes', '5', 'nobody', now())")
+    execute(
+        store,
+        "INSERT INTO audit_entries VALUES (2, gen_random_uuid(), now(), 'x', 'x', '', '', '',"
+        " '{}', sha256('a'), sha256('b'))",
+    )
     monkeypatch.setenv("SUREHOLD_SANDBOX_URL", "http://127.0.0.1:1")
 
     ended = run("doctor", "--json")
@@ -275,8 +280,12 @@ def test_doctor_says_everything_that_is_wrong(
     assert failed == {
         "webhook secrets: sandbox",
         "provider: sandbox",
+        "audit log",
+        "invariant AUD11",
         "invariant SET1",
     }
+    (chain,) = (one for one in json.loads(ended.out)["checks"] if one["name"] == "audit log")
+    assert chain["detail"] == "entry 1: it is missing; 0 before it hold"
 
 
 def test_doctor_counts_missing_keys_only_in_production(

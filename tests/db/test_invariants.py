@@ -876,6 +876,10 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
             ),
         ),
     ),
+    "AUD11": (
+        set(),
+        ("UPDATE audit_entries SET actor = 'nobody' WHERE seq = 2",),
+    ),
     "SET1": (
         set(),
         ("INSERT INTO settings VALUES ('grace_minutes', '5', 'nobody', now())",),

@@ -126,6 +126,13 @@ _MORE: Final = """
     SELECT gen_random_uuid(), 'EUR', 100, '{}', now(), now() FROM generate_series(1, 2000);
     DELETE FROM documents WHERE kind = 'credit_note' AND issued_at > now() - interval '1 day';
     UPDATE document_progress SET covered_until = now() - interval '12 hours';
+    INSERT INTO audit_entries
+           (seq, id, happened_at, actor, action, subject, address, request_id, content, previous,
+            digest)
+    SELECT n, gen_random_uuid(), now() - interval '1 minute' * (10000 - n), 'staff:' || n % 50,
+           CASE WHEN n % 50 = 3 THEN 'POST /orders/{order_id}/refunds' ELSE 'settings.change' END,
+           '', '', '', '{}', sha256((n - 1)::text::bytea), sha256(n::text::bytea)
+      FROM generate_series(1, 10000) AS n;
     INSERT INTO accounts (id, kind, email, email_key, name, created_at, created_by)
     SELECT CASE WHEN n = 1 THEN 'OWNER'::uuid ELSE gen_random_uuid() END,
            CASE WHEN n % 4 = 0 THEN 'staff' ELSE 'customer' END, 'a' || n || '@example.com',
@@ -341,6 +348,17 @@ def _of_accounts(middle: Middle) -> dict[str, list[Case]]:
     found["reviews.list_by_state"] = [
         Case(("published", None, PAGE), ("published", middle.variant_id, PAGE))
     ]
+    actor, action = "staff:7", "POST /orders/{order_id}/refunds"
+    for start, given in {
+        "newest": (None, None),
+        "actor": (actor, None),
+        "action": (None, action),
+    }.items():
+        found[f"db.list_audit_entries_by_{start}"] = [
+            Case((*given, None, None, None, PAGE), (*given, None, None, 9_000, PAGE)),
+            Case((*given, datetime(1970, 1, 1, tzinfo=UTC), middle.order[0], None, PAGE)),
+        ]
+    found["db.follow_audit_entries"] = [Case((0, PAGE), (5_000, PAGE))]
     found["notifications.claim_mails"] = [Case((PAGE,))]
     found["notifications.prune_mails"] = [Case((PAGE,))]
     return found

@@ -21,6 +21,7 @@ OWNERS: Final = {
     "allocations": "inventory",
     "api_keys": "identity",
     "attempt_counts": "identity",
+    "audit_entries": "db",
     "cart_contacts": "cart",
     "cancellation_lines": "orders",
     "cancellations": "orders",
@@ -150,6 +151,7 @@ SQL_PLACES: Final[dict[str, str]] = {
 ELSEWHERE: Final = {"sandbox"}
 #: (file, function): how its statements are put together from more than constants.
 BUILDERS: Final[dict[tuple[str, str], str]] = {
+    ("db/sql/auditing.py", "_listing"): "a fragment from _STARTS, put in on importing",
     (
         "db/invariants.py",
         "check_invariants",

@@ -163,7 +163,7 @@ def test_a_permission_is_had_or_refused_by_name() -> None:
     authorize(clerk, Permission.REFUNDS_WRITE)
     with pytest.raises(NotPermitted) as refused:
         authorize(clerk, Permission.STAFF_WRITE)
-    assert refused.value.facts == {"permission": "staff.write"}
+    assert refused.value.facts == {"permission": "staff.write", "granted_by": "staff.write"}
     with pytest.raises(TotpRequired):
         authorize(someone(set(EVERYTHING), needs_totp=True), Permission.STAFF_READ)
 

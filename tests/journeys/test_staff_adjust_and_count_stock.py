@@ -52,7 +52,7 @@ async def test_staff_take_off_what_was_damaged_and_say_why(api: Api) -> None:
     assert again.raw == first.raw
     assert other.refusal == (422, "idempotency_key_reused")
     assert quiet.body["levels"][0]["is_low"] is True
-    assert await _moved(api, lamp.variant_id) == [(-3, "damaged", "water", "staff")]
+    assert await _moved(api, lamp.variant_id) == [(-3, "damaged", "water", "operator")]
     assert await counters(api.db, lamp.variant_id) == (7, 0, 0)
 
 

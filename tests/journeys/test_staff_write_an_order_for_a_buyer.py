@@ -137,7 +137,7 @@ async def test_staff_write_an_order_for_a_buyer(api: Api, db: Database) -> None:
         f"Written as a draft order. {lamp.sku} at 49.00 EUR a unit: As on the flyer. "
         "5.00 EUR off: Sorry for the wait. Shipping at 2.50 EUR. Note: Called on Monday"
     )
-    assert ("note", "staff", note) in told
+    assert ("note", "operator", note) in told
     after = await api.get("/draft-orders/by-token", headers=by_link(sent))
     assert after.body["order"]["number"] == order["number"]
     assert after.body["order"]["access_token"] == order["access_token"]
@@ -145,8 +145,8 @@ async def test_staff_write_an_order_for_a_buyer(api: Api, db: Database) -> None:
     assert [
         (row["seq"], row["to_state"], row["actor"], row["reason"]) for row in history.body["items"]
     ] == [
-        (1, "open", "staff", "written"),
-        (2, "sent", "staff", "sent"),
+        (1, "open", "operator", "written"),
+        (2, "sent", "operator", "sent"),
         (3, "placed", "buyer", "placed"),
     ]
     paid = await api.post(

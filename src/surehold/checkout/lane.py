@@ -23,7 +23,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from surehold.db import Database
+from surehold.db import Database, audit
 from surehold.db.database import ATTEMPTS, CONNECTION_LOST, RETRYABLE
 from surehold.kernel import clock
 from surehold.kernel.errors import Busy, DomainError
@@ -90,10 +90,12 @@ class LaneFigures(msgspec.Struct):
 
 
 class _Waiter(Generic[Request, Answer]):
-    __slots__ = ("answer", "request", "since")
+    __slots__ = ("answer", "asked", "request", "since")
 
     def __init__(self, request: Request, answer: asyncio.Future[Answer], since: float) -> None:
         self.request = request
+        #: What staff ask for by it, for the audit log.
+        self.asked = audit.find_asked()
         self.answer = answer
         self.since = since
 
@@ -316,17 +318,16 @@ class Lane(Generic[Request, Answer]):
         self, runner: _Runner, batch: Sequence[_Waiter[Request, Answer]], let_next: LetNext
     ) -> Sequence[Answer | DomainError]:
         """Carry out a batch, again as it is when the connection was lost or somebody was first."""
-        requests = [waiter.request for waiter in batch]
         try:
-            return await self._attempt(runner, requests, let_next)
+            return await self._attempt(runner, batch, let_next)
         except (*TAKEN_FIRST, *CONNECTION_LOST):
-            return await self._attempt(runner, requests, let_next)
+            return await self._attempt(runner, batch, let_next)
 
     async def _answer_alone(self, runner: _Runner, waiter: _Waiter[Request, Answer]) -> None:
         self.figures.reruns += 1
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                answers = await self._attempt(runner, [waiter.request], _nothing)
+                answers = await self._attempt(runner, [waiter], _nothing)
             except CONNECTION_LOST as error:
                 if attempt == ATTEMPTS:
                     log.warning("lane_database_gone", lane=self.name, size=1, error=repr(error))
@@ -344,10 +345,12 @@ class Lane(Generic[Request, Answer]):
                 return
 
     async def _attempt(
-        self, runner: _Runner, requests: list[Request], let_next: LetNext
+        self, runner: _Runner, batch: Sequence[_Waiter[Request, Answer]], let_next: LetNext
     ) -> Sequence[Answer | DomainError]:
+        requests = [waiter.request for waiter in batch]
         try:
-            return await self._work(await runner.connect(), requests, let_next)
+            with audit.batch([waiter.asked for waiter in batch]):
+                return await self._work(await runner.connect(), requests, let_next)
         except CONNECTION_LOST:
             await runner.disconnect()
             raise

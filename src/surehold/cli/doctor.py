@@ -18,7 +18,7 @@ from surehold.cli import environment
 from surehold.cli.console import ExitCode, aside, out, say_json
 from surehold.cli.failures import explain
 from surehold.config import DEMO_PREFIX, Config, Mode
-from surehold.db import Database
+from surehold.db import Database, audit
 from surehold.db.health import OLDEST_VERSION, get_server_facts
 from surehold.db.invariants import report
 from surehold.db.migrate import list_pending
@@ -157,6 +157,7 @@ async def _look_around(config: Config) -> list[Check]:
         checks.append(Check("migrations", Verdict.OK, "complete"))
         checks.append(await _check_worker(db))
         checks += await _check_providers(config)
+        checks.append(await _check_audit(db))
         found = await report(db)
         checks += [
             Check(f"invariant {code}", Verdict.FAIL, f"{len(rows)} row(s): surehold verify")
@@ -205,6 +206,17 @@ async def _check_worker(db: Database) -> Check:
         seconds = round(silence.total_seconds())
         return Check("worker", Verdict.WARNING, f"last seen {seconds} s ago: surehold worker")
     return Check("worker", Verdict.OK, "runs")
+
+
+async def _check_audit(db: Database) -> Check:
+    """Follow the chain to its end. Compare the digest with the last one that was logged."""
+    async with db.connection() as connection:
+        links, digest, broken = await audit.verify(connection)
+    if broken is not None:
+        detail = f"entry {broken.seq}: {broken.fault}; {links} before it hold"
+        return Check("audit log", Verdict.FAIL, detail)
+    last = "" if digest is None else f", the last digest is {digest.hex()}"
+    return Check("audit log", Verdict.OK, f"{links} entries follow from each other{last}")
 
 
 async def _check_providers(config: Config) -> list[Check]:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Self, TypeVar, cast
 import asyncpg
 import msgspec
 
+from surehold.db import audit
 from surehold.db.statement import Statement
 from surehold.kernel.errors import Busy
 
@@ -114,7 +115,15 @@ class Connection:
 class Transaction(Connection):
     """A connection inside a transaction. Commands that take one join their caller's."""
 
-    __slots__ = ()
+    __slots__ = ("asked", "entries", "links")
+
+    def __init__(self, raw: asyncpg.Connection[asyncpg.Record]) -> None:
+        super().__init__(raw)
+        #: What the audit log is told with the commit: see ``audit``.
+        self.entries: list[audit.NewEntry] = []
+        self.asked: list[audit.Asked] = []
+        #: Place and digest of what it wrote there.
+        self.links: list[tuple[int, bytes]] = []
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -219,7 +228,10 @@ class Database:
             token = _open.set(True)
             try:
                 async with raw.transaction():
-                    yield Transaction(raw)
+                    tx = Transaction(raw)
+                    yield tx
+                    await audit.write(tx)
+                audit.committed(tx)
             finally:
                 _open.reset(token)
 
@@ -321,7 +333,10 @@ async def transaction_on(raw: asyncpg.Connection[Any]) -> AsyncIterator[Transact
     try:
         async with raw.transaction():
             is_begun = True
-            yield Transaction(raw)
+            tx = Transaction(raw)
+            yield tx
+            await audit.write(tx)
+        audit.committed(tx)
     finally:
         _open.reset(token)
         if not is_begun:

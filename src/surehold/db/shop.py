@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from stdnum import bic, iban
 
-from surehold.db import sql
+from surehold.db import audit, sql
 from surehold.db.database import Connection, Transaction
 from surehold.kernel.errors import DomainError, Fault, InvalidInput, Kind
 from surehold.kernel.ids import new_id
@@ -178,5 +178,15 @@ async def change(tx: Transaction, *, key: str, value: Any, actor: str) -> ShopSe
         msgspec.convert({key: value}, ShopSettings)
     except msgspec.ValidationError as error:
         raise InvalidInput((Fault(f"/{key}", "invalid_setting", str(error)),)) from None
+    before = await load(tx)
     await tx.run(sql.SAVE_SETTING, key, value, actor, new_id())
-    return await load(tx)
+    after = await load(tx)
+    audit.change(
+        tx,
+        actor=actor,
+        action="settings.change",
+        subject=key,
+        before={key: msgspec.to_builtins(getattr(before, key))},
+        after={key: msgspec.to_builtins(getattr(after, key))},
+    )
+    return after

@@ -71,7 +71,10 @@ class TotpRequired(DomainError):
 
 
 class NotPermitted(DomainError):
-    """You are known, and this is not for you. Facts: ``permission``, what is lacking."""
+    """You are known, and this is not for you.
+
+    Facts: ``permission``, what is lacking, and ``granted_by``, the permission of who can grant it.
+    """
 
     kind = Kind.FORBIDDEN
     code = "not_permitted"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import enum
 import ipaddress
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from surehold.identity.permissions import Permission
+from surehold.identity.permissions import EVERYTHING, Permission
 from surehold.kernel.ids import AccountId, ApiKeyId, SavedAddressId, SessionId, VendorId
 
 
@@ -154,13 +155,31 @@ class Principal(msgspec.Struct, frozen=True):
     proof: Proof | None = None
     #: Everything is closed until a second factor was set up, or shown.
     needs_totp: bool = False
-    #: The name of who has no account: the command line.
+    #: The name of who has no account: the command line, and the operator.
     known_as: str | None = None
+    #: The first letters of the key that was shown.
+    key_prefix: str | None = None
 
     @property
     def label(self) -> str:
         """The name under which histories know who did something: no personal data."""
-        return self.known_as or f"{self.kind.value}:{self.account_id}"
+        if self.known_as is not None:
+            return self.known_as
+        if self.key_prefix is not None:
+            return f"key:{self.key_prefix}"
+        return f"{self.kind.value}:{self.account_id}"
+
+
+#: Whoever shows the secret that the deployment holds in its settings.
+OPERATOR: Final = Principal(
+    account_id=AccountId(UUID(int=0)),
+    kind=AccountKind.ADMIN,
+    email="",
+    name="Operator",
+    vendor_id=None,
+    permissions=EVERYTHING,
+    known_as="operator",
+)
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ class Permission(enum.Enum):
     """What somebody may do. The value is public and stable; ``read`` never changes anything."""
 
     CATALOG_WRITE = "catalog.write"
+    REVIEWS_WRITE = "reviews.write"
     PRICING_READ = "pricing.read"
     PRICING_WRITE = "pricing.write"
     INVENTORY_READ = "inventory.read"
@@ -38,12 +39,14 @@ class Permission(enum.Enum):
     SETTINGS_WRITE = "settings.write"
     STAFF_READ = "staff.read"
     STAFF_WRITE = "staff.write"
+    AUDIT_READ = "audit.read"
 
 
 P = Permission
 SENTENCES: Final = MappingProxyType(
     {
         P.CATALOG_WRITE: "Add, change, import and withdraw products, categories and vendors.",
+        P.REVIEWS_WRITE: "Read what buyers say of products, publish and reject it.",
         P.PRICING_READ: "See promotions, coupons, taxes, shipping and special prices.",
         P.PRICING_WRITE: "Change promotions, coupons, taxes, shipping and special prices.",
         P.INVENTORY_READ: "See stock, movements, transfers and counts.",
@@ -62,26 +65,42 @@ SENTENCES: Final = MappingProxyType(
         P.SETTINGS_WRITE: "Change the settings of the shop.",
         P.STAFF_READ: "See who works here and with which roles.",
         P.STAFF_WRITE: "Add and disable staff, grant roles and change what they permit.",
+        P.AUDIT_READ: "See who of the staff did what, when and from where.",
     }
 )
 EVERYTHING: Final = frozenset(Permission)
+#: What a vendor's staff may have, whatever their roles permit: the rest is the whole shop's.
+FOR_VENDORS: Final = frozenset({P.ORDERS_READ, P.FULFILLMENTS_WRITE})
 
 #: Roles of a new store: code, name, what it permits. From then on they are rows.
 NEW_STORE_ROLES: Final = (
     (
         "warehouse",
         "Warehouse",
-        (P.INVENTORY_READ, P.INVENTORY_WRITE, P.ORDERS_READ, P.FULFILLMENTS_WRITE),
+        (
+            P.INVENTORY_READ,
+            P.INVENTORY_WRITE,
+            P.ORDERS_READ,
+            P.FULFILLMENTS_WRITE,
+            P.DOCUMENTS_READ,
+        ),
     ),
     (
         "support",
         "Customer support",
-        (P.ORDERS_READ, P.ORDERS_WRITE, P.DRAFTS_WRITE, P.RETURNS_WRITE, P.INVENTORY_READ),
+        (
+            P.ORDERS_READ,
+            P.ORDERS_WRITE,
+            P.DRAFTS_WRITE,
+            P.RETURNS_WRITE,
+            P.INVENTORY_READ,
+            P.DOCUMENTS_READ,
+        ),
     ),
     (
         "merchandiser",
         "Merchandising",
-        (P.CATALOG_WRITE, P.PRICING_READ, P.PRICING_WRITE, P.INVENTORY_READ),
+        (P.CATALOG_WRITE, P.REVIEWS_WRITE, P.PRICING_READ, P.PRICING_WRITE, P.INVENTORY_READ),
     ),
     (
         "accountant",
@@ -108,8 +127,30 @@ def authorize(principal: Principal, permission: Permission) -> None:
     """
     if principal.needs_totp:
         raise TotpRequired("Set up a second factor, and sign in with it.")
-    if permission not in principal.permissions:
-        raise NotPermitted("This is not permitted to you.", permission=permission.value)
+    if permission in principal.permissions:
+        return
+    wanted, grantor = permission.value, Permission.STAFF_WRITE.value
+    who = "This key" if principal.key_id is not None else "You"
+    raise NotPermitted(
+        f"{who} may not: {wanted} is needed. Whoever has {grantor} can grant it by a role"
+        + ("; a key also needs it among its scopes." if principal.key_id is not None else "."),
+        permission=wanted,
+        granted_by=grantor,
+    )
+
+
+def check_shop_wide(principal: Principal, permission: Permission) -> None:
+    """Let no vendor's staff pass: what is asked for is the whole shop's.
+
+    Raises:
+        NotPermitted: The caller works for one vendor.
+    """
+    if principal.vendor_id is not None:
+        raise NotPermitted(
+            "This is the whole shop's; vendors' staff work on what is their vendor's.",
+            permission=permission.value,
+            granted_by=None,
+        )
 
 
 def check_grant(principal: Principal, wanted: Iterable[Permission]) -> None:

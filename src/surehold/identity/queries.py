@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from surehold.db import Connection, shop
+from surehold.db import Connection
 from surehold.identity import sql
 from surehold.identity.engine import Identity
 from surehold.identity.errors import AccountNotFound, RoleNotFound, SavedAddressNotFound
@@ -23,7 +23,7 @@ from surehold.identity.model import (
     Session,
     StaffMember,
 )
-from surehold.identity.permissions import EVERYTHING, Permission, known
+from surehold.identity.permissions import EVERYTHING, FOR_VENDORS, Permission, known
 from surehold.identity.secrets import hash_token, is_api_key
 from surehold.identity.sql import factors, keys, letters, saved, sessions, staff
 from surehold.identity.sql.sessions import CallerRow
@@ -56,25 +56,24 @@ async def find_by_bearer(
             row.vendor_id,
             _permissions(row.kind, row.permissions) & scopes,
             key_id=row.key_id,
+            key_prefix=row.prefix,
         )
         return principal, row.is_stale
     claim = identity.access_tokens.find(token)
     if claim is None:
         return None
     found = await connection.find(sessions.FIND_BY_ID, claim.session_id, claim.expires_at)
-    return None if found is None else await _caller(connection, found)
+    return None if found is None else _caller(found)
 
 
 async def find_by_cookie(connection: Connection, *, token: str) -> tuple[Principal, bool] | None:
     """Who shows a browser's session, and whether its use is worth noting."""
     found = await connection.find(sessions.FIND_BY_TOKEN, hash_token(token))
-    return None if found is None else await _caller(connection, found)
+    return None if found is None else _caller(found)
 
 
-async def _caller(connection: Connection, row: CallerRow) -> tuple[Principal, bool]:
-    needs_totp = False
-    if row.kind is AccountKind.ADMIN and row.proof not in SECOND_FACTORS:
-        needs_totp = (await shop.load(connection)).is_totp_required_for_admins
+def _caller(row: CallerRow) -> tuple[Principal, bool]:
+    has_second = row.kind is not AccountKind.ADMIN or row.proof in SECOND_FACTORS
     principal = Principal(
         row.account_id,
         row.kind,
@@ -84,13 +83,15 @@ async def _caller(connection: Connection, row: CallerRow) -> tuple[Principal, bo
         _permissions(row.kind, row.permissions),
         session_id=row.session_id,
         proof=Proof(row.proof),
-        needs_totp=needs_totp,
+        needs_totp=row.is_totp_required and not has_second,
     )
     return principal, row.is_stale
 
 
 def _permissions(kind: AccountKind, names: Iterable[str]) -> frozenset[Permission]:
-    return EVERYTHING if kind is AccountKind.ADMIN else known(names)
+    if kind is AccountKind.ADMIN:
+        return EVERYTHING
+    return known(names) & FOR_VENDORS if kind is AccountKind.VENDOR else known(names)
 
 
 async def get_account(connection: Connection, *, account_id: AccountId) -> Account:

@@ -311,14 +311,20 @@ async def list_ordered_carts(
 
 
 async def list_returns(
-    connection: Connection, *, order_ids: Sequence[OrderId]
+    connection: Connection, *, order_ids: Sequence[OrderId], scope: Scope = STAFF_SCOPE
 ) -> tuple[tuple[Return, ...], dict[ReturnId, tuple[ReturnLine, ...]]]:
-    """The returns of these orders, oldest first, and the lines of each."""
+    """The returns of these orders, oldest first, and the lines of each.
+
+    Within a vendor's scope only the vendor's lines, and the returns that have any.
+    """
     returns = tuple(await connection.all(sql.LIST_RETURNS, list(order_ids)))
     found: dict[ReturnId, tuple[ReturnLine, ...]] = {row.id: () for row in returns}
-    for line in await connection.all(sql.LIST_RETURN_LINES, list(found)) if found else ():
+    ids = list(found)
+    for line in await connection.all(sql.LIST_RETURN_LINES, ids, scope.vendor_id) if ids else ():
         found[line.return_id] = (*found[line.return_id], line)
-    return returns, found
+    if scope.vendor_id is not None:
+        found = {return_id: lines for return_id, lines in found.items() if lines}
+    return tuple(row for row in returns if row.id in found), found
 
 
 async def list_waiting(

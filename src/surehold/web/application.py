@@ -20,8 +20,11 @@ from structlog.contextvars import bound_contextvars
 from surehold.checkout.commands import Inbox
 from surehold.checkout.engine import Checkout
 from surehold.config import Config
+from surehold.db import audit
+from surehold.db.database import PASSING
 from surehold.kernel import clock
 from surehold.web import operations
+from surehold.web.api import audit as audit_api
 from surehold.web.api import (
     back_office,
     cart,
@@ -52,7 +55,9 @@ from surehold.web.api import (
     wishlist,
 )
 from surehold.web.api import checkout as checkout_api
-from surehold.web.api.parts import Parts
+from surehold.web.api.guard import guard
+from surehold.web.api.identity.caller import SAFE
+from surehold.web.api.parts import API, PARTS, REQUEST_ID, Parts
 from surehold.web.api.reference import reference_handlers
 from surehold.web.assets import AssetIndex, asset_handler
 from surehold.web.inbound import webhooks
@@ -64,12 +69,10 @@ from surehold.web.requests import request_id_of
 
 log = structlog.get_logger(__name__)
 
-API: Final = "/api/v1"
 #: First parts of the paths that are the JSON side's; all others are pages.
+#: Statuses from here on say that nothing was done.
+_REFUSED: Final = 400
 OURS: Final = frozenset({"api", "webhooks", "health", "metrics", "cron", "assets"})
-#: Where the id of a request lies in its scope, and what its route works with.
-REQUEST_ID: Final = "surehold.request_id"
-PARTS: Final = "surehold.parts"
 
 #: Opens and closes what the application works with; run by the server's lifespan.
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -123,7 +126,9 @@ def create_router(index: AssetIndex, *, lifespan: Sequence[Lifespan] = ()) -> Li
             *gift_cards.HANDLERS,
             *inventory.HANDLERS,
             *identity.HANDLERS,
+            *audit_api.HANDLERS,
         ],
+        guards=[guard],
     )
     return Litestar(
         route_handlers=[
@@ -182,12 +187,29 @@ class WebApplication:
                 message["headers"] = _complete(message["headers"], request_id)
             await send(message)
 
-        with bound_contextvars(request_id=request_id):
+        with bound_contextvars(request_id=request_id), audit.nobody_asks():
             await self.router(scope, receive, send_on)
+            if status < _REFUSED and scope["method"] not in SAFE:
+                await self._tell()
         template = scope.get("path_template")
         route = UNMATCHED if template is None else template_of(template)
         method = scope["method"] if template is not None else "ANY"
         self.parts.metrics.count(method, route, status, clock.monotonic_seconds() - began)
+
+    async def _tell(self) -> None:
+        """Write down what staff asked for and no transaction of theirs has told.
+
+        That is an order placed for a buyer, whose lane takes no part in the log, and an answer
+        that was given again.
+        """
+        asked = audit.find_asked()
+        if asked is None or asked.is_kept:
+            return
+        try:
+            async with self.parts.db.transaction() as tx:
+                await audit.record(tx, asked)
+        except PASSING as error:
+            log.warning("audit_not_written", action=asked.action, error=repr(error))
 
 
 def _complete(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:

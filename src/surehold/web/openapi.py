@@ -17,7 +17,10 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from surehold.identity.errors import NotPermitted, SessionOver, TotpRequired
+from surehold.identity.permissions import SENTENCES, Permission
 from surehold.kernel.errors import Busy, DomainError, Fault, InvalidInput
+from surehold.web.errors import ForeignPage, Unauthenticated
 from surehold.web.problems import (
     PROBLEM,
     STATUS,
@@ -43,6 +46,8 @@ _REF: Final = "#/components/schemas/{name}"
 _PATH_PARAMETER: Final = re.compile(r"\{([a-z_]+):[a-z]+\}")
 _WITH_BODY: Final = (MalformedJson, BodyTooLarge, BodyTooSlow, UnsupportedMediaType, InvalidInput)
 _ALWAYS: Final = (InternalFault, StoreUnavailable)
+#: What a route that asks for a permission refuses, whatever it does.
+_OF_STAFF: Final = (Unauthenticated, SessionOver, TotpRequired, NotPermitted, ForeignPage)
 
 
 class Problem(msgspec.Struct):
@@ -99,7 +104,25 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     statuses: dict[type[Exception], int] = {}
     security: tuple[str, ...] = ()
     is_security_optional: bool = False
+    #: What whoever works here needs; ``STAFF`` among the ways in goes with it, always.
+    permission: Permission | None = None
+    #: Whether vendors' staff may ask: the handler shows them their vendor's alone.
+    is_vendor_scoped: bool = False
     headers: tuple[Header, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (STAFF in self.security) != (self.permission is not None):
+            raise TypeError(f"{self.summary!r}: a route for staff names its permission")
+        if self.is_vendor_scoped and self.permission is None:
+            raise TypeError(f"{self.summary!r}: vendors' staff need a permission, too")
+
+    @property
+    def ways_in(self) -> tuple[str, ...]:
+        """Every way in, spelled out: staff sign in, bring a key, or are the operator."""
+        if self.permission is None:
+            return self.security
+        others = tuple(name for name in self.security if name != STAFF)
+        return (*others, ACCOUNT, BROWSER, STAFF)
 
 
 TAGS: Final = MappingProxyType(
@@ -160,7 +183,12 @@ _SECURITY: Final = {
         "description": "What a sign-in with `session` set to `cookie` sets; without HTTPS it is "
         "called `surehold_session`. What changes something must come from our own pages.",
     },
-    STAFF: {"type": "http", "scheme": "bearer", "description": "The staff secret."},
+    STAFF: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The operator's secret, which the deployment holds in its settings. It is "
+        "permitted everything that staff can be permitted.",
+    },
     CRON: {"type": "http", "scheme": "bearer", "description": "The secret of scheduled calls."},
 }
 
@@ -252,8 +280,11 @@ def _operation(path: str, method: str, said: Described) -> dict[str, Any]:
         "parameters": list(_parameters(path, said)),
         "responses": _responses(said),
     }
-    if said.about:
-        operation["description"] = said.about
+    about = "\n\n".join(part for part in (said.about, _permission_of(said)) if part)
+    if about:
+        operation["description"] = about
+    if said.permission is not None:
+        operation["x-permission"] = said.permission.value
     if said.body is not None:
         content: dict[str, Any] = {"schema": _schema(said.body)}
         if said.body_example is not None:
@@ -263,9 +294,19 @@ def _operation(path: str, method: str, said: Described) -> dict[str, Any]:
             "content": {said.body_type: content},
         }
     if said.security:
-        needed: list[dict[str, list[str]]] = [{name: []} for name in said.security]
+        needed: list[dict[str, list[str]]] = [{name: []} for name in said.ways_in]
         operation["security"] = [{}, *needed] if said.is_security_optional else needed
     return operation
+
+
+def _permission_of(said: Described) -> str:
+    """What staff need, for people."""
+    if said.permission is None:
+        return ""
+    needed = f"Staff need `{said.permission.value}`: {SENTENCES[said.permission].lower()}"
+    return (
+        f"{needed} Vendors' staff see their vendor's alone." if said.is_vendor_scoped else needed
+    )
 
 
 def _responses(said: Described) -> dict[str, Any]:
@@ -331,6 +372,8 @@ def _success(said: Described) -> dict[str, Any]:
 
 def _refusals(said: Described) -> dict[str, Any]:
     kinds = [*said.errors, *_ALWAYS]
+    if said.permission is not None:
+        kinds += _OF_STAFF
     if said.body is not None and said.body_type == JSON:
         kinds += _WITH_BODY
     elif said.query is not None:

@@ -116,7 +116,7 @@ async def test_staff_adjust_and_stop_a_card_and_its_entries_say_so(api: Api) -> 
     assert too_much.refusal == (409, "gift_card_balance_too_low")
     assert too_much.body["available"] == euros(3_500)
     assert stopped[0] == stopped[1]
-    assert (seen["state"], seen["disabled_by"]) == ("disabled", "staff")
+    assert (seen["state"], seen["disabled_by"]) == ("disabled", "operator")
     assert [(row["kind"], row["amount"]["amount"], row["reason"]) for row in seen["entries"]] == [
         ("issue", 5_000, None),
         ("adjust", -1_500, "Typed a zero too many"),

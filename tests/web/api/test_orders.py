@@ -79,7 +79,7 @@ async def test_staff_with_a_wrong_secret_are_told_so(api: Api) -> None:
         headers={**order_token(placed), "Authorization": "Bearer wrong"},
     )
 
-    assert answer.refusal == (401, "unauthenticated")
+    assert answer.refusal == (401, "session_over")
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 

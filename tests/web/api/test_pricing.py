@@ -62,9 +62,9 @@ async def test_an_entry_is_read_listed_changed_and_taken_out_of_use(api: Api) ->
             " ORDER BY id"
         )
     assert [tuple(row) for row in kept] == [
-        ("Promotion", "staff", "0.10"),
-        ("Promotion", "staff", "0.2"),
-        ("Promotion", "staff", "0.2"),
+        ("Promotion", "operator", "0.10"),
+        ("Promotion", "operator", "0.2"),
+        ("Promotion", "operator", "0.2"),
     ]
 
 

@@ -64,7 +64,7 @@ async def test_a_refund_says_what_goes_back_and_counts_once(api: Api) -> None:
         }
     ]
     assert refund["shipping"] == {"amount": 490, "currency": "EUR"}
-    assert (refund["state"], refund["requested_by"]) == ("requested", "staff")
+    assert (refund["state"], refund["requested_by"]) == ("requested", "operator")
     assert (await count_rows(api.db))["refunds"] == 1
 
 

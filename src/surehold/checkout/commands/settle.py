@@ -22,7 +22,7 @@ from surehold.checkout.engine import Context
 from surehold.checkout.lane import LetNext
 from surehold.checkout.model import UNCHANGED
 from surehold.checkout.settlements.model import Outcome, Settlement
-from surehold.db import Connection, Transaction, clock, idempotency, shop
+from surehold.db import Connection, Transaction, audit, clock, idempotency, shop
 from surehold.db.database import transaction_on
 from surehold.db.idempotency import NewKey
 from surehold.db.shop import ShopSettings
@@ -83,6 +83,7 @@ class SettlementWork:
                 except DomainError as refusal:
                     outcomes.append(refusal)
             await _write(tx, cases, writes, stock, now)
+            audit.accept(tx, [not isinstance(one, DomainError) for one in outcomes])
         return outcomes
 
     async def _load(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from surehold.db import Database, Transaction
+from surehold.db import Database, Transaction, audit
 from surehold.identity import rules, sql
 from surehold.identity.commands.proving import check_is_person
 from surehold.identity.errors import ApiKeyNotFound, SessionOver, TooManyKept, TotpRequired
@@ -62,6 +62,14 @@ async def create_key(
         )
         if made is None:
             raise InvalidInput((Fault("/expires_at", "in_the_past", "A time to come."),))
+        audit.change(
+            tx,
+            actor=principal.label,
+            action="key.add",
+            subject=f"keys/{made.prefix}",
+            before=None,
+            after={"scopes": values, "expires_at": _instant(expires_at)},
+        )
         created = fact(KEY_CREATED, made.id, actor=principal.label, scopes=values)
         await outbox.record(tx, [created], now=account.now)
         return made
@@ -82,10 +90,22 @@ async def revoke_key(db: Database, *, principal: Principal, key_id: ApiKeyId) ->
         account = await tx.one(sql.LOCK_ACCOUNT, principal.account_id)
         if not await tx.run(key_sql.REVOKE, key_id, account.id, principal.label):
             raise ApiKeyNotFound("There is no such key.")
+        audit.change(
+            tx,
+            actor=principal.label,
+            action="key.revoke",
+            subject=f"keys/{key_id}",
+            before={"is_revoked": False},
+            after={"is_revoked": True},
+        )
         revoked = fact(KEY_REVOKED, key_id, actor=principal.label)
         await outbox.record(tx, [revoked], now=account.now)
 
     await db.retrying(work)
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
 
 
 async def note_key_use(db: Database, *, key_id: ApiKeyId) -> None:

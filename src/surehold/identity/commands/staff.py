@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 
-from surehold.db import Transaction, clock
+from surehold.db import Transaction, audit, clock
 from surehold.identity import queries, sql
 from surehold.identity.commands import letters
 from surehold.identity.commands.sessions import end_all
@@ -111,7 +112,7 @@ async def add_member(
             )
         added = fact(STAFF_ADDED, account_id, actor=principal.label, kind=kind.value)
         await outbox.record(tx, [added], now=await clock.now(tx))
-        return await queries.get_member(tx, account_id=account_id)
+        return await _told(tx, principal, "staff.add", account_id, None)
 
     try:
         return await identity.db.retrying(work)
@@ -136,11 +137,12 @@ async def set_roles(
 
     async def work(tx: Transaction) -> StaffMember:
         member = await _lock_member(tx, principal, account_id)
+        before = await queries.get_member(tx, account_id=account_id)
         _check_kind(member.kind, roles, member.vendor_id)
         await _grant(tx, principal, account_id, roles)
         granted = fact(ROLES_GRANTED, account_id, actor=principal.label, roles=sorted(set(roles)))
         await outbox.record(tx, [granted], now=member.now)
-        return await queries.get_member(tx, account_id=account_id)
+        return await _told(tx, principal, "staff.set_roles", account_id, before)
 
     return await identity.db.retrying(work)
 
@@ -165,13 +167,14 @@ async def disable_member(
         member = await _lock_member(tx, principal, account_id)
         if [admin.id for admin in admins] == [account_id]:
             raise LastAdmin("Add another admin first.")
+        before = await queries.get_member(tx, account_id=account_id)
         if await tx.run(sql.DISABLE, account_id, principal.label):
             await end_all(tx, account_id, EndReason.ACCOUNT_DISABLED)
             await tx.run(keys.REVOKE_ALL, account_id, principal.label)
             await tx.run(sessions.FORGET_DEVICES, account_id)
             disabled = fact(STAFF_DISABLED, account_id, actor=principal.label)
             await outbox.record(tx, [disabled], now=member.now)
-        return await queries.get_member(tx, account_id=account_id)
+        return await _told(tx, principal, "staff.disable", account_id, before)
 
     return await identity.db.retrying(work)
 
@@ -190,10 +193,11 @@ async def enable_member(
 
     async def work(tx: Transaction) -> StaffMember:
         member = await _lock_member(tx, principal, account_id)
+        before = await queries.get_member(tx, account_id=account_id)
         if await tx.run(sql.ENABLE, account_id):
             enabled = fact(STAFF_ENABLED, account_id, actor=principal.label)
             await outbox.record(tx, [enabled], now=member.now)
-        return await queries.get_member(tx, account_id=account_id)
+        return await _told(tx, principal, "staff.enable", account_id, before)
 
     return await identity.db.retrying(work)
 
@@ -227,6 +231,7 @@ async def reset_member(
 
     async def work(tx: Transaction) -> StaffMember:
         member = await _lock_member(tx, principal, account_id)
+        before = await queries.get_member(tx, account_id=account_id)
         await tx.run(sql.SET_PASSWORD, account_id, password_hash)
         await end_all(tx, account_id, EndReason.PASSWORD_RESET)
         await tx.run(sessions.FORGET_DEVICES, account_id)
@@ -244,7 +249,7 @@ async def reset_member(
             STAFF_RESET, account_id, actor=principal.label, is_factor_removed=is_factor_removed
         )
         await outbox.record(tx, [reset], now=member.now)
-        return await queries.get_member(tx, account_id=account_id)
+        return await _told(tx, principal, "staff.reset", account_id, before)
 
     return await identity.db.retrying(work)
 
@@ -272,6 +277,7 @@ async def create_role(
         values = sorted({one.value for one in permissions})
         if not await tx.run(staff_sql.INSERT_ROLE, role_id, code, name, values, principal.label):
             raise RoleExists("There is a role of this code.")
+        _tell_role(tx, principal, code, before=None, after=values)
         changed = fact(ROLE_CHANGED, role_id, actor=principal.label, permissions=values)
         await outbox.record(tx, [changed], now=await clock.now(tx))
         return await queries.get_role(tx, code=code)
@@ -303,6 +309,7 @@ async def change_role(
         check_grant(principal, {*permissions, *known(role.permissions)})
         values = sorted({one.value for one in permissions})
         await tx.run(staff_sql.CHANGE_ROLE, role.id, name, values, principal.label)
+        _tell_role(tx, principal, code, before=role.permissions, after=values)
         changed = fact(ROLE_CHANGED, role.id, actor=principal.label, permissions=values)
         await outbox.record(tx, [changed], now=await clock.now(tx))
         return await queries.get_role(tx, code=code)
@@ -315,6 +322,57 @@ async def found_roles(tx: Transaction, *, actor: str) -> None:
     for code, name, permissions in NEW_STORE_ROLES:
         values = sorted(one.value for one in permissions)
         await tx.run(staff_sql.INSERT_ROLE, new_id(), code, name, values, actor)
+
+
+async def _told(
+    tx: Transaction,
+    principal: Principal,
+    action: str,
+    account_id: AccountId,
+    before: StaffMember | None,
+) -> StaffMember:
+    """The member as they are now, once the audit log has what they were."""
+    after = await queries.get_member(tx, account_id=account_id)
+    audit.change(
+        tx,
+        actor=principal.label,
+        action=action,
+        subject=f"staff/{account_id}",
+        before=_facts(before),
+        after=_facts(after),
+    )
+    return after
+
+
+def _facts(member: StaffMember | None) -> dict[str, Any] | None:
+    """What of a member the audit log keeps: nothing that says who it is."""
+    if member is None:
+        return None
+    return {
+        "kind": member.kind.value,
+        "vendor_id": None if member.vendor_id is None else str(member.vendor_id),
+        "roles": sorted(member.roles),
+        "has_totp": member.has_totp,
+        "is_disabled": member.disabled_at is not None,
+    }
+
+
+def _tell_role(
+    tx: Transaction,
+    principal: Principal,
+    code: str,
+    *,
+    before: Sequence[str] | None,
+    after: Sequence[str],
+) -> None:
+    audit.change(
+        tx,
+        actor=principal.label,
+        action="role.add" if before is None else "role.change",
+        subject=f"roles/{code}",
+        before=None if before is None else {"permissions": sorted(before)},
+        after={"permissions": list(after)},
+    )
 
 
 def _check_kind(kind: AccountKind, roles: Sequence[str], vendor_id: VendorId | None) -> None:

@@ -20,6 +20,7 @@ class KeyCallerRow(msgspec.Struct, frozen=True):
     name: str
     vendor_id: VendorId | None
     key_id: ApiKeyId
+    prefix: str
     scopes: list[str]
     permissions: list[str]
     is_stale: bool
@@ -29,7 +30,7 @@ FIND_CALLER: Final = query(
     """
     /* identity.find_key_caller */
     SELECT accounts.id AS account_id, accounts.kind, accounts.email, accounts.name,
-           accounts.vendor_id, keys.id AS key_id, keys.scopes,
+           accounts.vendor_id, keys.id AS key_id, keys.prefix, keys.scopes,
            ARRAY(SELECT unnest(roles.permissions)
                    FROM account_roles
                    JOIN roles ON roles.id = account_roles.role_id

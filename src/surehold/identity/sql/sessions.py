@@ -13,7 +13,10 @@ from surehold.kernel.ids import AccountId, SessionId, VendorId
 
 
 class CallerRow(msgspec.Struct, frozen=True):
-    """Whose session it is, and what their roles permit. ``is_stale``: its use is worth noting."""
+    """Whose session it is, and what their roles permit.
+
+    ``is_stale``: its use is worth noting. ``is_totp_required``: admins show a second factor here.
+    """
 
     account_id: AccountId
     kind: AccountKind
@@ -24,15 +27,21 @@ class CallerRow(msgspec.Struct, frozen=True):
     proof: Proof
     permissions: list[str]
     is_stale: bool
+    is_totp_required: bool
 
 
+# One statement says everything of whoever asks; a setting that was never changed is off.
 _CALLER: Final = """accounts.id AS account_id, accounts.kind, accounts.email, accounts.name,
            accounts.vendor_id, sessions.id AS session_id, sessions.proof,
            ARRAY(SELECT unnest(roles.permissions)
                    FROM account_roles
                    JOIN roles ON roles.id = account_roles.role_id
                   WHERE account_roles.account_id = accounts.id) AS permissions,
-           sessions.last_used_at < store_now() - interval '1 minute' AS is_stale
+           sessions.last_used_at < store_now() - interval '1 minute' AS is_stale,
+           EXISTS (SELECT
+                     FROM settings
+                    WHERE key = 'is_totp_required_for_admins'
+                      AND value = 'true'::jsonb) AS is_totp_required
       FROM sessions
       JOIN accounts ON accounts.id = sessions.account_id"""
 _LIVE: Final = """sessions.ended_at IS NULL

@@ -313,6 +313,11 @@ LIST_RETURN_LINES: Final = query(
            sellable_quantity, damaged_quantity, location_id
       FROM return_lines
      WHERE return_id = ANY($1::uuid[])
+       AND ($2::uuid IS NULL OR EXISTS (
+               SELECT
+                 FROM order_lines
+                WHERE order_lines.id = return_lines.order_line_id
+                  AND order_lines.vendor_id = $2))
      ORDER BY id
     """,
     ReturnLine,

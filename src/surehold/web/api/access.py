@@ -1,23 +1,28 @@
-"""Who may: staff and machines by bearer secret, guests by the token of their cart or order."""
+"""Who asks: staff as the guard found them, guests by the token of their cart or order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 from pydantic import SecretStr
 
+from surehold.checkout.model import BUYER, Actor
+from surehold.identity.model import Principal
 from surehold.identity.tokens import is_same_secret
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import OrderId
 from surehold.orders.drafts.errors import DraftOrderNotFound
 from surehold.orders.errors import OrderNotFound
+from surehold.orders.model import STAFF_SCOPE, Scope
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, headers_of
 from surehold.web.errors import Unauthenticated
 from surehold.web.validation import parse_id
 
+#: Where the guard leaves who works here and asks, in the scope of a request.
+PRINCIPAL: Final = "surehold.principal"
 CART_COOKIE: Final = "surehold_cart"
 WISHLIST_COOKIE: Final = "surehold_wishlist"
 _COOKIE_PREFIX: Final = CART_COOKIE.encode() + b"="
@@ -40,13 +45,30 @@ def check_bearer(headers: Mapping[bytes, bytes], secret: SecretStr) -> None:
         raise Unauthenticated("This secret does not open the route.")
 
 
-def check_staff(request: ApiRequest, parts: Parts) -> None:
-    """Let only staff pass.
+def find_staff(request: ApiRequest) -> Principal | None:
+    """Who works here and asks, with the permission of the route; ``None``: somebody else asks."""
+    scope: Any = request.scope
+    found: Principal | None = scope.get(PRINCIPAL)
+    return found
 
-    Raises:
-        Unauthenticated: No bearer secret was sent, or another one.
-    """
-    check_bearer(headers_of(request), parts.config.staff_secret)
+
+def staff_of(request: ApiRequest) -> Principal:
+    """Who works here and asks, on a route that is for nobody else."""
+    found = find_staff(request)
+    assert found is not None, "the guard lets nobody else pass"
+    return found
+
+
+def actor_of(request: ApiRequest) -> Actor:
+    """The name under which histories know who asks."""
+    found = find_staff(request)
+    return BUYER if found is None else Actor(found.label)
+
+
+def scope_of(request: ApiRequest) -> Scope:
+    """Whose part of an order the caller may see: of vendors' staff, their vendor's."""
+    found = find_staff(request)
+    return STAFF_SCOPE if found is None else Scope(vendor_id=found.vendor_id)
 
 
 def open_order(
@@ -58,21 +80,17 @@ def open_order(
 ) -> tuple[OrderId, bool]:
     """The order that the caller may see, and whether staff asks.
 
-    Staff show their bearer secret, guests the order's token. A token is a keyed hash of the
+    Staff were let in by the guard, guests show the order's token. A token is a keyed hash of the
     order's id, so nothing is looked up to refuse one, and a wrong token cannot be told from a
     missing order.
 
     Raises:
-        Unauthenticated: A bearer secret was sent, and it is not the staff's.
         OrderNotFound, or ``otherwise``: No such order, or not for this caller.
     """
-    headers = headers_of(request)
     found = parse_id(order_id)
-    if b"authorization" in headers:
-        check_bearer(headers, parts.config.staff_secret)
-        if found is not None:
-            return OrderId(found), True
-    token = _order_token(request, headers)
+    if found is not None and find_staff(request) is not None:
+        return OrderId(found), True
+    token = _link_token(request, headers_of(request), b"x-order-token")
     if (
         found is None
         or token is None
@@ -94,8 +112,9 @@ def get_draft_token(request: ApiRequest) -> str:
     return token
 
 
-def _order_token(request: ApiRequest, headers: Mapping[bytes, bytes]) -> str | None:
-    return _link_token(request, headers, b"x-order-token")
+def has_link_token(request: ApiRequest) -> bool:
+    """Whether the token of an order is shown, whatever it opens."""
+    return _link_token(request, headers_of(request), b"x-order-token") is not None
 
 
 def _link_token(request: ApiRequest, headers: Mapping[bytes, bytes], header: bytes) -> str | None:

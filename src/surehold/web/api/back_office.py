@@ -19,6 +19,7 @@ from surehold.checkout.commands import BULK_MAX, NOTES
 from surehold.checkout.model import BulkOutcome
 from surehold.checkout.rules.fulfilling import Parcel
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.identity.permissions import Permission, authorize
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import OrderId
 from surehold.kernel.money import MAX_MINOR, Money
@@ -32,12 +33,12 @@ from surehold.orders.model import (
     OrderSummary,
     PaymentStatus,
 )
-from surehold.web.api.access import check_staff, open_order
+from surehold.web.api.access import actor_of, open_order, scope_of, staff_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import CurrencyCode, Line200
 from surehold.web.api.fulfillments import CarrierCode, TrackingNumber, VendorSlug
 from surehold.web.api.once import Finished, get_key
-from surehold.web.api.orders import STAFF_ACTOR, OrderDetail, order_detail
+from surehold.web.api.orders import OrderDetail, order_detail
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
     ApiRequest,
@@ -85,7 +86,10 @@ Total = Annotated[int, Meta(ge=0, le=MAX_MINOR, description="Minor units.")]
 
 
 class SummaryShape(msgspec.Struct, frozen=True):
-    """One order in a list. Within a vendor's scope, units and total are the vendor's."""
+    """One order in a list.
+
+    To vendors' staff units and total are their vendor's, and ``email`` is empty.
+    """
 
     id: OrderId
     number: str
@@ -178,6 +182,16 @@ _LEADS_TO: Final = {
     BulkAction.CANCEL: OrderStatus.CANCELED,
     BulkAction.ARCHIVE: OrderStatus.ARCHIVED,
 }
+#: What work on parcels brings about.
+_BY_PARCELS: Final = frozenset(
+    {
+        OrderStatus.PROCESSING,
+        OrderStatus.READY_FOR_SHIPMENT,
+        OrderStatus.SHIPPED,
+        OrderStatus.IN_TRANSIT,
+        OrderStatus.DELIVERED,
+    }
+)
 
 
 class BulkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -236,11 +250,12 @@ _NOTE: Final = Reader(NoteBody)
 _BULK: Final = Reader(BulkBody)
 
 
-def _summary(row: OrderSummary) -> SummaryShape:
+def _summary(row: OrderSummary, *, is_whole: bool) -> SummaryShape:
+    """One order; a vendor sends to the buyer, and has no other business with their address."""
     return SummaryShape(
         row.id,
         row.number,
-        row.email,
+        row.email if is_whole else "",
         row.name,
         row.country,
         row.status.value,
@@ -263,13 +278,14 @@ def _summary(row: OrderSummary) -> SummaryShape:
         query=ListQuery,
         answer=OrderList,
         errors=(Unauthenticated,),
+        permission=Permission.ORDERS_READ,
+        is_vendor_scoped=True,
         security=(STAFF,),
     ),
 )
 async def list_orders(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """One page of orders."""
-    check_staff(request, parts)
-    query = read_query(request, _LIST)
+    query, scope = read_query(request, _LIST), scope_of(request)
     wanted = OrderFilter(
         search=query.search,
         status=query.status,
@@ -285,9 +301,14 @@ async def list_orders(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
     )
     async with parts.db.connection() as connection:
         page = await orders.list_orders(
-            connection, wanted=wanted, cursor=query.cursor, limit=query.limit
+            connection,
+            wanted=wanted,
+            scope=scope,
+            cursor=query.cursor,
+            limit=query.limit,
         )
-    return answer(OrderList(tuple(_summary(row) for row in page.items), page.next_cursor))
+    items = tuple(_summary(row, is_whole=scope.vendor_id is None) for row in page.items)
+    return answer(OrderList(items, page.next_cursor))
 
 
 @put(
@@ -297,7 +318,8 @@ async def list_orders(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
         summary="Bring an order to a status",
         about="Does what brings the status about: confirms, packs everything that is left, ships "
         "it, delivers it, cancels or archives. Nobody sets a status by hand: where nothing leads "
-        "there now, the refusal says what is `reachable`. There already: nothing changes.",
+        "there now, the refusal says what is `reachable`. There already: nothing changes. What "
+        "packs, ships or delivers also needs `fulfillments.write`.",
         body=StatusBody,
         body_example={
             "status": "shipped",
@@ -306,6 +328,7 @@ async def list_orders(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
         },
         answer=OrderDetail,
         errors=(OrderNotFound, Unauthenticated, StatusOutOfReach, Busy),
+        permission=Permission.ORDERS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -313,14 +336,14 @@ async def put_status(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Do what brings the status about."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     body, _ = await read_json(request, _STATUS)
+    _check_leads_to(request, body.status)
     await commands.reach_status(
         parts.checkout,
         order_id=found,
         status=body.status,
-        actor=STAFF_ACTOR,
+        actor=actor_of(request),
         reason=body.reason,
         parcel=None if body.carrier is None else Parcel(body.carrier, body.tracking_number),
     )
@@ -342,6 +365,7 @@ async def put_status(
         status=_CREATED,
         headers=(KEY,),
         errors=(OrderNotFound, Unauthenticated, Busy, *_REPEATED),
+        permission=Permission.ORDERS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -349,7 +373,6 @@ async def write_note(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Write it once."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _NOTE)
@@ -361,7 +384,7 @@ async def write_note(
             order_id=found,
             text=body.text,
             is_visible=body.is_visible,
-            actor=STAFF_ACTOR,
+            actor=actor_of(request),
             key=key,
             request_hash=request_hash,
             response=encode(shape),
@@ -388,14 +411,16 @@ async def write_note(
         answer=BulkShape,
         headers=(KEY,),
         errors=(Unauthenticated, Busy, *_REPEATED),
+        permission=Permission.ORDERS_WRITE,
         security=(STAFF,),
     ),
 )
 async def change_many(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Each order by itself."""
-    check_staff(request, parts)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _BULK)
+    if body.action in _LEADS_TO:
+        _check_leads_to(request, _LEADS_TO[body.action])
     ids = [OrderId(one) for one in body.order_ids]
 
     async def work() -> Finished:
@@ -405,7 +430,7 @@ async def change_many(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
                 order_ids=ids,
                 text=body.text,
                 is_visible=body.is_visible,
-                actor=STAFF_ACTOR,
+                actor=actor_of(request),
                 key=key,
             )
         else:
@@ -413,7 +438,7 @@ async def change_many(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
                 parts.checkout,
                 order_ids=ids,
                 status=_LEADS_TO[body.action],
-                actor=STAFF_ACTOR,
+                actor=actor_of(request),
                 reason=body.reason,
                 parcel=None if body.carrier is None else Parcel(body.carrier),
             )
@@ -421,6 +446,12 @@ async def change_many(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
 
     done = await parts.once(scope="bulk", key=key, body=raw, work=work)
     return answer_bytes(done.body, status=done.status)
+
+
+def _check_leads_to(request: ApiRequest, status: OrderStatus) -> None:
+    """What parcels need, needs the permission for parcels, by whichever route it is asked for."""
+    if status in _BY_PARCELS:
+        authorize(staff_of(request), Permission.FULFILLMENTS_WRITE)
 
 
 def _bulk(outcomes: tuple[BulkOutcome, ...]) -> BulkShape:

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from surehold.checkout.commands import collect_cash, refuse_delivery
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import OrderId, PaymentId
 from surehold.kernel.money import Money
@@ -25,11 +26,10 @@ from surehold.payments.cash import commands, queries
 from surehold.payments.cash.errors import CashNotHeld, DepositReferenceUsed
 from surehold.payments.cash.model import DEPOSIT_MAX, Collection, Deposit
 from surehold.payments.errors import PaymentNotCollectable, PaymentNotFound
-from surehold.web.api.access import check_staff
+from surehold.web.api.access import actor_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import Line200, MoneyBody
 from surehold.web.api.once import Finished, get_key
-from surehold.web.api.orders import STAFF_ACTOR
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import PaymentShape, payment_shape
 from surehold.web.api.wire import (
@@ -173,6 +173,7 @@ def _deposit(row: Deposit) -> DepositShape:
         answer=PaymentShape,
         headers=(KEY,),
         errors=(Unauthenticated, PaymentNotFound, PaymentNotCollectable, *_REPEATED),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(STAFF,),
     ),
 )
@@ -180,7 +181,6 @@ async def collect(
     request: ApiRequest, parts: NamedDependency[Parts], payment_id: FromPath[str]
 ) -> ApiResponse:
     """Book cash that a courier has."""
-    check_staff(request, parts)
     found = _payment_id(payment_id)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _COLLECT)
@@ -191,7 +191,7 @@ async def collect(
             payment_id=found,
             received=Money(body.received.amount, body.received.currency),
             collected_by=body.collected_by,
-            actor=STAFF_ACTOR,
+            actor=actor_of(request),
         )
         return await _finished(parts, found)
 
@@ -219,6 +219,7 @@ async def collect(
             OrderNotCancelable,
             *_REPEATED,
         ),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(STAFF,),
     ),
 )
@@ -226,14 +227,13 @@ async def refuse(
     request: ApiRequest, parts: NamedDependency[Parts], payment_id: FromPath[str]
 ) -> ApiResponse:
     """Give an order up that nobody took."""
-    check_staff(request, parts)
     found = _payment_id(payment_id)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _REFUSE)
 
     async def work() -> Finished:
         await refuse_delivery(
-            parts.checkout, payment_id=found, reason=body.reason, actor=STAFF_ACTOR
+            parts.checkout, payment_id=found, reason=body.reason, actor=actor_of(request)
         )
         return await _finished(parts, found)
 
@@ -250,12 +250,12 @@ async def refuse(
         query=HeldQuery,
         answer=CollectionList,
         errors=(Unauthenticated,),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(STAFF,),
     ),
 )
 async def list_held(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Cash in couriers' pockets."""
-    check_staff(request, parts)
     query = read_query(request, _HELD)
     async with parts.db.connection() as connection:
         page = await queries.list_held(connection, cursor=query.cursor, limit=query.limit)
@@ -280,12 +280,12 @@ async def list_held(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRe
         status=201,
         headers=(KEY,),
         errors=(Unauthenticated, CashNotHeld, DepositReferenceUsed, *_REPEATED),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(STAFF,),
     ),
 )
 async def deposit(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Take cash to the bank."""
-    check_staff(request, parts)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _DEPOSIT)
 
@@ -295,7 +295,7 @@ async def deposit(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResp
             payment_ids=[PaymentId(one) for one in body.payment_ids],
             counted=Money(body.counted.amount, body.counted.currency),
             reference=body.reference,
-            actor=STAFF_ACTOR.name,
+            actor=actor_of(request).name,
         )
         return Finished(201, encode(_deposit(made)), made.id)
 

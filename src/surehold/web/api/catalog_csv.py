@@ -15,9 +15,9 @@ from surehold.catalog.errors import SkuTaken, SlugTaken
 from surehold.catalog.model import ImportReport
 from surehold.db import Transaction
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import InvalidInput
 from surehold.kernel.ids import new_id
-from surehold.web.api.access import check_staff
 from surehold.web.api.once import find_key, get_key, keep_answer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
@@ -77,12 +77,12 @@ _IMPORT: Final = Reader(ImportQuery)
             BodyTooSlow,
             UnsupportedMediaType,
         ),
+        permission=Permission.CATALOG_WRITE,
         security=(STAFF,),
     ),
 )
 async def import_products(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Add and change products as a file says."""
-    check_staff(request, parts)
     is_dry_run = read_query(request, _IMPORT).dry_run
     if is_dry_run:
         find_key(headers_of(request))  # not needed, but what is sent must be one
@@ -112,12 +112,12 @@ async def import_products(request: ApiRequest, parts: NamedDependency[Parts]) ->
         answer=str,
         answer_type=CSV,
         errors=(Unauthenticated,),
+        permission=Permission.CATALOG_WRITE,
         security=(STAFF,),
     ),
 )
-async def export_products(request: ApiRequest, parts: NamedDependency[Parts]) -> Stream:
+async def export_products(parts: NamedDependency[Parts]) -> Stream:
     """The catalog, a page at a time."""
-    check_staff(request, parts)
     headers = {"content-disposition": 'attachment; filename="products.csv"'}
     return Stream(queries.export_products(parts.db), media_type=CSV, headers=headers)
 

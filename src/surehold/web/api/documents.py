@@ -14,6 +14,7 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from surehold.db import shop
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Fault
 from surehold.kernel.ids import OrderChangeId, OrderId, RefundId
 from surehold.kernel.money import Money
@@ -23,8 +24,7 @@ from surehold.orders.documents.errors import DocumentNotDue, DocumentNotFound
 from surehold.orders.documents.model import Document, DocumentKind, DocumentSummary
 from surehold.orders.errors import OrderNotFound
 from surehold.payments.errors import RefundNotFound
-from surehold.web.api.access import check_staff, open_order
-from surehold.web.api.orders import STAFF_ACTOR
+from surehold.web.api.access import actor_of, open_order
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
     ApiRequest,
@@ -150,6 +150,7 @@ def _shape(parts: Parts, order_id: OrderId, row: Document | DocumentSummary) -> 
         status=201,
         also={200: "It was issued before."},
         errors=(OrderNotFound, RefundNotFound, DocumentNotDue, Unauthenticated),
+        permission=Permission.DOCUMENTS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -157,7 +158,6 @@ async def issue(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Issue a document, once."""
-    check_staff(request, parts)
     body, _ = await read_json(request, _ISSUE)
     found = parse_id(order_id)
     if found is None:
@@ -169,7 +169,7 @@ async def issue(
         refund_id=None if body.refund_id is None else RefundId(body.refund_id),
         language=body.language,
         change_id=None if body.change_id is None else OrderChangeId(body.change_id),
-        actor=STAFF_ACTOR.name,
+        actor=actor_of(request).name,
     )
     shape = _shape(parts, OrderId(found), issued.document)
     return answer(shape, status=201 if issued.is_new else 200)
@@ -183,6 +183,7 @@ async def issue(
         about="Buyers see their invoice and credit notes; staff see packing slips as well.",
         answer=DocumentList,
         errors=(OrderNotFound, Unauthenticated),
+        permission=Permission.DOCUMENTS_READ,
         security=(ORDER, STAFF),
     ),
 )
@@ -210,6 +211,7 @@ async def list_documents(
         answer_type=PDF,
         also_types=(HTML,),
         errors=(OrderNotFound, DocumentNotFound, NotAcceptable, Unauthenticated),
+        permission=Permission.DOCUMENTS_READ,
         security=(ORDER, STAFF),
     ),
 )

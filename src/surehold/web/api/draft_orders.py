@@ -11,10 +11,10 @@ from litestar.params import FromPath
 
 from surehold.checkout import queries
 from surehold.checkout.commands import DraftForm, place_draft
-from surehold.checkout.model import BUYER
 from surehold.checkout.queries import PricedBasket
 from surehold.db import Connection, Transaction, urgent
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
+from surehold.identity.permissions import Permission
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import DraftOrderId
@@ -39,7 +39,7 @@ from surehold.pricing.errors import (
     PriceChanged,
     ShippingMethodUnknown,
 )
-from surehold.web.api.access import check_staff, get_draft_token
+from surehold.web.api.access import actor_of, get_draft_token
 from surehold.web.api.draft_shapes import (
     ChangedDraftBody,
     DraftBody,
@@ -61,7 +61,7 @@ from surehold.web.api.draft_shapes import (
 )
 from surehold.web.api.fields import normalize_email
 from surehold.web.api.once import get_key, keep_answer
-from surehold.web.api.orders import PAYING, STAFF_ACTOR, NoBody
+from surehold.web.api.orders import PAYING, NoBody
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import CheckoutShape
 from surehold.web.api.wire import (
@@ -170,12 +170,12 @@ async def _show(parts: Parts, draft: Draft) -> DraftShape:
         status=201,
         headers=(KEY,),
         errors=(Unauthenticated, *_KEYED, RequestInFlight),
+        permission=Permission.DRAFTS_WRITE,
         security=(STAFF,),
     ),
 )
 async def create(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Write a draft."""
-    check_staff(request, parts)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _DRAFT)
     content = read_content(body)
@@ -187,7 +187,9 @@ async def create(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespo
             new = NewKey(key, request_hash, draft.id, encode(draft_shape(draft, priced)))
             await keep_answer(tx, scope=_SCOPE, status=201, new=new)
 
-        await drafts.create_draft(parts.db, content=content, actor=STAFF_ACTOR.name, keep=keep)
+        await drafts.create_draft(
+            parts.db, content=content, actor=actor_of(request).name, keep=keep
+        )
 
     done = await parts.once.kept(scope=_SCOPE, key=key, body=raw, work=work)
     return answer_bytes(done.body, status=done.status)
@@ -202,12 +204,12 @@ async def create(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespo
         query=DraftsQuery,
         answer=DraftList,
         errors=(Unauthenticated,),
+        permission=Permission.ORDERS_READ,
         security=(STAFF,),
     ),
 )
 async def list_all(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Drafts, newest first."""
-    check_staff(request, parts)
     query = read_query(request, _PAGE)
     state = None if query.state is None else DraftState(query.state)
     async with parts.db.connection() as connection:
@@ -246,14 +248,12 @@ async def list_all(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRes
         summary="Read a draft order",
         answer=DraftShape,
         errors=(Unauthenticated, DraftOrderNotFound),
+        permission=Permission.ORDERS_READ,
         security=(STAFF,),
     ),
 )
-async def get_one(
-    request: ApiRequest, parts: NamedDependency[Parts], draft_id: FromPath[str]
-) -> ApiResponse:
+async def get_one(parts: NamedDependency[Parts], draft_id: FromPath[str]) -> ApiResponse:
     """One draft, priced now."""
-    check_staff(request, parts)
     async with parts.db.connection() as connection:
         draft = await draft_queries.get_draft(connection, draft_id=_id(draft_id))
         return answer(draft_shape(draft, await _price(connection, parts, draft.content)))
@@ -267,14 +267,12 @@ async def get_one(
         about="Staff only. Every version, oldest first: who set which price, and why.",
         answer=DraftEventList,
         errors=(Unauthenticated, DraftOrderNotFound),
+        permission=Permission.ORDERS_READ,
         security=(STAFF,),
     ),
 )
-async def list_events(
-    request: ApiRequest, parts: NamedDependency[Parts], draft_id: FromPath[str]
-) -> ApiResponse:
+async def list_events(parts: NamedDependency[Parts], draft_id: FromPath[str]) -> ApiResponse:
     """Its history."""
-    check_staff(request, parts)
     found = _id(draft_id)
     async with parts.db.connection() as connection:
         await draft_queries.get_draft(connection, draft_id=found)
@@ -293,6 +291,7 @@ async def list_events(
         body_example={**_EXAMPLE, "version": 1},
         answer=DraftShape,
         errors=(Unauthenticated, *_ENDED, DraftOrderChanged),
+        permission=Permission.DRAFTS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -300,14 +299,13 @@ async def change(
     request: ApiRequest, parts: NamedDependency[Parts], draft_id: FromPath[str]
 ) -> ApiResponse:
     """Write another version."""
-    check_staff(request, parts)
     body, _ = await read_json(request, _CHANGED)
     draft = await drafts.change_draft(
         parts.db,
         draft_id=_id(draft_id),
         version=body.version,
         content=read_content(body),
-        actor=STAFF_ACTOR.name,
+        actor=actor_of(request).name,
     )
     return answer(await _show(parts, draft))
 
@@ -325,6 +323,7 @@ async def change(
         is_body_optional=True,
         answer=SentDraftShape,
         errors=(Unauthenticated, *_ENDED, *_UNPRICED, NothingToPay),
+        permission=Permission.DRAFTS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -332,7 +331,6 @@ async def send(
     request: ApiRequest, parts: NamedDependency[Parts], draft_id: FromPath[str]
 ) -> ApiResponse:
     """Make a link for the buyer."""
-    check_staff(request, parts)
     await read_json(request, _NO_BODY, is_optional=True)
     found = _id(draft_id)
     async with parts.db.connection() as connection:
@@ -344,7 +342,7 @@ async def send(
             basket=queries.basket_of(draft.content),
         )
     pricing.check_payable(priced.quote)
-    sent = await drafts.send_draft(parts.db, draft_id=found, actor=STAFF_ACTOR.name)
+    sent = await drafts.send_draft(parts.db, draft_id=found, actor=actor_of(request).name)
     url = f"{parts.checkout.context.base_url}/draft/{sent.token}"
     return answer(SentDraftShape(await _show(parts, sent.draft), url, sent.token))
 
@@ -360,6 +358,7 @@ async def send(
         is_body_optional=True,
         answer=DraftShape,
         errors=(Unauthenticated, DraftOrderNotFound, DraftOrderPlaced),
+        permission=Permission.DRAFTS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -367,9 +366,10 @@ async def cancel(
     request: ApiRequest, parts: NamedDependency[Parts], draft_id: FromPath[str]
 ) -> ApiResponse:
     """Nobody can place it any more."""
-    check_staff(request, parts)
     await read_json(request, _NO_BODY, is_optional=True)
-    draft = await drafts.cancel_draft(parts.db, draft_id=_id(draft_id), actor=STAFF_ACTOR.name)
+    draft = await drafts.cancel_draft(
+        parts.db, draft_id=_id(draft_id), actor=actor_of(request).name
+    )
     return answer(await _show(parts, draft))
 
 
@@ -387,6 +387,7 @@ async def cancel(
         status=201,
         headers=(KEY,),
         errors=(Unauthenticated, *_PLACING),
+        permission=Permission.DRAFTS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -394,7 +395,6 @@ async def place(
     request: ApiRequest, parts: NamedDependency[Parts], draft_id: FromPath[str]
 ) -> ApiResponse:
     """Make an order of it as staff."""
-    check_staff(request, parts)
     found = _id(draft_id)
     async with parts.db.connection() as connection:
         draft = await draft_queries.get_draft(connection, draft_id=found)
@@ -465,7 +465,7 @@ async def _place(
         key=key,
         request_hash=hashlib.sha256(raw + draft.id.bytes + asked).digest(),
         provider=body.payment_method.provider,
-        actor=STAFF_ACTOR.name if token is None else BUYER.name,
+        actor=actor_of(request).name,
         token=token,
         version=body.version,
         expected_total_minor=body.expected_total,

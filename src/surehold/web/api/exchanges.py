@@ -12,6 +12,7 @@ from litestar.params import FromPath
 
 from surehold.checkout.commands import exchange_return
 from surehold.checkout.errors import NothingToRefund, RefundExceedsPaid
+from surehold.identity.permissions import Permission
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import OrderChangeId, ReturnId, VariantId, new_id
@@ -19,10 +20,9 @@ from surehold.orders.changes.errors import ChangeAwaitsPayment, OrderNotChangeab
 from surehold.orders.errors import OrderNotFound, ReturnNotFound, ReturnNotPossible
 from surehold.payments.errors import AmountNotSupported, CurrencyNotSupported, ProviderUnknown
 from surehold.pricing.errors import NotForSale
-from surehold.web.api.access import check_staff, open_order
+from surehold.web.api.access import actor_of, open_order
 from surehold.web.api.fields import Lines, PaymentMethodBody
 from surehold.web.api.order_changes import OrderChangeShape, list_shapes
-from surehold.web.api.orders import STAFF_ACTOR
 from surehold.web.api.parts import Parts
 from surehold.web.api.price_fields import VatId
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, read_json
@@ -80,6 +80,7 @@ _EXCHANGE: Final = Reader(ExchangeBody)
             AmountNotSupported,
             Busy,
         ),
+        permission=Permission.RETURNS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -90,7 +91,6 @@ async def exchange(
     return_id: FromPath[str],
 ) -> ApiResponse:
     """Settle a return by something else."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     body, _ = await read_json(request, _EXCHANGE)
     one: UUID | None = parse_id(return_id)
@@ -104,7 +104,7 @@ async def exchange(
         add=tuple((VariantId(row.variant_id), row.quantity) for row in body.add),
         vat_id=body.vat_id,
         provider=None if body.payment_method is None else body.payment_method.provider,
-        actor=STAFF_ACTOR,
+        actor=actor_of(request),
     )
     return answer([row for row in await list_shapes(parts, found) if row.return_id == one][-1])
 

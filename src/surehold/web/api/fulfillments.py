@@ -20,6 +20,7 @@ from surehold.checkout.model import PlacedOrder
 from surehold.checkout.rules.fulfilling import Parcel, Pick, WantedUnits
 from surehold.checkout.settlements import Keep
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import FulfillmentId, LocationId, OrderId, OrderLineId
 from surehold.orders import queries as orders
@@ -34,10 +35,9 @@ from surehold.orders.errors import (
 )
 from surehold.orders.model import Fulfillment, Scope
 from surehold.orders.states import FulfillmentEvent
-from surehold.web.api.access import check_staff, open_order
+from surehold.web.api.access import actor_of, open_order, scope_of
 from surehold.web.api.fields import Line200, Quantity
 from surehold.web.api.once import Finished, find_key, get_key
-from surehold.web.api.orders import STAFF_ACTOR
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import FulfillmentShape, fulfillment_shape
 from surehold.web.api.wire import (
@@ -137,16 +137,31 @@ _VENDOR: Final = Reader(VendorQuery)
 _PARCEL_EXAMPLE: Final = {"carrier": "dhl", "tracking_number": "JD014600006281230704"}
 
 
-async def scope_of(parts: Parts, vendor: str | None) -> Scope:
-    """The scope of staff, or of one vendor.
+async def _scope(request: ApiRequest, parts: Parts) -> Scope:
+    """What staff may see, or of it what is the vendor's that was asked for.
 
     Raises:
-        VendorNotFound: There is no vendor of this name.
+        VendorNotFound: There is no vendor of this name, or the caller works for another.
     """
+    own, vendor = scope_of(request), read_query(request, _VENDOR).vendor
     if vendor is None:
-        return Scope()
+        return own
     async with parts.db.connection() as connection:
-        return Scope(vendor_id=(await catalog.get_vendor(connection, slug=vendor)).id)
+        asked = (await catalog.get_vendor(connection, slug=vendor)).id
+    if own.vendor_id not in (None, asked):
+        raise VendorNotFound("There is no vendor of this name.")
+    return Scope(vendor_id=asked)
+
+
+async def _check_own(parts: Parts, fulfillment_id: FulfillmentId, scope: Scope) -> None:
+    """A vendor is told nothing of another's parcel, whatever is sent about it or was answered.
+
+    Raises:
+        FulfillmentNotFound: There is none with this id, or it is another vendor's.
+    """
+    if scope.vendor_id is not None:
+        async with parts.db.connection() as connection:
+            await orders.get_fulfillment(connection, fulfillment_id=fulfillment_id, scope=scope)
 
 
 def _fulfillment_id(text: str) -> FulfillmentId:
@@ -156,8 +171,9 @@ def _fulfillment_id(text: str) -> FulfillmentId:
     return FulfillmentId(found)
 
 
-def _list(placed: PlacedOrder) -> bytes:
-    return encode(FulfillmentList(tuple(fulfillment_shape(row) for row in placed.fulfillments)))
+def _list(placed: PlacedOrder, scope: Scope) -> bytes:
+    rows = (row for row in placed.fulfillments if scope.vendor_id in (None, row.vendor_id))
+    return encode(FulfillmentList(tuple(fulfillment_shape(row) for row in rows)))
 
 
 @post(
@@ -187,6 +203,8 @@ def _list(placed: PlacedOrder) -> bytes:
             Busy,
             *_REPEATED,
         ),
+        permission=Permission.FULFILLMENTS_WRITE,
+        is_vendor_scoped=True,
         security=(STAFF,),
     ),
 )
@@ -194,10 +212,12 @@ async def open_fulfillments(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Plan one parcel per location."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     key = get_key(headers_of(request))
-    scope = await scope_of(parts, read_query(request, _VENDOR).vendor)
+    scope = await _scope(request, parts)
+    if scope.vendor_id is not None:
+        async with parts.db.connection() as connection:
+            await orders.get_order(connection, order_id=found, scope=scope)
     body, raw = await read_json(request, _OPEN, is_optional=True)
     pick = Pick(
         lines=tuple(
@@ -209,9 +229,11 @@ async def open_fulfillments(
     place = f"{found}:{key}"
 
     async def work(request_hash: bytes) -> None:
-        keep = Keep(FULFILLMENTS, place, request_hash, _list, _CREATED)
+        keep = Keep(
+            FULFILLMENTS, place, request_hash, lambda placed: _list(placed, scope), _CREATED
+        )
         await commands.open_fulfillments(
-            parts.checkout, order_id=found, pick=pick, actor=STAFF_ACTOR, keep=keep
+            parts.checkout, order_id=found, pick=pick, actor=actor_of(request), keep=keep
         )
 
     done = await parts.once.kept(scope=FULFILLMENTS, key=place, body=raw, work=work)
@@ -226,6 +248,8 @@ async def open_fulfillments(
         query=VendorQuery,
         answer=FulfillmentList,
         errors=(OrderNotFound, VendorNotFound, Unauthenticated),
+        permission=Permission.ORDERS_READ,
+        is_vendor_scoped=True,
         security=(STAFF,),
     ),
 )
@@ -233,9 +257,8 @@ async def list_fulfillments(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Every parcel of an order."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
-    scope = await scope_of(parts, read_query(request, _VENDOR).vendor)
+    scope = await _scope(request, parts)
     async with parts.db.connection() as connection:
         await orders.get_order(connection, order_id=OrderId(found), scope=scope)
         rows = await orders.list_fulfillments(connection, order_id=OrderId(found), scope=scope)
@@ -251,6 +274,8 @@ async def list_fulfillments(
         query=VendorQuery,
         answer=FulfillmentShape,
         errors=(FulfillmentNotFound, VendorNotFound, Unauthenticated),
+        permission=Permission.ORDERS_READ,
+        is_vendor_scoped=True,
         security=(STAFF,),
     ),
 )
@@ -258,8 +283,7 @@ async def get_fulfillment(
     request: ApiRequest, parts: NamedDependency[Parts], fulfillment_id: FromPath[str]
 ) -> ApiResponse:
     """One parcel."""
-    check_staff(request, parts)
-    scope = await scope_of(parts, read_query(request, _VENDOR).vendor)
+    scope = await _scope(request, parts)
     async with parts.db.connection() as connection:
         found = await orders.get_fulfillment(
             connection, fulfillment_id=_fulfillment_id(fulfillment_id), scope=scope
@@ -275,10 +299,10 @@ async def _move(
     *,
     has_parcel: bool,
 ) -> ApiResponse:
-    check_staff(request, parts)
     found = _fulfillment_id(fulfillment_id)
     key = find_key(headers_of(request))
-    scope = await scope_of(parts, read_query(request, _VENDOR).vendor)
+    scope = await _scope(request, parts)
+    await _check_own(parts, found, scope)
     parcel: Parcel | None = None
     reason: str | None = None
     if has_parcel:
@@ -293,7 +317,7 @@ async def _move(
             parts.checkout,
             fulfillment_id=found,
             event=event,
-            actor=STAFF_ACTOR,
+            actor=actor_of(request),
             parcel=parcel,
             reason=reason,
             scope=scope,
@@ -338,6 +362,8 @@ def _verb(
                 Busy,
                 *_REPEATED,
             ),
+            permission=Permission.FULFILLMENTS_WRITE,
+            is_vendor_scoped=True,
             security=(STAFF,),
         ),
     )
@@ -416,6 +442,8 @@ _VERBS: Final = (
             FulfillmentNotMovable,
             Busy,
         ),
+        permission=Permission.FULFILLMENTS_WRITE,
+        is_vendor_scoped=True,
         security=(STAFF,),
     ),
 )
@@ -423,15 +451,15 @@ async def correct(
     request: ApiRequest, parts: NamedDependency[Parts], fulfillment_id: FromPath[str]
 ) -> ApiResponse:
     """Write down the right carrier and number."""
-    check_staff(request, parts)
     found = _fulfillment_id(fulfillment_id)
-    scope = await scope_of(parts, read_query(request, _VENDOR).vendor)
+    scope = await _scope(request, parts)
+    await _check_own(parts, found, scope)
     body, _ = await read_json(request, _PARCEL)
     after = await commands.correct_parcel(
         parts.checkout,
         fulfillment_id=found,
         parcel=Parcel(body.carrier, body.tracking_number),
-        actor=STAFF_ACTOR,
+        actor=actor_of(request),
         scope=scope,
     )
     return answer(fulfillment_shape(after))

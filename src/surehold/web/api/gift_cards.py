@@ -20,6 +20,7 @@ from msgspec import Meta
 from surehold.checkout.cards import SEALED_FOR
 from surehold.db import Transaction
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import GiftCardId, OrderId, PaymentId, RefundId, new_id
 from surehold.kernel.money import MAX_MINOR, Money
@@ -38,11 +39,11 @@ from surehold.payments.gift_cards.model import (
     GiftCardState,
     NewGiftCard,
 )
-from surehold.web.api.access import check_staff
+from surehold.web.api.access import actor_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import Email, Line200, MoneyBody, normalize_email
 from surehold.web.api.once import get_key, keep_answer
-from surehold.web.api.orders import STAFF_ACTOR, NoBody
+from surehold.web.api.orders import NoBody
 from surehold.web.api.parts import Parts
 from surehold.web.api.price_fields import GiftCardCode
 from surehold.web.api.pricing import Instant
@@ -261,12 +262,12 @@ def _id(text: str) -> GiftCardId:
         status=_CREATED,
         headers=(KEY,),
         errors=(Unauthenticated, StoreCreditExists, *_REPEATED),
+        permission=Permission.GIFT_CARDS_WRITE,
         security=(STAFF,),
     ),
 )
 async def issue(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Make a card with something on it."""
-    check_staff(request, parts)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _ISSUE)
     seals = parts.checkout.context.seals
@@ -285,7 +286,7 @@ async def issue(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespon
             if body.expires_at is None
             else datetime.fromisoformat(body.expires_at),
             reason=body.reason,
-            actor=STAFF_ACTOR.name,
+            actor=actor_of(request).name,
         )
         sealed = seals.seal(SEALED_FOR, card.id, codes.show(code))
 
@@ -312,12 +313,12 @@ async def issue(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespon
         query=GiftCardQuery,
         answer=GiftCardList,
         errors=(Unauthenticated,),
+        permission=Permission.GIFT_CARDS_READ,
         security=(STAFF,),
     ),
 )
 async def list_cards(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Cards, newest first."""
-    check_staff(request, parts)
     query = read_query(request, _LIST)
     wanted = GiftCardFilter(
         None if query.email is None else query.email.lower(),
@@ -341,6 +342,7 @@ async def list_cards(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
         query=EntryQuery,
         answer=GiftCardDetail,
         errors=(Unauthenticated, GiftCardNotFound),
+        permission=Permission.GIFT_CARDS_READ,
         security=(STAFF,),
     ),
 )
@@ -348,7 +350,6 @@ async def get_card(
     request: ApiRequest, parts: NamedDependency[Parts], gift_card_id: FromPath[str]
 ) -> ApiResponse:
     """One card with a page of its entries."""
-    check_staff(request, parts)
     query = read_query(request, _ENTRIES)
     async with parts.db.connection() as connection:
         card = await queries.get_card(connection, card_id=_id(gift_card_id))
@@ -371,6 +372,7 @@ async def get_card(
         answer=GiftCardShape,
         headers=(KEY,),
         errors=(Unauthenticated, GiftCardNotFound, GiftCardBalanceTooLow, *_REPEATED),
+        permission=Permission.GIFT_CARDS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -378,7 +380,6 @@ async def adjust(
     request: ApiRequest, parts: NamedDependency[Parts], gift_card_id: FromPath[str]
 ) -> ApiResponse:
     """Change a balance by hand."""
-    check_staff(request, parts)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _ADJUST)
     card_id = _id(gift_card_id)
@@ -394,7 +395,7 @@ async def adjust(
             card_id=card_id,
             amount_minor=body.delta,
             reason=body.reason,
-            actor=STAFF_ACTOR.name,
+            actor=actor_of(request).name,
             keep=keep,
         )
 
@@ -414,6 +415,7 @@ async def adjust(
         is_body_optional=True,
         answer=GiftCardShape,
         errors=(Unauthenticated, GiftCardNotFound),
+        permission=Permission.GIFT_CARDS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -421,9 +423,10 @@ async def disable(
     request: ApiRequest, parts: NamedDependency[Parts], gift_card_id: FromPath[str]
 ) -> ApiResponse:
     """Stop a card."""
-    check_staff(request, parts)
     await read_json(request, _NO_BODY, is_optional=True)
-    card = await commands.disable_card(parts.db, card_id=_id(gift_card_id), actor=STAFF_ACTOR.name)
+    card = await commands.disable_card(
+        parts.db, card_id=_id(gift_card_id), actor=actor_of(request).name
+    )
     return answer(GiftCardShape(**_facts(card)))
 
 

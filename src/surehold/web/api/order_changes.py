@@ -29,6 +29,7 @@ from surehold.checkout.model import PlacedOrder
 from surehold.checkout.rules import ChangeWish
 from surehold.checkout.settlements import Keep
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.identity.permissions import Permission
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import (
@@ -58,7 +59,7 @@ from surehold.payments.errors import (
 )
 from surehold.payments.model import Payment
 from surehold.pricing.errors import NotForSale
-from surehold.web.api.access import check_staff, open_order
+from surehold.web.api.access import actor_of, open_order
 from surehold.web.api.fields import (
     CurrencyCode,
     Line200,
@@ -67,7 +68,7 @@ from surehold.web.api.fields import (
     Units,
 )
 from surehold.web.api.once import get_key
-from surehold.web.api.orders import STAFF_ACTOR, NoBody
+from surehold.web.api.orders import NoBody
 from surehold.web.api.parts import Parts
 from surehold.web.api.price_fields import VatId
 from surehold.web.api.shapes import PaymentShape, payment_shape
@@ -293,6 +294,7 @@ def _wish(body: OrderChangeWishBody) -> ChangeWish:
         body_example=_EXAMPLE,
         answer=OrderChangePreview,
         errors=_REFUSALS,
+        permission=Permission.ORDERS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -300,7 +302,6 @@ async def preview(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Work a change out."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     body, _ = await read_json(request, _WISH)
     change = await preview_change(parts.checkout, order_id=found, wish=_wish(body))
@@ -333,6 +334,7 @@ async def preview(
             IdempotencyKeyReused,
             RequestInFlight,
         ),
+        permission=Permission.ORDERS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -340,7 +342,6 @@ async def change(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Change an order, once for a key."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _CHANGE)
@@ -358,7 +359,7 @@ async def change(
             change_id=change_id,
             wish=_wish(body),
             reason=body.reason,
-            actor=STAFF_ACTOR,
+            actor=actor_of(request),
             keep=Keep(CHANGES, place, request_hash, render, 201),
         )
 
@@ -375,6 +376,7 @@ async def change(
         "time, or it was not possible any more.",
         answer=OrderChangeList,
         errors=(OrderNotFound, Unauthenticated),
+        permission=Permission.ORDERS_READ,
         security=(ORDER, STAFF),
     ),
 )
@@ -398,6 +400,7 @@ async def list_changes(
         is_body_optional=True,
         answer=OrderChangeShape,
         errors=(OrderNotFound, Unauthenticated, OrderChangeNotFound, ChangeNotCancelable, Busy),
+        permission=Permission.ORDERS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -408,14 +411,13 @@ async def cancel(
     change_id: FromPath[str],
 ) -> ApiResponse:
     """Let a change go."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     await read_json(request, _NO_BODY, is_optional=True)
     one: UUID | None = parse_id(change_id)
     if one is None:
         raise OrderChangeNotFound("There is no change with this id.")
     await cancel_change(
-        parts.checkout, order_id=found, change_id=OrderChangeId(one), actor=STAFF_ACTOR
+        parts.checkout, order_id=found, change_id=OrderChangeId(one), actor=actor_of(request)
     )
     return answer(next(row for row in await list_shapes(parts, found) if row.id == one))
 

@@ -27,9 +27,10 @@ from surehold.checkout.errors import (
     OrderNotPayable,
     UnitsNotCancelable,
 )
-from surehold.checkout.model import BUYER, Actor, PlacedOrder
+from surehold.checkout.model import BUYER, SYSTEM, PlacedOrder
 from surehold.checkout.settlements import Keep
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.identity.permissions import Permission
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import OrderId, OrderLineId
@@ -37,7 +38,7 @@ from surehold.kernel.page import MAX_LIMIT
 from surehold.orders import queries as orders
 from surehold.orders.carriers import tracking_url
 from surehold.orders.errors import OrderNotCancelable, OrderNotFound
-from surehold.orders.model import CancelReason, TimelineEntry
+from surehold.orders.model import Address, CancelReason, TimelineEntry
 from surehold.payments.errors import (
     AmountNotSupported,
     CashOnDeliveryNotOffered,
@@ -45,17 +46,19 @@ from surehold.payments.errors import (
     PaymentInProgress,
     ProviderUnknown,
 )
-from surehold.web.api.access import open_order
+from surehold.web.api.access import actor_of, open_order, scope_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import PaymentMethodBody, Units
 from surehold.web.api.once import Finished, find_key, get_key
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import (
     FulfillmentShape,
+    LineShape,
     MoneyBack,
     OrderShape,
     PaymentShape,
     fulfillment_shape,
+    line_shape,
     money_back,
     order_shape,
     payment_shape,
@@ -74,7 +77,6 @@ from surehold.web.errors import IdempotencyKeyInvalid, RequestInFlight, Unauthen
 from surehold.web.openapi import OPTIONAL_KEY, ORDER, STAFF, describe
 from surehold.web.validation import Reader
 
-STAFF_ACTOR: Final = Actor("staff")
 #: Why an order cannot be paid in the way that was named.
 PAYING: Final = (
     ProviderUnknown,
@@ -92,6 +94,19 @@ class OrderDetail(OrderShape, frozen=True):
     payments: tuple[PaymentShape, ...]
     refunds: tuple[MoneyBack, ...]
     fulfillments: tuple[FulfillmentShape, ...]
+
+
+class OrderLines(msgspec.Struct, frozen=True):
+    """The lines of an order that the caller may see, and where they are to go."""
+
+    order_id: OrderId
+    number: str
+    status: str
+    fulfillment_status: str
+    shipping_method: str
+    shipping_address: Address
+    placed_at: datetime
+    items: tuple[LineShape, ...]
 
 
 class EventShape(msgspec.Struct, frozen=True):
@@ -171,14 +186,16 @@ def _finished(parts: Parts, placed: PlacedOrder) -> Finished:
     return Finished(200, encode(order_detail(parts, placed)), placed.order.id)
 
 
-def _event(entry: TimelineEntry) -> EventShape:
+def _event(entry: TimelineEntry, *, is_staff: bool) -> EventShape:
+    """One entry; buyers are not told which of the staff it was."""
+    is_named = is_staff or entry.actor in {BUYER.name, SYSTEM.name}
     return EventShape(
         entry.kind.value,
         entry.subject_id,
         entry.seq,
         entry.from_state,
         entry.to_state,
-        entry.actor,
+        entry.actor if is_named else "staff",
         entry.text,
         entry.carrier,
         entry.tracking_number,
@@ -196,6 +213,7 @@ def _event(entry: TimelineEntry) -> EventShape:
         about="A wrong token and a missing order look the same.",
         answer=OrderDetail,
         errors=(OrderNotFound, Unauthenticated),
+        permission=Permission.ORDERS_READ,
         security=(ORDER, STAFF),
     ),
 )
@@ -210,6 +228,45 @@ async def get_order(
 
 
 @get(
+    "/orders/{order_id:str}/lines",
+    opt=describe(
+        tag="orders",
+        summary="Read an order's lines, and where they are to go",
+        about="Of vendors' staff their vendor's lines; an order without any is as good as none.",
+        answer=OrderLines,
+        errors=(OrderNotFound,),
+        permission=Permission.ORDERS_READ,
+        is_vendor_scoped=True,
+        security=(STAFF,),
+    ),
+)
+async def list_lines(
+    request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
+) -> ApiResponse:
+    """What is to be packed, and for whom."""
+    found, _ = open_order(request, parts, order_id)
+    scope = scope_of(request)
+    async with parts.db.connection() as connection:
+        placed = await queries.get_placed_order(connection, order_id=found, scope=scope)
+    order = placed.order
+    return answer(
+        OrderLines(
+            order.id,
+            order.number,
+            order.status.value,
+            order.fulfillment_status.value,
+            order.shipping_method,
+            order.shipping_address,
+            order.placed_at,
+            tuple(
+                line_shape(line, order.currency, placed.backorders.get(line.id))
+                for line in placed.lines
+            ),
+        )
+    )
+
+
+@get(
     "/orders/{order_id:str}/events",
     opt=describe(
         tag="orders",
@@ -219,6 +276,7 @@ async def get_order(
         query=EventQuery,
         answer=EventList,
         errors=(OrderNotFound, Unauthenticated),
+        permission=Permission.ORDERS_READ,
         security=(ORDER, STAFF),
     ),
 )
@@ -237,7 +295,8 @@ async def list_events(
             cursor=query.cursor,
             limit=query.limit,
         )
-    return answer(EventList(tuple(_event(row) for row in page.items), page.next_cursor))
+    items = tuple(_event(row, is_staff=is_staff) for row in page.items)
+    return answer(EventList(items, page.next_cursor))
 
 
 @post(
@@ -269,6 +328,7 @@ async def list_events(
             Busy,
             *_REPEATED,
         ),
+        permission=Permission.ORDERS_WRITE,
         security=(ORDER, STAFF),
     ),
 )
@@ -280,7 +340,7 @@ async def cancel(
     key = find_key(headers_of(request))
     body, raw = await read_json(request, _CANCEL, is_optional=True)
     reason = CancelReason.STAFF if is_staff else CancelReason.BUYER
-    actor = STAFF_ACTOR if is_staff else BUYER
+    actor = actor_of(request)
     if body.lines is not None:
         key = get_key(headers_of(request))
         units = tuple((OrderLineId(row.line_id), row.quantity) for row in body.lines)
@@ -329,6 +389,7 @@ async def cancel(
             Busy,
             *_REPEATED,
         ),
+        permission=Permission.ORDERS_WRITE,
         security=(ORDER, STAFF),
     ),
 )
@@ -380,6 +441,7 @@ async def begin_payment(
             Busy,
             *_REPEATED,
         ),
+        permission=Permission.ORDERS_WRITE,
         security=(ORDER, STAFF),
     ),
 )
@@ -406,4 +468,4 @@ async def extend(
     return answer_bytes(done.body, status=done.status)
 
 
-HANDLERS: Final = (get_order, list_events, cancel, retry, extend)
+HANDLERS: Final = (get_order, list_lines, list_events, cancel, retry, extend)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from surehold.checkout.commands import Inbox
 from surehold.checkout.engine import Checkout
 from surehold.config import Config
@@ -11,6 +13,12 @@ from surehold.identity.tokens import LinkTokens
 from surehold.inventory.queries import ShelfCounts
 from surehold.web.api.once import Once
 from surehold.web.metrics import Metrics
+
+#: What every path of ours begins with.
+API: Final = "/api/v1"
+#: Where they lie in the scope of a request, and where its id does.
+PARTS: Final = "surehold.parts"
+REQUEST_ID: Final = "surehold.request_id"
 
 
 class Parts:

@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from surehold.checkout.commands import confirm_payment, verify_payment
 from surehold.checkout.errors import OrderNotPayable
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.identity.permissions import Permission
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import PaymentId, parse_merchant_reference
@@ -29,10 +30,10 @@ from surehold.payments.errors import (
     ProviderUnknown,
 )
 from surehold.payments.model import Payment
-from surehold.web.api.access import check_staff, open_order
+from surehold.web.api.access import actor_of, open_order
 from surehold.web.api.fields import MoneyBody, PaymentMethodBody
 from surehold.web.api.once import Finished, find_key, get_key
-from surehold.web.api.orders import STAFF_ACTOR, NoBody, begin_payment
+from surehold.web.api.orders import NoBody, begin_payment
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import PaymentShape, payment_shape
 from surehold.web.api.wire import (
@@ -111,6 +112,7 @@ async def _open_payment(request: ApiRequest, parts: Parts, found: UUID | None) -
             IdempotencyKeyMissing,
             *_REPEATED,
         ),
+        permission=Permission.ORDERS_WRITE,
         security=(ORDER, STAFF),
     ),
 )
@@ -136,6 +138,7 @@ async def create_intent(request: ApiRequest, parts: NamedDependency[Parts]) -> A
         summary="Read one payment",
         answer=PaymentShape,
         errors=(PaymentNotFound, Unauthenticated),
+        permission=Permission.ORDERS_READ,
         security=(ORDER, STAFF),
     ),
 )
@@ -158,6 +161,7 @@ async def get_payment(
         is_body_optional=True,
         answer=PaymentShape,
         errors=(PaymentNotFound, Unauthenticated, Busy),
+        permission=Permission.ORDERS_WRITE,
         security=(ORDER, STAFF),
     ),
 )
@@ -179,6 +183,7 @@ async def verify(
         "reference (`SH` and 26 letters and digits).",
         answer=PaymentShape,
         errors=(PaymentNotFound, Unauthenticated, Busy),
+        permission=Permission.ORDERS_WRITE,
         security=(ORDER, STAFF),
     ),
 )
@@ -209,6 +214,7 @@ async def _verified(parts: Parts, payment: Payment) -> ApiResponse:
         answer=PaymentShape,
         headers=(OPTIONAL_KEY,),
         errors=(PaymentNotFound, Unauthenticated, PaymentNotConfirmable, Busy, *_REPEATED),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(STAFF,),
     ),
 )
@@ -216,7 +222,6 @@ async def confirm(
     request: ApiRequest, parts: NamedDependency[Parts], payment_id: FromPath[str]
 ) -> ApiResponse:
     """Book money that people saw arrive."""
-    check_staff(request, parts)
     found = parse_id(payment_id)
     if found is None:
         raise PaymentNotFound("There is no payment with this id.")
@@ -226,7 +231,7 @@ async def confirm(
 
     async def work() -> Finished:
         await confirm_payment(
-            parts.checkout, payment_id=PaymentId(found), received=received, actor=STAFF_ACTOR
+            parts.checkout, payment_id=PaymentId(found), received=received, actor=actor_of(request)
         )
         payment = await _read(parts, PaymentId(found))
         return Finished(200, encode(payment_shape(payment)), found)

@@ -17,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Meta
 
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import new_id
 from surehold.kernel.money import MAX_MINOR
@@ -33,7 +34,7 @@ from surehold.pricing.model import (
     TaxRate,
 )
 from surehold.pricing.rules import normalize_code
-from surehold.web.api.access import check_staff
+from surehold.web.api.access import actor_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import Country, CurrencyCode, Line200, Note100
 from surehold.web.api.parts import Parts
@@ -44,7 +45,6 @@ from surehold.web.openapi import STAFF, describe
 from surehold.web.validation import Reader, parse_id
 
 #: Until people have names: whoever knows the staff secret.
-_ACTOR: Final = "staff"
 _LIST_MAX: Final = 1_000
 
 _INSTANT: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})$"
@@ -304,11 +304,11 @@ def _readers(kind: _Kind) -> tuple[HTTPRouteHandler, ...]:
             query=EntriesQuery,
             answer=EntryList[kind.shape],  # type: ignore[name-defined]  # made here
             errors=(Unauthenticated,),
+            permission=Permission.PRICING_READ,
             security=(STAFF,),
         ),
     )
     async def list_entries(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
-        check_staff(request, parts)
         query = read_query(request, _ENTRIES)
         async with parts.db.connection() as connection:
             page = await queries.list_entries(
@@ -324,13 +324,11 @@ def _readers(kind: _Kind) -> tuple[HTTPRouteHandler, ...]:
             summary=f"Read {kind.one}",
             answer=kind.shape,
             errors=(EntryNotFound, Unauthenticated),
+            permission=Permission.PRICING_READ,
             security=(STAFF,),
         ),
     )
-    async def get_entry(
-        request: ApiRequest, parts: NamedDependency[Parts], entry_id: FromPath[str]
-    ) -> ApiResponse:
-        check_staff(request, parts)
+    async def get_entry(parts: NamedDependency[Parts], entry_id: FromPath[str]) -> ApiResponse:
         async with parts.db.connection() as connection:
             entry = await queries.get_entry(connection, kind.kind, id=_entry_id(entry_id))
         return answer(_shape(kind.shape, entry))
@@ -351,14 +349,14 @@ def _writers(kind: _Kind) -> tuple[HTTPRouteHandler, ...]:
             answer=kind.shape,
             status=201,
             errors=(EntryExists, Unauthenticated),
+            permission=Permission.PRICING_WRITE,
             security=(STAFF,),
         ),
     )
     async def create_entry(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
-        check_staff(request, parts)
         body, _ = await read_json(request, reader)
         entry = _entry(kind.kind, body, new_id())
-        kept = await commands.create_entry(parts.db, entry=entry, actor=_ACTOR)
+        kept = await commands.create_entry(parts.db, entry=entry, actor=actor_of(request).name)
         return answer(_shape(kind.shape, kept), status=201)
 
     @put(
@@ -372,16 +370,16 @@ def _writers(kind: _Kind) -> tuple[HTTPRouteHandler, ...]:
             body_example=kind.example,
             answer=kind.shape,
             errors=(EntryExists, EntryNotFound, Unauthenticated),
+            permission=Permission.PRICING_WRITE,
             security=(STAFF,),
         ),
     )
     async def change_entry(
         request: ApiRequest, parts: NamedDependency[Parts], entry_id: FromPath[str]
     ) -> ApiResponse:
-        check_staff(request, parts)
         body, _ = await read_json(request, reader)
         entry = _entry(kind.kind, body, _entry_id(entry_id))
-        kept = await commands.change_entry(parts.db, entry=entry, actor=_ACTOR)
+        kept = await commands.change_entry(parts.db, entry=entry, actor=actor_of(request).name)
         return answer(_shape(kind.shape, kept))
 
     @delete(
@@ -393,15 +391,15 @@ def _writers(kind: _Kind) -> tuple[HTTPRouteHandler, ...]:
             about="It is kept, inactive. Twice changes nothing.",
             answer=kind.shape,
             errors=(EntryNotFound, Unauthenticated),
+            permission=Permission.PRICING_WRITE,
             security=(STAFF,),
         ),
     )
     async def deactivate_entry(
         request: ApiRequest, parts: NamedDependency[Parts], entry_id: FromPath[str]
     ) -> ApiResponse:
-        check_staff(request, parts)
         kept = await commands.deactivate_entry(
-            parts.db, kind.kind, id=_entry_id(entry_id), actor=_ACTOR
+            parts.db, kind.kind, id=_entry_id(entry_id), actor=actor_of(request).name
         )
         return answer(_shape(kind.shape, kept))
 

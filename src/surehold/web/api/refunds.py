@@ -31,6 +31,7 @@ from surehold.checkout.model import PlacedOrder
 from surehold.checkout.rules import PlannedRefund, Wish
 from surehold.checkout.settlements import Keep
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import (
     GiftCardId,
@@ -45,10 +46,10 @@ from surehold.orders.errors import OrderNotCancelable, OrderNotFound
 from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentNotFound, RefundNotConfirmable, RefundNotFound
 from surehold.payments.model import Refund
-from surehold.web.api.access import check_staff, open_order
+from surehold.web.api.access import actor_of, open_order
 from surehold.web.api.fields import Line200, MoneyBody, Note200, Units
 from surehold.web.api.once import get_key
-from surehold.web.api.orders import STAFF_ACTOR, NoBody
+from surehold.web.api.orders import NoBody
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
     ApiRequest,
@@ -281,6 +282,7 @@ def _wish(body: RefundWishBody, payment_id: PaymentId | None = None) -> Wish:
         "provider refused it; staff may try again.",
         answer=RefundList,
         errors=(OrderNotFound, Unauthenticated),
+        permission=Permission.ORDERS_READ,
         security=(ORDER, STAFF),
     ),
 )
@@ -310,6 +312,7 @@ async def list_refunds(
         status=201,
         headers=(KEY,),
         errors=_REFUNDING,
+        permission=Permission.REFUNDS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -317,7 +320,6 @@ async def refund(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Ask for money to go back."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     return await _refund(request, parts, found)
 
@@ -348,7 +350,7 @@ async def _refund(
             internal_reason=body.internal_reason,
             is_restocked=body.restock,
             is_store_credit=body.as_store_credit,
-            actor=STAFF_ACTOR,
+            actor=actor_of(request),
             batch_id=batch_id,
             keep=Keep(REFUNDS, place, request_hash, render, 201),
         )
@@ -369,6 +371,7 @@ async def _refund(
         status=201,
         headers=(KEY,),
         errors=(PaymentNotFound, *_REFUNDING),
+        permission=Permission.REFUNDS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -376,7 +379,6 @@ async def refund_payment(
     request: ApiRequest, parts: NamedDependency[Parts], payment_id: FromPath[str]
 ) -> ApiResponse:
     """Ask for money of one payment to go back."""
-    check_staff(request, parts)
     found = parse_id(payment_id)
     if found is None:
         raise PaymentNotFound("There is no payment with this id.")
@@ -397,6 +399,7 @@ async def refund_payment(
         body_example={"lines": _EXAMPLE["lines"], "shipping": True},
         answer=RefundPreview,
         errors=_REFUSALS,
+        permission=Permission.REFUNDS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -404,7 +407,6 @@ async def preview(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Work out a refund."""
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     body, _ = await read_json(request, _WISH, is_optional=True)
     planned = await preview_refund(parts.checkout, order_id=found, wish=_wish(body))
@@ -434,6 +436,7 @@ async def preview(
             RefundExceedsPaid,
             Busy,
         ),
+        permission=Permission.REFUNDS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -445,7 +448,7 @@ async def retry(
 ) -> ApiResponse:
     """Ask once more."""
     found, one = await _read_target(request, parts, order_id, refund_id)
-    await retry_refund(parts.checkout, order_id=found, refund_id=one, actor=STAFF_ACTOR)
+    await retry_refund(parts.checkout, order_id=found, refund_id=one, actor=actor_of(request))
     return await _all_refunds(parts, found)
 
 
@@ -461,6 +464,7 @@ async def retry(
         is_body_optional=True,
         answer=RefundList,
         errors=(OrderNotFound, Unauthenticated, RefundNotFound, RefundNotConfirmable, Busy),
+        permission=Permission.REFUNDS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -472,14 +476,13 @@ async def confirm(
 ) -> ApiResponse:
     """Book money that was handed back."""
     found, one = await _read_target(request, parts, order_id, refund_id)
-    await confirm_refund(parts.checkout, order_id=found, refund_id=one, actor=STAFF_ACTOR)
+    await confirm_refund(parts.checkout, order_id=found, refund_id=one, actor=actor_of(request))
     return await _all_refunds(parts, found)
 
 
 async def _read_target(
     request: ApiRequest, parts: Parts, order_id: str, refund_id: str
 ) -> tuple[OrderId, RefundId]:
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     await read_json(request, _NO_BODY, is_optional=True)
     one = parse_id(refund_id)

@@ -11,7 +11,7 @@ from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from surehold.checkout.model import BUYER
+from surehold.identity.permissions import Permission
 from surehold.kernel.ids import OrderId, ReturnId, ReturnLineId, ReturnPhotoId
 from surehold.orders.errors import OrderNotFound, ReturnNotFound, ReturnNotPossible
 from surehold.orders.photos import commands, queries
@@ -22,8 +22,7 @@ from surehold.orders.photos.errors import (
     PhotoTooLarge,
 )
 from surehold.orders.photos.model import Photo
-from surehold.web.api.access import open_order
-from surehold.web.api.orders import STAFF_ACTOR
+from surehold.web.api.access import actor_of, open_order
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, headers_of
 from surehold.web.errors import Unauthenticated
@@ -127,6 +126,7 @@ async def _read_picture(request: ApiRequest) -> bytes:
             BodyTooSlow,
             UnsupportedMediaType,
         ),
+        permission=Permission.RETURNS_WRITE,
         security=(ORDER, STAFF),
     ),
 )
@@ -138,7 +138,7 @@ async def add(
     return_line_id: FromPath[str],
 ) -> ApiResponse:
     """Keep a picture."""
-    found, is_staff = open_order(request, parts, order_id)
+    found, _ = open_order(request, parts, order_id)
     line_id = parse_id(return_line_id)
     if line_id is None:
         raise ReturnNotFound("The return has no line with this id.")
@@ -148,7 +148,7 @@ async def add(
         return_id=_return_id(return_id),
         line_id=ReturnLineId(line_id),
         raw=await _read_picture(request),
-        actor=STAFF_ACTOR.name if is_staff else BUYER.name,
+        actor=actor_of(request).name,
     )
     return answer(_shape(parts, found, added.photo), status=201 if added.is_new else 200)
 
@@ -160,6 +160,7 @@ async def add(
         summary="List the photos of a return",
         answer=PhotoList,
         errors=(OrderNotFound, Unauthenticated, ReturnNotFound),
+        permission=Permission.ORDERS_READ,
         security=(ORDER, STAFF),
     ),
 )
@@ -188,6 +189,7 @@ async def _list(parts: Parts, order_id: OrderId, return_id: ReturnId) -> ApiResp
         answer=bytes,
         answer_type=_JPEG,
         errors=(OrderNotFound, Unauthenticated, ReturnNotFound, PhotoNotFound),
+        permission=Permission.ORDERS_READ,
         security=(ORDER, STAFF),
     ),
 )
@@ -226,6 +228,7 @@ async def show(
             ReturnNotPossible,
             PhotoNotFound,
         ),
+        permission=Permission.RETURNS_WRITE,
         security=(ORDER, STAFF),
     ),
 )

@@ -20,10 +20,11 @@ from surehold.checkout.commands import (
     request_return,
 )
 from surehold.checkout.errors import NothingToRefund, RefundExceedsPaid
-from surehold.checkout.model import BUYER, PlacedOrder
+from surehold.checkout.model import PlacedOrder
 from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.checkout.settlements import Keep
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import (
     LocationId,
@@ -41,12 +42,12 @@ from surehold.orders.errors import (
     UnitsNotReceived,
     UnitsNotReturnable,
 )
-from surehold.orders.model import ReturnReason
+from surehold.orders.model import STAFF_SCOPE, ReturnReason, Scope
 from surehold.orders.states import ReturnEvent
-from surehold.web.api.access import check_staff, open_order
+from surehold.web.api.access import actor_of, open_order, scope_of
 from surehold.web.api.fields import MAX_LINES, MAX_QUANTITY, Line200, Note200, Quantity, Units
 from surehold.web.api.once import get_key
-from surehold.web.api.orders import STAFF_ACTOR, NoBody
+from surehold.web.api.orders import NoBody
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import ReturnShape, return_shape
 from surehold.web.api.wire import (
@@ -134,10 +135,12 @@ _COMPLETE: Final = Reader(CompleteBody)
 _NO_BODY: Final = Reader(NoBody)
 
 
-async def _list(parts: Parts, order_id: OrderId) -> tuple[ReturnShape, ...]:
+async def _list(
+    parts: Parts, order_id: OrderId, scope: Scope = STAFF_SCOPE
+) -> tuple[ReturnShape, ...]:
     async with parts.db.connection() as connection:
-        await queries.get_order(connection, order_id=order_id)
-        rows, lines = await queries.list_returns(connection, order_ids=[order_id])
+        await queries.get_order(connection, order_id=order_id, scope=scope)
+        rows, lines = await queries.list_returns(connection, order_ids=[order_id], scope=scope)
     return tuple(return_shape(row, lines[row.id]) for row in rows)
 
 
@@ -149,7 +152,6 @@ async def _answer_one(parts: Parts, order_id: OrderId, return_id: ReturnId) -> A
 def _read_target(
     request: ApiRequest, parts: Parts, order_id: str, return_id: str
 ) -> tuple[OrderId, ReturnId]:
-    check_staff(request, parts)
     found, _ = open_order(request, parts, order_id)
     return found, _read_id(return_id)
 
@@ -161,12 +163,19 @@ def _read_id(return_id: str) -> ReturnId:
     return ReturnId(one)
 
 
-def _described(summary: str, about: str = "", **facts: Any) -> Any:
+def _described(
+    summary: str,
+    about: str = "",
+    *,
+    permission: Permission = Permission.RETURNS_WRITE,
+    **facts: Any,
+) -> Any:
     return describe(
         tag="orders",
         summary=summary,
         about=about or "Staff only. Sent twice, it changes nothing the second time.",
         answer=ReturnShape,
+        permission=permission,
         security=facts.pop("security", (STAFF,)),
         errors=(*_MOVES, *facts.pop("errors", ())),
         **facts,
@@ -180,6 +189,8 @@ def _described(summary: str, about: str = "", **facts: Any) -> Any:
         summary="Read an order's returns",
         answer=ReturnList,
         errors=(OrderNotFound, Unauthenticated),
+        permission=Permission.ORDERS_READ,
+        is_vendor_scoped=True,
         security=(ORDER, STAFF),
     ),
 )
@@ -188,7 +199,7 @@ async def list_returns(
 ) -> ApiResponse:
     """Every return, oldest first."""
     found, _ = open_order(request, parts, order_id)
-    return answer(ReturnList(await _list(parts, found)))
+    return answer(ReturnList(await _list(parts, found, scope_of(request))))
 
 
 @post(
@@ -218,6 +229,7 @@ async def list_returns(
             IdempotencyKeyReused,
             RequestInFlight,
         ),
+        permission=Permission.RETURNS_WRITE,
         security=(ORDER, STAFF),
     ),
 )
@@ -225,7 +237,7 @@ async def ask(
     request: ApiRequest, parts: NamedDependency[Parts], order_id: FromPath[str]
 ) -> ApiResponse:
     """Ask to send units back."""
-    found, is_staff = open_order(request, parts, order_id)
+    found, _ = open_order(request, parts, order_id)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _RETURN)
     return_id = ReturnId(new_id())
@@ -246,7 +258,7 @@ async def ask(
                 for row in body.lines
             ),
             note=body.note,
-            actor=STAFF_ACTOR if is_staff else BUYER,
+            actor=actor_of(request),
             keep=Keep(RETURNS, place, request_hash, render, 201),
         )
 
@@ -264,7 +276,7 @@ async def _decide(
         order_id=found,
         return_id=one,
         event=event,
-        actor=STAFF_ACTOR,
+        actor=actor_of(request),
         answer=body.answer,
     )
     return await _answer_one(parts, found, one)
@@ -303,7 +315,7 @@ async def reject(
 async def _by_anybody(
     request: ApiRequest, parts: Parts, order_id: str, return_id: str, event: ReturnEvent
 ) -> ApiResponse:
-    found, is_staff = open_order(request, parts, order_id)
+    found, _ = open_order(request, parts, order_id)
     await read_json(request, _NO_BODY, is_optional=True)
     one = _read_id(return_id)
     await move_return(
@@ -311,7 +323,7 @@ async def _by_anybody(
         order_id=found,
         return_id=one,
         event=event,
-        actor=STAFF_ACTOR if is_staff else BUYER,
+        actor=actor_of(request),
     )
     return await _answer_one(parts, found, one)
 
@@ -382,7 +394,7 @@ async def receive(
     if body.lines is not None:
         units = tuple((OrderLineId(row.line_id), row.quantity) for row in body.lines)
     await receive_return(
-        parts.checkout, order_id=found, return_id=one, actor=STAFF_ACTOR, units=units
+        parts.checkout, order_id=found, return_id=one, actor=actor_of(request), units=units
     )
     return await _answer_one(parts, found, one)
 
@@ -418,7 +430,7 @@ async def inspect(
         for row in body.lines
     )
     await inspect_return(
-        parts.checkout, order_id=found, return_id=one, actor=STAFF_ACTOR, judged=judged
+        parts.checkout, order_id=found, return_id=one, actor=actor_of(request), judged=judged
     )
     return await _answer_one(parts, found, one)
 
@@ -433,6 +445,7 @@ async def inspect(
         body=CompleteBody,
         is_body_optional=True,
         errors=(NothingToRefund, RefundExceedsPaid),
+        permission=Permission.REFUNDS_WRITE,
     ),
 )
 async def complete(
@@ -448,7 +461,7 @@ async def complete(
         parts.checkout,
         order_id=found,
         return_id=one,
-        actor=STAFF_ACTOR,
+        actor=actor_of(request),
         has_shipping=body.shipping,
         reason=body.reason,
     )

@@ -13,18 +13,18 @@ from msgspec import Meta
 
 from surehold.catalog import queries as catalog
 from surehold.catalog.errors import ProductNotFound
+from surehold.identity.permissions import Permission
 from surehold.kernel.ids import ProductId, ReviewId
 from surehold.kernel.page import DEFAULT_LIMIT
 from surehold.reviews import commands, queries, rules
 from surehold.reviews.errors import AlreadyReviewed, ReviewNotFound
 from surehold.reviews.model import PublicReview, Ratings, Review, ReviewEvent, ReviewState
 from surehold.reviews.rules import Words
-from surehold.web.api.access import check_staff
+from surehold.web.api.access import actor_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import Line200
 from surehold.web.api.identity.caller import authenticate
 from surehold.web.api.identity.shapes import BY_ACCOUNT, KNOWN_ERRORS
-from surehold.web.api.orders import STAFF_ACTOR
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, read_json, read_query
 from surehold.web.errors import Unauthenticated
@@ -249,12 +249,12 @@ async def write(
         query=StateQuery,
         answer=WrittenList,
         errors=(Unauthenticated,),
+        permission=Permission.REVIEWS_WRITE,
         security=(STAFF,),
     ),
 )
 async def list_written(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """What waits for staff, or what staff decided."""
-    check_staff(request, parts)
     query = read_query(request, _STATES)
     async with parts.db.connection() as connection:
         page = await queries.list_by_state(
@@ -271,14 +271,12 @@ async def list_written(request: ApiRequest, parts: NamedDependency[Parts]) -> Ap
         about="Staff only.",
         answer=ReviewDetail,
         errors=(Unauthenticated, ReviewNotFound),
+        permission=Permission.REVIEWS_WRITE,
         security=(STAFF,),
     ),
 )
-async def read(
-    request: ApiRequest, parts: NamedDependency[Parts], review_id: FromPath[str]
-) -> ApiResponse:
+async def read(parts: NamedDependency[Parts], review_id: FromPath[str]) -> ApiResponse:
     """One review."""
-    check_staff(request, parts)
     found = _review_id(review_id)
     async with parts.db.connection() as connection:
         review = await queries.get_review(connection, review_id=found)
@@ -296,6 +294,7 @@ async def read(
         "nothing; one that was rejected may be published after all.",
         answer=WrittenShape,
         errors=(Unauthenticated, ReviewNotFound),
+        permission=Permission.REVIEWS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -303,9 +302,8 @@ async def publish(
     request: ApiRequest, parts: NamedDependency[Parts], review_id: FromPath[str]
 ) -> ApiResponse:
     """Let everybody read it."""
-    check_staff(request, parts)
     review = await commands.publish_review(
-        parts.db, review_id=_review_id(review_id), actor=STAFF_ACTOR.name
+        parts.db, review_id=_review_id(review_id), actor=actor_of(request).name
     )
     return answer(_written(review))
 
@@ -322,6 +320,7 @@ async def publish(
         body_example={"reason": "It names a person"},
         answer=WrittenShape,
         errors=(Unauthenticated, ReviewNotFound),
+        permission=Permission.REVIEWS_WRITE,
         security=(STAFF,),
     ),
 )
@@ -329,10 +328,9 @@ async def reject(
     request: ApiRequest, parts: NamedDependency[Parts], review_id: FromPath[str]
 ) -> ApiResponse:
     """Let nobody read it."""
-    check_staff(request, parts)
     body, _ = await read_json(request, _REASON)
     review = await commands.reject_review(
-        parts.db, review_id=_review_id(review_id), actor=STAFF_ACTOR.name, reason=body.reason
+        parts.db, review_id=_review_id(review_id), actor=actor_of(request).name, reason=body.reason
     )
     return answer(_written(review))
 

@@ -14,8 +14,8 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from surehold.checkout.commands import reject_transfer
-from surehold.checkout.model import BUYER
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Busy, Fault, InvalidInput
 from surehold.kernel.ids import OrderId, PaymentId, TransferProofId
 from surehold.kernel.money import Money
@@ -33,11 +33,10 @@ from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentNotConfirmable, PaymentNotFound
 from surehold.payments.model import Payment
 from surehold.payments.providers.bank_transfer import find_order_number, reference_of
-from surehold.web.api.access import check_staff, open_order
+from surehold.web.api.access import actor_of, open_order
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import Line200
 from surehold.web.api.once import Finished, get_key
-from surehold.web.api.orders import STAFF_ACTOR
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import PaymentShape, payment_shape
 from surehold.web.api.wire import (
@@ -188,6 +187,7 @@ def _check_type(headers: Mapping[bytes, bytes]) -> None:
             BodyTooSlow,
             UnsupportedMediaType,
         ),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(ORDER, STAFF),
     ),
 )
@@ -196,7 +196,7 @@ async def show(
 ) -> ApiResponse:
     """Keep a file for staff to look at."""
     payment = await _read(parts, _payment_id(payment_id))
-    _, is_staff = open_order(request, parts, str(payment.order_id), otherwise=PaymentNotFound)
+    open_order(request, parts, str(payment.order_id), otherwise=PaymentNotFound)
     headers = headers_of(request)
     _check_type(headers)
     raw = await read_body(request.receive, headers, limit=PHOTO_LIMIT_BYTES, seconds=PHOTO_SECONDS)
@@ -204,7 +204,7 @@ async def show(
         parts.db,
         payment_id=payment.id,
         raw=raw,
-        actor=STAFF_ACTOR.name if is_staff else BUYER.name,
+        actor=actor_of(request).name,
     )
     return answer(_proof(shown.proof), status=201 if shown.is_new else 200)
 
@@ -217,14 +217,12 @@ async def show(
         about="Staff only.",
         answer=ProofList,
         errors=(PaymentNotFound, Unauthenticated),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(STAFF,),
     ),
 )
-async def list_shown(
-    request: ApiRequest, parts: NamedDependency[Parts], payment_id: FromPath[str]
-) -> ApiResponse:
+async def list_shown(parts: NamedDependency[Parts], payment_id: FromPath[str]) -> ApiResponse:
     """Its files."""
-    check_staff(request, parts)
     payment = await _read(parts, _payment_id(payment_id))
     async with parts.db.connection() as connection:
         rows = await queries.list_proofs(connection, payment_id=payment.id)
@@ -241,17 +239,16 @@ async def list_shown(
         answer=bytes,
         answer_type=_JPEG,
         errors=(PaymentNotFound, ProofNotFound, Unauthenticated),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(STAFF,),
     ),
 )
 async def take(
-    request: ApiRequest,
     parts: NamedDependency[Parts],
     payment_id: FromPath[str],
     proof_id: FromPath[str],
 ) -> ApiResponse:
     """The file itself."""
-    check_staff(request, parts)
     found = parse_id(proof_id)
     if found is None:
         raise ProofNotFound("There is no proof with this id.")
@@ -273,12 +270,12 @@ async def take(
         query=AwaitedQuery,
         answer=AwaitedList,
         errors=(Unauthenticated,),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(STAFF,),
     ),
 )
 async def list_awaited(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Transfers that did not come yet."""
-    check_staff(request, parts)
     query = read_query(request, _AWAITED)
     number = None
     if query.reference is not None:
@@ -315,6 +312,7 @@ async def list_awaited(request: ApiRequest, parts: NamedDependency[Parts]) -> Ap
             RequestInFlight,
             Busy,
         ),
+        permission=Permission.PAYMENTS_CONFIRM,
         security=(STAFF,),
     ),
 )
@@ -322,14 +320,13 @@ async def reject(
     request: ApiRequest, parts: NamedDependency[Parts], payment_id: FromPath[str]
 ) -> ApiResponse:
     """Give a transfer up."""
-    check_staff(request, parts)
     found = _payment_id(payment_id)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _REJECT)
 
     async def work() -> Finished:
         await reject_transfer(
-            parts.checkout, payment_id=found, reason=body.reason, actor=STAFF_ACTOR
+            parts.checkout, payment_id=found, reason=body.reason, actor=actor_of(request)
         )
         return Finished(200, encode(payment_shape(await _read(parts, found))), found)
 

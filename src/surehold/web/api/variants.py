@@ -11,8 +11,8 @@ from litestar.params import FromPath
 
 from surehold.catalog import commands
 from surehold.catalog.errors import VariantNotFound
+from surehold.identity.permissions import Permission
 from surehold.kernel.ids import VariantId
-from surehold.web.api.access import check_staff
 from surehold.web.api.parts import Parts
 from surehold.web.api.pricing import TaxClass
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, read_json
@@ -48,6 +48,7 @@ _BODY: Final = Reader(VariantBody)
         body_example={"tax_class": "books"},
         answer=TaxedVariant,
         errors=(Unauthenticated, VariantNotFound),
+        permission=Permission.CATALOG_WRITE,
         security=(STAFF,),
     ),
 )
@@ -55,7 +56,6 @@ async def change(
     request: ApiRequest, parts: NamedDependency[Parts], variant_id: FromPath[str]
 ) -> ApiResponse:
     """Tax it otherwise from now on."""
-    check_staff(request, parts)
     body, _ = await read_json(request, _BODY)
     found = parse_id(variant_id)
     if found is None:

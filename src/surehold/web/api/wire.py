@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -9,6 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 
+from surehold.db import audit
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.web.limits import JSON_LIMIT_BYTES, QUERY_LIMIT_BYTES, check_is_json, read_body
 from surehold.web.problems import UnsupportedMediaType
@@ -47,7 +49,10 @@ async def read_json(
     if is_optional and not raw:
         return reader.read(_EMPTY_OBJECT), raw
     check_is_json(headers)
-    return reader.read(raw), raw
+    value = reader.read(raw)
+    if audit.find_asked() is not None:
+        audit.note_sent(msgspec.json.decode(raw))
+    return value, raw
 
 
 async def read_csv(request: ApiRequest, *, limit: int) -> bytes:
@@ -60,7 +65,9 @@ async def read_csv(request: ApiRequest, *, limit: int) -> bytes:
     kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0]
     if kind.strip().lower() != CSV:
         raise UnsupportedMediaType(f"Send the file as {CSV}, in UTF-8.")
-    return await read_body(request.receive, headers, limit=limit)
+    raw = await read_body(request.receive, headers, limit=limit)
+    audit.note_sent({"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()})
+    return raw
 
 
 def read_query(request: ApiRequest, reader: Reader[T]) -> T:

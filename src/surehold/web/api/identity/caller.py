@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from surehold.cart.commands import KEPT_FOR
 from surehold.config import Config
+from surehold.db import audit
+from surehold.db.audit import Asked
 from surehold.identity import commands, queries
 from surehold.identity.errors import SessionOver
-from surehold.identity.model import Place, Principal, SignedIn
+from surehold.identity.model import AccountKind, Place, Principal, SignedIn
 from surehold.web.api.access import CART_COOKIE
-from surehold.web.api.parts import Parts
+from surehold.web.api.parts import API, REQUEST_ID, Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, headers_of
 from surehold.web.errors import ForeignPage, Unauthenticated
+from surehold.web.openapi import template_of
 
 _SESSION: Final = "surehold_session"
 _DEVICE: Final = "surehold_device"
@@ -22,7 +25,7 @@ _HOST_ONLY: Final = "__Host-"
 DEVICE_SECONDS: Final = 365 * 24 * 3600
 #: Longer ones are none of ours, and are not even hashed.
 _MAX_TOKEN: Final = 1_000
-_SAFE: Final = frozenset({"GET", "HEAD"})
+SAFE: Final = frozenset({"GET", "HEAD"})
 
 
 async def authenticate(request: ApiRequest, parts: Parts) -> Principal:
@@ -55,7 +58,22 @@ async def authenticate(request: ApiRequest, parts: Parts) -> Principal:
     principal, is_stale = found
     if is_stale:
         await _note_use(parts, principal)
+    if principal.kind is not AccountKind.CUSTOMER:
+        audit.ask(asked_of(request, principal, is_private=True))
     return principal
+
+
+def asked_of(request: ApiRequest, principal: Principal, *, is_private: bool = False) -> Asked:
+    """What somebody of the staff asks for, for the audit log."""
+    scope: Any = request.scope
+    return Asked(
+        actor=principal.label,
+        action=f"{request.method} {template_of(scope['path_template']).removeprefix(API)}",
+        subject=scope["path"].removeprefix(API),
+        address=place_of(request).address,
+        request_id=scope[REQUEST_ID],
+        is_private=is_private,
+    )
 
 
 async def _note_use(parts: Parts, principal: Principal) -> None:
@@ -65,6 +83,11 @@ async def _note_use(parts: Parts, principal: Principal) -> None:
         await commands.note_session_use(
             parts.db, session_id=principal.session_id, kind=principal.kind
         )
+
+
+def has_session_cookie(request: ApiRequest, parts: Parts) -> bool:
+    """Whether a browser shows a session, whatever it opens."""
+    return _find_cookie(headers_of(request), _name(parts.config, _SESSION)) is not None
 
 
 def place_of(request: ApiRequest) -> Place:
@@ -152,7 +175,7 @@ def _check_origin(request: ApiRequest, headers: Mapping[bytes, bytes], config: C
 
     ``SameSite`` keeps the cookie from most of it; a sibling host is the same site, though.
     """
-    if request.method in _SAFE:
+    if request.method in SAFE:
         return
     origin = headers.get(b"origin")
     site = headers.get(b"sec-fetch-site")

@@ -18,26 +18,22 @@ from surehold.identity.errors import (
     AddressTaken,
     GrantTooWide,
     LastAdmin,
-    NotPermitted,
     RoleExists,
     RoleNotFound,
-    TotpRequired,
 )
 from surehold.identity.model import AccountKind, Role, StaffMember
-from surehold.identity.permissions import SENTENCES, Permission, authorize
+from surehold.identity.permissions import SENTENCES, Permission
 from surehold.kernel.ids import AccountId, VendorId
+from surehold.web.api.access import staff_of
 from surehold.web.api.fields import Email, Line100
-from surehold.web.api.identity.caller import authenticate
 from surehold.web.api.identity.keys import PageQuery
-from surehold.web.api.identity.shapes import BY_ACCOUNT, KNOWN_ERRORS, PersonName
+from surehold.web.api.identity.shapes import PersonName
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, read_json, read_query
-from surehold.web.openapi import describe
+from surehold.web.openapi import STAFF, describe
 from surehold.web.validation import Reader, parse_id
 
 _CREATED: Final = 201
-_READ: Final = (*KNOWN_ERRORS, TotpRequired, NotPermitted)
-_WRITE: Final = (*_READ, GrantTooWide)
 _ROLE_EXAMPLE: Final = {
     "code": "night-shift",
     "name": "Night shift",
@@ -153,13 +149,12 @@ _ROLE: Final = Reader(RoleBody)
         tag="staff",
         summary="List every permission",
         answer=PermissionList,
-        errors=_READ,
-        security=BY_ACCOUNT,
+        permission=Permission.STAFF_READ,
+        security=(STAFF,),
     ),
 )
-async def list_permissions(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
+async def list_permissions() -> ApiResponse:
     """What can be permitted."""
-    authorize(await authenticate(request, parts), Permission.STAFF_READ)
     return answer(
         PermissionList(tuple(PermissionShape(one, said) for one, said in SENTENCES.items()))
     )
@@ -172,13 +167,12 @@ async def list_permissions(request: ApiRequest, parts: NamedDependency[Parts]) -
         summary="List the roles",
         query=PageQuery,
         answer=RoleList,
-        errors=_READ,
-        security=BY_ACCOUNT,
+        permission=Permission.STAFF_READ,
+        security=(STAFF,),
     ),
 )
 async def list_roles(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """What each permits."""
-    authorize(await authenticate(request, parts), Permission.STAFF_READ)
     wanted = read_query(request, _PAGE)
     async with parts.db.connection() as connection:
         page = await queries.list_roles(connection, cursor=wanted.cursor, limit=wanted.limit)
@@ -194,13 +188,14 @@ async def list_roles(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
         body_example=_ROLE_EXAMPLE,
         answer=RoleShape,
         status=_CREATED,
-        errors=(*_WRITE, RoleExists),
-        security=BY_ACCOUNT,
+        errors=(GrantTooWide, RoleExists),
+        permission=Permission.STAFF_WRITE,
+        security=(STAFF,),
     ),
 )
 async def create_role(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """One more."""
-    principal = await authenticate(request, parts)
+    principal = staff_of(request)
     body, _ = await read_json(request, _NEW_ROLE)
     role = await commands.create_role(
         parts.identity,
@@ -221,15 +216,16 @@ async def create_role(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
         body=RoleBody,
         body_example={"name": "Night shift", "permissions": ["inventory.read"]},
         answer=RoleShape,
-        errors=(*_WRITE, RoleNotFound),
-        security=BY_ACCOUNT,
+        errors=(GrantTooWide, RoleNotFound),
+        permission=Permission.STAFF_WRITE,
+        security=(STAFF,),
     ),
 )
 async def change_role(
     request: ApiRequest, parts: NamedDependency[Parts], code: FromPath[str]
 ) -> ApiResponse:
     """As it should be."""
-    principal = await authenticate(request, parts)
+    principal = staff_of(request)
     body, _ = await read_json(request, _ROLE)
     if not code.isascii() or not code.isprintable():
         raise RoleNotFound("There is no role of this code.")
@@ -250,13 +246,12 @@ async def change_role(
         summary="List whoever works here",
         query=PageQuery,
         answer=MemberList,
-        errors=_READ,
-        security=BY_ACCOUNT,
+        permission=Permission.STAFF_READ,
+        security=(STAFF,),
     ),
 )
 async def list_members(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Vendors' staff, the shop's staff, admins; closed accounts too."""
-    authorize(await authenticate(request, parts), Permission.STAFF_READ)
     wanted = read_query(request, _PAGE)
     async with parts.db.connection() as connection:
         page = await queries.list_members(connection, cursor=wanted.cursor, limit=wanted.limit)
@@ -277,13 +272,14 @@ async def list_members(request: ApiRequest, parts: NamedDependency[Parts]) -> Ap
         },
         answer=MemberShape,
         status=_CREATED,
-        errors=(*_WRITE, RoleNotFound, AddressTaken),
-        security=BY_ACCOUNT,
+        errors=(GrantTooWide, RoleNotFound, AddressTaken),
+        permission=Permission.STAFF_WRITE,
+        security=(STAFF,),
     ),
 )
 async def add_member(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """One more."""
-    principal = await authenticate(request, parts)
+    principal = staff_of(request)
     body, _ = await read_json(request, _MEMBER)
     member = await commands.add_member(
         parts.identity,
@@ -305,15 +301,16 @@ async def add_member(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
         body=RolesBody,
         body_example={"roles": ["support", "warehouse"]},
         answer=MemberShape,
-        errors=(*_WRITE, AccountNotFound, RoleNotFound),
-        security=BY_ACCOUNT,
+        errors=(GrantTooWide, AccountNotFound, RoleNotFound),
+        permission=Permission.STAFF_WRITE,
+        security=(STAFF,),
     ),
 )
 async def set_roles(
     request: ApiRequest, parts: NamedDependency[Parts], account_id: FromPath[str]
 ) -> ApiResponse:
     """These, and no others."""
-    principal = await authenticate(request, parts)
+    principal = staff_of(request)
     body, _ = await read_json(request, _ROLES)
     member = await commands.set_roles(
         parts.identity,
@@ -332,15 +329,16 @@ async def set_roles(
         summary="Close somebody's account",
         about="Ends every session, revokes every key. A second time changes nothing.",
         answer=MemberShape,
-        errors=(*_WRITE, AccountNotFound, LastAdmin),
-        security=BY_ACCOUNT,
+        errors=(GrantTooWide, AccountNotFound, LastAdmin),
+        permission=Permission.STAFF_WRITE,
+        security=(STAFF,),
     ),
 )
 async def disable_member(
     request: ApiRequest, parts: NamedDependency[Parts], account_id: FromPath[str]
 ) -> ApiResponse:
     """They work here no more."""
-    principal = await authenticate(request, parts)
+    principal = staff_of(request)
     member = await commands.disable_member(
         parts.identity, principal=principal, account_id=_account_id(account_id)
     )
@@ -355,15 +353,16 @@ async def disable_member(
         summary="Open somebody's account again",
         about="What was ended or revoked stays so.",
         answer=MemberShape,
-        errors=(*_WRITE, AccountNotFound),
-        security=BY_ACCOUNT,
+        errors=(GrantTooWide, AccountNotFound),
+        permission=Permission.STAFF_WRITE,
+        security=(STAFF,),
     ),
 )
 async def enable_member(
     request: ApiRequest, parts: NamedDependency[Parts], account_id: FromPath[str]
 ) -> ApiResponse:
     """They are back."""
-    principal = await authenticate(request, parts)
+    principal = staff_of(request)
     member = await commands.enable_member(
         parts.identity, principal=principal, account_id=_account_id(account_id)
     )
@@ -381,15 +380,16 @@ async def enable_member(
         is_body_optional=True,
         body_example={"remove_totp": True},
         answer=MemberShape,
-        errors=(*_WRITE, AccountNotFound),
-        security=BY_ACCOUNT,
+        errors=(GrantTooWide, AccountNotFound),
+        permission=Permission.STAFF_WRITE,
+        security=(STAFF,),
     ),
 )
 async def reset_member(
     request: ApiRequest, parts: NamedDependency[Parts], account_id: FromPath[str]
 ) -> ApiResponse:
     """They begin anew."""
-    principal = await authenticate(request, parts)
+    principal = staff_of(request)
     body, _ = await read_json(request, _RESET, is_optional=True)
     member = await commands.reset_member(
         parts.identity,

@@ -14,6 +14,7 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from surehold.db import clock
+from surehold.identity.permissions import Permission
 from surehold.inventory import commands, queries
 from surehold.inventory.errors import BackordersOwed, LocationNotFound, VariantNotStocked
 from surehold.inventory.model import BackorderKind
@@ -23,11 +24,11 @@ from surehold.kernel.ids import LocationId, OrderId, OrderLineId, VariantId
 from surehold.kernel.page import DEFAULT_LIMIT
 from surehold.orders import queries as orders
 from surehold.orders.model import WaitingLine
-from surehold.web.api.access import check_staff
+from surehold.web.api.access import actor_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import Note200
 from surehold.web.api.inventory.changes import Units
-from surehold.web.api.inventory.places import ACTOR, LocationCode
+from surehold.web.api.inventory.places import LocationCode
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, read_json, read_query
 from surehold.web.errors import Unauthenticated
@@ -199,12 +200,12 @@ def _day(now: datetime) -> date:
         query=WaitingQuery,
         answer=WaitingList,
         errors=(Unauthenticated,),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
 async def list_waiting(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """What was sold and is not there yet."""
-    check_staff(request, parts)
     query = read_query(request, _WAITING)
     variant_id = None if query.variant_id is None else VariantId(query.variant_id)
     async with parts.db.connection() as connection:
@@ -223,14 +224,12 @@ async def list_waiting(request: ApiRequest, parts: NamedDependency[Parts]) -> Ap
         summary="Read how a variant is sold before it is there",
         answer=BackordersShape,
         errors=(VariantNotStocked, Unauthenticated),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
-async def get_backorders(
-    request: ApiRequest, parts: NamedDependency[Parts], variant_id: FromPath[str]
-) -> ApiResponse:
+async def get_backorders(parts: NamedDependency[Parts], variant_id: FromPath[str]) -> ApiResponse:
     """The policy of one variant, and what is owed."""
-    check_staff(request, parts)
     found = _parse(variant_id)
     async with parts.db.connection() as connection:
         view = await queries.read_backorders(connection, variant_id=found)
@@ -250,6 +249,7 @@ async def get_backorders(
         body_example={"policy": "preorder", "limit": 50, "promised_on": "2026-12-12"},
         answer=BackordersShape,
         errors=(VariantNotStocked, LocationNotFound, BackordersOwed, Unauthenticated, Busy),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
@@ -257,7 +257,6 @@ async def put_backorders(
     request: ApiRequest, parts: NamedDependency[Parts], variant_id: FromPath[str]
 ) -> ApiResponse:
     """Set the policy of one variant. The same twice changes nothing."""
-    check_staff(request, parts)
     body, _ = await read_json(request, _SET)
     wish = commands.BackorderWish(
         None if body.policy == _DENY else BackorderKind(body.policy),
@@ -267,7 +266,7 @@ async def put_backorders(
         body.note,
     )
     view = await commands.set_backorders(
-        parts.db, variant_id=_parse(variant_id), wish=wish, actor=ACTOR
+        parts.db, variant_id=_parse(variant_id), wish=wish, actor=actor_of(request).name
     )
     async with parts.db.connection() as connection:
         today = _day(await clock.now(connection))

@@ -12,16 +12,17 @@ from msgspec import Meta
 
 from surehold.db import Transaction
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
+from surehold.identity.permissions import Permission
 from surehold.inventory import commands
 from surehold.inventory.errors import LocationNotFound, UnitsPromised, VariantNotStocked
 from surehold.inventory.model import AdjustmentReason
 from surehold.inventory.queries import Level
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import VariantId
-from surehold.web.api.access import check_staff
+from surehold.web.api.access import actor_of
 from surehold.web.api.fields import Note200
 from surehold.web.api.inventory.levels import StockShape, stock_shape
-from surehold.web.api.inventory.places import ACTOR, LocationCode
+from surehold.web.api.inventory.places import LocationCode
 from surehold.web.api.once import get_key, keep_answer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
@@ -81,6 +82,7 @@ _ADJUST: Final = Reader(AdjustBody)
             RequestInFlight,
             Busy,
         ),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
@@ -88,7 +90,6 @@ async def adjust(
     request: ApiRequest, parts: NamedDependency[Parts], variant_id: FromPath[str]
 ) -> ApiResponse:
     """Add units or take them off; the movement says who did it and why."""
-    check_staff(request, parts)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _ADJUST)
     found = parse_id(variant_id)
@@ -111,7 +112,7 @@ async def adjust(
             await keep_answer(tx, scope=scope, status=_OK, new=new)
 
         await commands.adjust_stock(
-            parts.db, adjustment=adjustment, reference=key, actor=ACTOR, keep=keep
+            parts.db, adjustment=adjustment, reference=key, actor=actor_of(request).name, keep=keep
         )
 
     done = await parts.once.kept(scope=scope, key=key, body=raw, work=work)

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from surehold.db import Transaction
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
+from surehold.identity.permissions import Permission
 from surehold.inventory import commands, queries
 from surehold.inventory.commands import CountView
 from surehold.inventory.errors import (
@@ -27,10 +28,10 @@ from surehold.inventory.model import StockCount
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import CountId, VariantId
 from surehold.kernel.page import DEFAULT_LIMIT
-from surehold.web.api.access import check_staff
+from surehold.web.api.access import actor_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import Note200
-from surehold.web.api.inventory.places import ACTOR, LocationCode
+from surehold.web.api.inventory.places import LocationCode
 from surehold.web.api.once import get_key, keep_answer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
@@ -187,12 +188,12 @@ def _id(text: str) -> CountId:
             RequestInFlight,
             Busy,
         ),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
 async def start(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """A list of what is to be counted."""
-    check_staff(request, parts)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _NEW)
     ids = None if body.variant_ids is None else [VariantId(one) for one in body.variant_ids]
@@ -207,7 +208,7 @@ async def start(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespon
             location=body.location,
             variant_ids=ids,
             note=body.note,
-            actor=ACTOR,
+            actor=actor_of(request).name,
             keep=keep,
         )
 
@@ -223,12 +224,12 @@ async def start(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespon
         query=CountsQuery,
         answer=CountList,
         errors=(Unauthenticated,),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
 async def list_all(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Stock counts, newest first."""
-    check_staff(request, parts)
     query = read_query(request, _PAGE)
     async with parts.db.connection() as connection:
         page = await queries.list_counts(connection, cursor=query.cursor, limit=query.limit)
@@ -242,14 +243,12 @@ async def list_all(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRes
         summary="Read a stock count: what applying it would change",
         answer=CountShape,
         errors=(Unauthenticated, CountNotFound),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
-async def read(
-    request: ApiRequest, parts: NamedDependency[Parts], count_id: FromPath[str]
-) -> ApiResponse:
+async def read(parts: NamedDependency[Parts], count_id: FromPath[str]) -> ApiResponse:
     """One stock count with its differences."""
-    check_staff(request, parts)
     async with parts.db.connection() as connection:
         return answer(_shape(await queries.read_count(connection, count_id=_id(count_id))))
 
@@ -263,6 +262,7 @@ async def read(
         body_example={"lines": [{"variant_id": _VARIANT, "counted": 11}]},
         answer=CountShape,
         errors=(Unauthenticated, CountNotFound, CountEnded, Busy),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
@@ -270,11 +270,10 @@ async def record(
     request: ApiRequest, parts: NamedDependency[Parts], count_id: FromPath[str]
 ) -> ApiResponse:
     """Some lines of a count; no unit moves yet."""
-    check_staff(request, parts)
     body, _ = await read_json(request, _COUNTED)
     counted = [(VariantId(line.variant_id), line.counted) for line in body.lines]
     view = await commands.record_counted(
-        parts.db, count_id=_id(count_id), counted=counted, actor=ACTOR
+        parts.db, count_id=_id(count_id), counted=counted, actor=actor_of(request).name
     )
     return answer(_shape(view))
 
@@ -288,6 +287,7 @@ async def record(
         about="Adds the differences, once; what was not counted stays as it is.",
         answer=CountShape,
         errors=(Unauthenticated, CountNotFound, CountEnded, UnitsPromised, Busy),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
@@ -295,8 +295,9 @@ async def apply(
     request: ApiRequest, parts: NamedDependency[Parts], count_id: FromPath[str]
 ) -> ApiResponse:
     """Believe what was counted."""
-    check_staff(request, parts)
-    view = await commands.apply_count(parts.db, count_id=_id(count_id), actor=ACTOR)
+    view = await commands.apply_count(
+        parts.db, count_id=_id(count_id), actor=actor_of(request).name
+    )
     return answer(_shape(view))
 
 
@@ -308,6 +309,7 @@ async def apply(
         summary="Cancel a stock count",
         answer=CountShape,
         errors=(Unauthenticated, CountNotFound, CountEnded, Busy),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
@@ -315,8 +317,9 @@ async def cancel(
     request: ApiRequest, parts: NamedDependency[Parts], count_id: FromPath[str]
 ) -> ApiResponse:
     """Forget what was counted."""
-    check_staff(request, parts)
-    view = await commands.cancel_count(parts.db, count_id=_id(count_id), actor=ACTOR)
+    view = await commands.cancel_count(
+        parts.db, count_id=_id(count_id), actor=actor_of(request).name
+    )
     return answer(_shape(view))
 
 

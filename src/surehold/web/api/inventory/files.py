@@ -11,13 +11,13 @@ from litestar.response import Stream
 
 from surehold.db import Transaction
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
+from surehold.identity.permissions import Permission
 from surehold.inventory import commands, queries
 from surehold.inventory.rules.importing import FileChange, Plan
 from surehold.kernel.csv_table import CellProblem
 from surehold.kernel.errors import Busy, InvalidInput
 from surehold.kernel.ids import new_id
-from surehold.web.api.access import check_staff
-from surehold.web.api.inventory.places import ACTOR
+from surehold.web.api.access import actor_of
 from surehold.web.api.once import find_key, get_key, keep_answer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
@@ -72,12 +72,12 @@ _QUERY: Final = Reader(ImportQuery)
         answer_type=CSV,
         answer_example=_EXAMPLE,
         errors=(Unauthenticated,),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
-async def export(request: ApiRequest, parts: NamedDependency[Parts]) -> Response[Any]:
+async def export(parts: NamedDependency[Parts]) -> Response[Any]:
     """The file, a piece at a time."""
-    check_staff(request, parts)
     return Stream(
         queries.write_file(parts.db),
         media_type=CSV,
@@ -114,12 +114,12 @@ async def export(request: ApiRequest, parts: NamedDependency[Parts]) -> Response
             BodyTooSlow,
             UnsupportedMediaType,
         ),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
 async def take_in(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """A preview, or all of it."""
-    check_staff(request, parts)
     is_dry_run = read_query(request, _QUERY).dry_run
     if is_dry_run:
         find_key(headers_of(request))  # not needed, but what is sent must be one
@@ -137,7 +137,11 @@ async def take_in(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResp
             await keep_answer(tx, scope=_SCOPE, status=_OK, new=new)
 
         await commands.import_stock(
-            parts.db, raw=raw, reference=f"import {subject_id}", actor=ACTOR, keep=keep
+            parts.db,
+            raw=raw,
+            reference=f"import {subject_id}",
+            actor=actor_of(request).name,
+            keep=keep,
         )
 
     done = await parts.once.kept(scope=_SCOPE, key=key, body=raw, work=work)

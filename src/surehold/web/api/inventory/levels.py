@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from surehold.db import Connection, Transaction, idempotency, shop
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
+from surehold.identity.permissions import Permission
 from surehold.inventory import commands, queries
 from surehold.inventory.errors import InsufficientStock, ReservationNotFound, VariantNotStocked
 from surehold.inventory.model import Reservation, ReservationState
@@ -22,7 +23,6 @@ from surehold.inventory.queries import Level, Movement
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import LocationId, ReservationId, TransferId, VariantId, new_id
 from surehold.kernel.page import DEFAULT_LIMIT
-from surehold.web.api.access import check_staff
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.checkout_route import sum_lines
 from surehold.web.api.fields import Lines, sum_faults
@@ -212,12 +212,12 @@ def _reservation(holder_id: UUID, rows: Sequence[Reservation]) -> ReservationSha
         query=LevelsQuery,
         answer=LevelList,
         errors=(Unauthenticated,),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
 async def list_levels(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Every stock level, by stock code and location."""
-    check_staff(request, parts)
     query = read_query(request, _LEVELS)
     async with parts.db.connection() as connection:
         page = await queries.list_levels(connection, cursor=query.cursor, limit=query.limit)
@@ -232,12 +232,12 @@ async def list_levels(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
         query=LevelsQuery,
         answer=LevelList,
         errors=(Unauthenticated,),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
 async def list_low(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Stock levels that somebody should look at."""
-    check_staff(request, parts)
     query = read_query(request, _LEVELS)
     async with parts.db.connection() as connection:
         page = await queries.list_low(connection, cursor=query.cursor, limit=query.limit)
@@ -252,12 +252,12 @@ async def list_low(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRes
         query=MovementsQuery,
         answer=MovementList,
         errors=(Unauthenticated,),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
 async def list_movements(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Every change of what is physically there, newest first."""
-    check_staff(request, parts)
     query = read_query(request, _MOVEMENTS)
     variant_id = None if query.variant_id is None else VariantId(query.variant_id)
     async with parts.db.connection() as connection:
@@ -274,14 +274,12 @@ async def list_movements(request: ApiRequest, parts: NamedDependency[Parts]) -> 
         summary="Read the stock of one variant",
         answer=StockShape,
         errors=(VariantNotStocked, Unauthenticated),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
-async def get_stock(
-    request: ApiRequest, parts: NamedDependency[Parts], variant_id: FromPath[str]
-) -> ApiResponse:
+async def get_stock(parts: NamedDependency[Parts], variant_id: FromPath[str]) -> ApiResponse:
     """One variant at every place."""
-    check_staff(request, parts)
     found = parse_id(variant_id)
     if found is None:
         raise VariantNotStocked("No stock is kept of this variant.")
@@ -340,12 +338,12 @@ async def stock_shape(connection: Connection, levels: Sequence[Level]) -> StockS
             RequestInFlight,
             Busy,
         ),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
 async def reserve(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Hold units for a caller of the API."""
-    check_staff(request, parts)
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _RESERVE)
     demands = [commands.Demand(*line) for line in sum_lines(body.lines)]
@@ -378,12 +376,12 @@ async def reserve(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResp
         query=ReservationQuery,
         answer=ReservationShape,
         errors=(ReservationNotFound, Unauthenticated),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
 async def get_reservation(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """What one request holds or held."""
-    check_staff(request, parts)
     holder_id = read_query(request, _RESERVATION).reservation_id
     async with parts.db.connection() as connection:
         rows = await queries.list_reservations(connection, holder_ids=[holder_id])
@@ -403,12 +401,12 @@ async def get_reservation(request: ApiRequest, parts: NamedDependency[Parts]) ->
         query=ReservationQuery,
         answer=ReservationShape,
         errors=(ReservationNotFound, Unauthenticated, Busy),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
 async def release(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Free what one request holds."""
-    check_staff(request, parts)
     holder_id = read_query(request, _RESERVATION).reservation_id
     rows = await commands.release(parts.db, holder_id=holder_id, reason=_RELEASED)
     return answer(_reservation(holder_id, rows))

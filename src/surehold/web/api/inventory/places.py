@@ -10,11 +10,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta
 
+from surehold.identity.permissions import Permission
 from surehold.inventory import commands, queries
 from surehold.inventory.errors import LocationChanged, LocationCodeTaken, LocationNotFound
 from surehold.inventory.model import Location
 from surehold.kernel.ids import LocationId
-from surehold.web.api.access import check_staff
+from surehold.web.api.access import actor_of
 from surehold.web.api.fields import Country, Line100, Note20, Note100
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, read_json
@@ -23,7 +24,6 @@ from surehold.web.openapi import STAFF, describe
 from surehold.web.validation import Reader, parse_id
 
 #: Who the staff secret stands for, until staff have names.
-ACTOR: Final = "staff"
 _CREATED: Final = 201
 _EXAMPLE: Final = {
     "code": "galway",
@@ -110,12 +110,12 @@ def _facts(body: LocationBody) -> commands.LocationFacts:
         summary="List the locations",
         answer=LocationList,
         errors=(Unauthenticated,),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
-async def list_locations(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
+async def list_locations(parts: NamedDependency[Parts]) -> ApiResponse:
     """Where stock is kept, closed places included."""
-    check_staff(request, parts)
     async with parts.db.connection() as connection:
         rows = await queries.list_locations(connection)
     return answer(LocationList(tuple(_shape(row) for row in rows)))
@@ -133,14 +133,14 @@ async def list_locations(request: ApiRequest, parts: NamedDependency[Parts]) -> 
         answer=LocationShape,
         status=_CREATED,
         errors=(Unauthenticated, LocationCodeTaken),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
 async def add_location(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """A new place; it keeps nothing yet."""
-    check_staff(request, parts)
     body, _ = await read_json(request, _NEW)
-    made = await commands.add_location(parts.db, facts=_facts(body), actor=ACTOR)
+    made = await commands.add_location(parts.db, facts=_facts(body), actor=actor_of(request).name)
     return answer(_shape(made), status=_CREATED)
 
 
@@ -155,6 +155,7 @@ async def add_location(request: ApiRequest, parts: NamedDependency[Parts]) -> Ap
         body_example={**_EXAMPLE, "is_active": False, "version": 1},
         answer=LocationShape,
         errors=(Unauthenticated, LocationNotFound, LocationChanged, LocationCodeTaken),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
@@ -162,7 +163,6 @@ async def change_location(
     request: ApiRequest, parts: NamedDependency[Parts], location_id: FromPath[str]
 ) -> ApiResponse:
     """The whole location as it should be."""
-    check_staff(request, parts)
     body, _ = await read_json(request, _CHANGE)
     found = parse_id(location_id)
     if found is None:
@@ -172,7 +172,7 @@ async def change_location(
         location_id=LocationId(found),
         version=body.version,
         facts=_facts(body),
-        actor=ACTOR,
+        actor=actor_of(request).name,
     )
     return answer(_shape(changed))
 

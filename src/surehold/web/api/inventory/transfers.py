@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from surehold.db import Transaction
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused, NewKey
+from surehold.identity.permissions import Permission
 from surehold.inventory import commands, queries
 from surehold.inventory.commands import KeepTransfer, TransferView
 from surehold.inventory.errors import (
@@ -28,10 +29,10 @@ from surehold.inventory.model import Transfer, TransferState
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import TransferId, VariantId
 from surehold.kernel.page import DEFAULT_LIMIT
-from surehold.web.api.access import check_staff
+from surehold.web.api.access import actor_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import Note200
-from surehold.web.api.inventory.places import ACTOR, LocationCode
+from surehold.web.api.inventory.places import LocationCode
 from surehold.web.api.once import get_key, keep_answer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
@@ -233,12 +234,12 @@ async def _once(
         status=_CREATED,
         headers=(KEY,),
         errors=(Unauthenticated, LocationNotFound, VariantNotStocked, *_KEY_ERRORS),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
 async def create(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """A draft."""
-    check_staff(request, parts)
     body, raw = await read_json(request, _NEW)
     new = commands.NewTransfer(
         body.from_location,
@@ -248,7 +249,9 @@ async def create(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespo
     )
 
     async def work(keep: KeepTransfer) -> TransferView:
-        return await commands.create_transfer(parts.db, new=new, actor=ACTOR, keep=keep)
+        return await commands.create_transfer(
+            parts.db, new=new, actor=actor_of(request).name, keep=keep
+        )
 
     return await _once(request, parts, raw, work, scope=_SCOPE, status=_CREATED)
 
@@ -261,12 +264,12 @@ async def create(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespo
         query=TransfersQuery,
         answer=TransferList,
         errors=(Unauthenticated,),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
 async def list_all(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
     """Transfers, newest first."""
-    check_staff(request, parts)
     query = read_query(request, _PAGE)
     state = None if query.state is None else TransferState(query.state)
     async with parts.db.connection() as connection:
@@ -283,14 +286,12 @@ async def list_all(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRes
         summary="Read a transfer",
         answer=TransferShape,
         errors=(Unauthenticated, TransferNotFound),
+        permission=Permission.INVENTORY_READ,
         security=(STAFF,),
     ),
 )
-async def read(
-    request: ApiRequest, parts: NamedDependency[Parts], transfer_id: FromPath[str]
-) -> ApiResponse:
+async def read(parts: NamedDependency[Parts], transfer_id: FromPath[str]) -> ApiResponse:
     """One transfer with what is in transit of each line."""
-    check_staff(request, parts)
     async with parts.db.connection() as connection:
         return answer(
             _shape(await queries.read_transfer(connection, transfer_id=_id(transfer_id)))
@@ -307,6 +308,7 @@ async def read(
         "more.",
         answer=TransferShape,
         errors=(Unauthenticated, TransferNotFound, TransferNotPossible, InsufficientStock, Busy),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
@@ -314,10 +316,11 @@ async def dispatch(
     request: ApiRequest, parts: NamedDependency[Parts], transfer_id: FromPath[str]
 ) -> ApiResponse:
     """Send the units on their way."""
-    check_staff(request, parts)
     return answer(
         _shape(
-            await commands.dispatch_transfer(parts.db, transfer_id=_id(transfer_id), actor=ACTOR)
+            await commands.dispatch_transfer(
+                parts.db, transfer_id=_id(transfer_id), actor=actor_of(request).name
+            )
         )
     )
 
@@ -335,6 +338,7 @@ async def dispatch(
         answer=TransferShape,
         headers=(KEY,),
         errors=(Unauthenticated, TransferNotFound, TransferNotPossible, *_KEY_ERRORS),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
@@ -342,14 +346,13 @@ async def receive(
     request: ApiRequest, parts: NamedDependency[Parts], transfer_id: FromPath[str]
 ) -> ApiResponse:
     """Put what has arrived on its new shelf."""
-    check_staff(request, parts)
     body, raw = await read_json(request, _RECEIVE, is_optional=True)
     found = _id(transfer_id)
     arrived = [(VariantId(line.variant_id), line.quantity) for line in body.lines]
 
     async def work(keep: KeepTransfer) -> TransferView:
         return await commands.receive_transfer(
-            parts.db, transfer_id=found, arrived=arrived, actor=ACTOR, keep=keep
+            parts.db, transfer_id=found, arrived=arrived, actor=actor_of(request).name, keep=keep
         )
 
     scope = f"receive:{found}"
@@ -365,6 +368,7 @@ async def receive(
         about="What is in transit goes back to where it came from, once.",
         answer=TransferShape,
         errors=(Unauthenticated, TransferNotFound, TransferNotPossible, Busy),
+        permission=Permission.INVENTORY_WRITE,
         security=(STAFF,),
     ),
 )
@@ -372,9 +376,12 @@ async def cancel(
     request: ApiRequest, parts: NamedDependency[Parts], transfer_id: FromPath[str]
 ) -> ApiResponse:
     """Give a transfer up."""
-    check_staff(request, parts)
     return answer(
-        _shape(await commands.cancel_transfer(parts.db, transfer_id=_id(transfer_id), actor=ACTOR))
+        _shape(
+            await commands.cancel_transfer(
+                parts.db, transfer_id=_id(transfer_id), actor=actor_of(request).name
+            )
+        )
     )
 
 
