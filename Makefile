@@ -38,6 +38,7 @@ check: $(DEV) ## Lint, format, types, direction of imports, dependencies, templa
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry src
 	$(BIN)/djlint --quiet --lint src
+	$(BIN)/python -m tools.scan_security
 
 bench: $(RUNTIME) ## Measure checkouts per second on this machine (ARGS=--help for more)
 	@exec $(BIN)/python -m bench $(ARGS)

@@ -279,6 +279,21 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION is_erasing()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+DECLARE
+    named text := current_setting('surehold.erasure', true);
+BEGIN
+    IF named IS NULL OR named = '' THEN
+        RETURN false;
+    END IF;
+    RETURN EXISTS (SELECT FROM erasures WHERE id = named::uuid AND state <> 'done');
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION keep_cash_collection()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -486,6 +501,20 @@ BEGIN
     INSERT INTO return_events (return_id, seq, from_state, to_state, actor, reason, happened_at)
     VALUES (NEW.id, NEW.version, before, NEW.state, NEW.changed_by, NEW.change_reason,
             NEW.updated_at);
+    RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION refuse_all_but()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP = 'DELETE' OR to_jsonb(NEW) - TG_ARGV IS DISTINCT FROM to_jsonb(OLD) - TG_ARGV THEN
+        RAISE EXCEPTION '% is append-only: an erasure changes nothing but %',
+            TG_TABLE_NAME, array_to_string(TG_ARGV, ', ')
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
     RETURN NEW;
 END
 $function$;
@@ -880,7 +909,8 @@ CREATE TABLE cancellations (
     CONSTRAINT cancellations_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id)
 );
 CREATE INDEX cancellations_order ON cancellations USING btree (order_id);
-CREATE TRIGGER cancellations_append_only BEFORE DELETE OR UPDATE ON cancellations FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER cancellations_append_only BEFORE DELETE OR UPDATE ON cancellations FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER cancellations_erased BEFORE DELETE OR UPDATE ON cancellations FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('reason');
 
 CREATE TABLE cart_contacts (
     cart_id uuid NOT NULL,
@@ -1016,7 +1046,8 @@ CREATE TABLE coupon_redemptions (
 CREATE INDEX coupon_redemptions_buyer ON coupon_redemptions USING btree (coupon_id, buyer) WHERE ended_at IS NULL;
 CREATE UNIQUE INDEX coupon_redemptions_live ON coupon_redemptions USING btree (order_id) WHERE ended_at IS NULL;
 CREATE INDEX coupon_redemptions_order ON coupon_redemptions USING btree (order_id);
-CREATE TRIGGER coupon_redemptions_end_once BEFORE UPDATE ON coupon_redemptions FOR EACH ROW WHEN (old.ended_at IS NOT NULL) EXECUTE FUNCTION refuse_redemption_revival();
+CREATE TRIGGER coupon_redemptions_end_once BEFORE UPDATE ON coupon_redemptions FOR EACH ROW WHEN (old.ended_at IS NOT NULL AND NOT is_erasing()) EXECUTE FUNCTION refuse_redemption_revival();
+CREATE TRIGGER coupon_redemptions_erased BEFORE UPDATE ON coupon_redemptions FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('buyer');
 
 CREATE TABLE coupons (
     id uuid NOT NULL,
@@ -1099,7 +1130,8 @@ CREATE UNIQUE INDEX documents_one_invoice ON documents USING btree (order_id) WH
 CREATE UNIQUE INDEX documents_one_of_change ON documents USING btree (change_id, kind) WHERE change_id IS NOT NULL;
 CREATE UNIQUE INDEX documents_one_packing_slip ON documents USING btree (order_id) WHERE kind = 'packing_slip'::text AND change_id IS NULL;
 CREATE INDEX documents_order ON documents USING btree (order_id, id);
-CREATE TRIGGER documents_append_only BEFORE DELETE OR UPDATE ON documents FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER documents_append_only BEFORE DELETE OR UPDATE ON documents FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER documents_erased BEFORE DELETE OR UPDATE ON documents FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('content');
 
 CREATE TABLE draft_order_events (
     draft_id uuid NOT NULL,
@@ -1112,7 +1144,8 @@ CREATE TABLE draft_order_events (
     happened_at timestamp with time zone NOT NULL,
     CONSTRAINT draft_order_events_pkey PRIMARY KEY (draft_id, seq)
 );
-CREATE TRIGGER draft_order_events_append_only BEFORE DELETE OR UPDATE ON draft_order_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER draft_order_events_append_only BEFORE DELETE OR UPDATE ON draft_order_events FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER draft_order_events_erased BEFORE DELETE OR UPDATE ON draft_order_events FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('content', 'reason');
 
 CREATE TABLE draft_orders (
     id uuid NOT NULL,
@@ -1139,7 +1172,39 @@ CREATE TABLE draft_orders (
     CONSTRAINT draft_orders_version_check CHECK (version >= 1)
 );
 CREATE INDEX draft_orders_state ON draft_orders USING btree (state, id);
-CREATE TRIGGER draft_orders_record BEFORE INSERT OR UPDATE ON draft_orders FOR EACH ROW EXECUTE FUNCTION record_draft_order();
+CREATE TRIGGER draft_orders_erased BEFORE UPDATE ON draft_orders FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('content', 'token_hash', 'link_expires_at', 'change_reason');
+CREATE TRIGGER draft_orders_record BEFORE INSERT OR UPDATE ON draft_orders FOR EACH ROW WHEN (NOT is_erasing()) EXECUTE FUNCTION record_draft_order();
+
+CREATE TABLE erasure_orders (
+    erasure_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    CONSTRAINT erasure_orders_pkey PRIMARY KEY (erasure_id, order_id),
+    CONSTRAINT erasure_orders_erasure_id_fkey FOREIGN KEY (erasure_id) REFERENCES erasures(id) ON DELETE CASCADE
+);
+CREATE INDEX erasure_orders_order ON erasure_orders USING btree (order_id);
+
+CREATE TABLE erasures (
+    id uuid NOT NULL,
+    state text NOT NULL,
+    account_id uuid,
+    email text,
+    email_key text,
+    step integer NOT NULL DEFAULT 0,
+    counts jsonb NOT NULL DEFAULT '{}'::jsonb,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    erased_at timestamp with time zone,
+    again_at timestamp with time zone,
+    CONSTRAINT erasures_pkey PRIMARY KEY (id),
+    CONSTRAINT erasures_again CHECK ((state = 'erased'::text) = (again_at IS NOT NULL)),
+    CONSTRAINT erasures_erased CHECK ((state = 'running'::text) = (erased_at IS NULL)),
+    CONSTRAINT erasures_forget_the_person CHECK (state = 'running'::text OR email IS NULL AND email_key IS NULL),
+    CONSTRAINT erasures_state_check CHECK (state = ANY (ARRAY['running'::text, 'erased'::text, 'done'::text])),
+    CONSTRAINT erasures_step_check CHECK (step >= 0)
+);
+CREATE INDEX erasures_again ON erasures USING btree (again_at) WHERE again_at IS NOT NULL;
+CREATE UNIQUE INDEX erasures_one_at_a_time ON erasures USING btree (email_key) WHERE state = 'running'::text;
+CREATE INDEX erasures_running ON erasures USING btree (requested_at) WHERE state = 'running'::text;
 
 CREATE TABLE fulfillment_events (
     fulfillment_id uuid NOT NULL,
@@ -1154,7 +1219,8 @@ CREATE TABLE fulfillment_events (
     CONSTRAINT fulfillment_events_pkey PRIMARY KEY (fulfillment_id, seq),
     CONSTRAINT fulfillment_events_fulfillment_id_fkey FOREIGN KEY (fulfillment_id) REFERENCES fulfillments(id)
 );
-CREATE TRIGGER fulfillment_events_append_only BEFORE DELETE OR UPDATE ON fulfillment_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER fulfillment_events_append_only BEFORE DELETE OR UPDATE ON fulfillment_events FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER fulfillment_events_erased BEFORE DELETE OR UPDATE ON fulfillment_events FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('tracking_number', 'reason');
 
 CREATE TABLE fulfillment_lines (
     fulfillment_id uuid NOT NULL,
@@ -1197,7 +1263,8 @@ CREATE TABLE fulfillments (
 );
 CREATE INDEX fulfillments_order ON fulfillments USING btree (order_id);
 CREATE INDEX fulfillments_tracking ON fulfillments USING btree (tracking_number) WHERE tracking_number IS NOT NULL;
-CREATE TRIGGER fulfillments_record_move BEFORE UPDATE ON fulfillments FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state OR old.carrier IS DISTINCT FROM new.carrier OR old.tracking_number IS DISTINCT FROM new.tracking_number) EXECUTE FUNCTION record_fulfillment_move();
+CREATE TRIGGER fulfillments_erased BEFORE UPDATE ON fulfillments FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('tracking_number', 'change_reason');
+CREATE TRIGGER fulfillments_record_move BEFORE UPDATE ON fulfillments FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state OR old.carrier IS DISTINCT FROM new.carrier OR old.tracking_number IS DISTINCT FROM new.tracking_number) AND NOT is_erasing()) EXECUTE FUNCTION record_fulfillment_move();
 CREATE TRIGGER fulfillments_record_opened AFTER INSERT ON fulfillments FOR EACH ROW EXECUTE FUNCTION record_fulfillment_opened();
 
 CREATE TABLE gift_card_entries (
@@ -1227,8 +1294,9 @@ CREATE TABLE gift_card_entries (
     CONSTRAINT gift_card_entries_kind_check CHECK (kind = ANY (ARRAY['issue'::text, 'redeem'::text, 'release'::text, 'refund'::text, 'adjust'::text, 'expire'::text]))
 );
 CREATE INDEX gift_card_entries_card ON gift_card_entries USING btree (gift_card_id, id);
-CREATE TRIGGER gift_card_entries_append_only BEFORE DELETE OR UPDATE ON gift_card_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER gift_card_entries_append_only BEFORE DELETE OR UPDATE ON gift_card_entries FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER gift_card_entries_apply BEFORE INSERT ON gift_card_entries FOR EACH ROW EXECUTE FUNCTION apply_gift_card_entry();
+CREATE TRIGGER gift_card_entries_erased BEFORE DELETE OR UPDATE ON gift_card_entries FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('reason');
 
 CREATE TABLE gift_cards (
     id uuid NOT NULL,
@@ -1262,6 +1330,7 @@ CREATE INDEX gift_cards_owner ON gift_cards USING btree (owner_email, id) WHERE 
 CREATE INDEX gift_cards_to_expire ON gift_cards USING btree (expires_at) WHERE expires_at IS NOT NULL AND balance_minor > 0;
 CREATE TRIGGER gift_cards_balance_by_entries BEFORE UPDATE OF balance_minor ON gift_cards FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_balance();
 CREATE TRIGGER gift_cards_begin_empty BEFORE INSERT ON gift_cards FOR EACH ROW WHEN (new.balance_minor <> 0) EXECUTE FUNCTION refuse_balance();
+CREATE TRIGGER gift_cards_erased BEFORE UPDATE ON gift_cards FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('owner_email', 'reason');
 
 CREATE TABLE idempotency_keys (
     scope text NOT NULL,
@@ -1391,7 +1460,8 @@ CREATE TABLE order_change_events (
     happened_at timestamp with time zone NOT NULL,
     CONSTRAINT order_change_events_pkey PRIMARY KEY (change_id, seq)
 );
-CREATE TRIGGER order_change_events_append_only BEFORE DELETE OR UPDATE ON order_change_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER order_change_events_append_only BEFORE DELETE OR UPDATE ON order_change_events FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER order_change_events_erased BEFORE DELETE OR UPDATE ON order_change_events FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('reason');
 
 CREATE TABLE order_change_state_moves (
     from_state text NOT NULL,
@@ -1442,7 +1512,8 @@ END),
 CREATE UNIQUE INDEX order_changes_one_awaited ON order_changes USING btree (order_id) WHERE state = 'awaiting_payment'::text;
 CREATE UNIQUE INDEX order_changes_one_of_return ON order_changes USING btree (return_id) WHERE state = ANY (ARRAY['awaiting_payment'::text, 'applied'::text]);
 CREATE INDEX order_changes_order ON order_changes USING btree (order_id, id);
-CREATE TRIGGER order_changes_record BEFORE INSERT OR UPDATE ON order_changes FOR EACH ROW EXECUTE FUNCTION record_order_change();
+CREATE TRIGGER order_changes_erased BEFORE UPDATE ON order_changes FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('change_reason');
+CREATE TRIGGER order_changes_record BEFORE INSERT OR UPDATE ON order_changes FOR EACH ROW WHEN (NOT is_erasing()) EXECUTE FUNCTION record_order_change();
 
 CREATE TABLE order_events (
     order_id uuid NOT NULL,
@@ -1454,7 +1525,8 @@ CREATE TABLE order_events (
     happened_at timestamp with time zone NOT NULL,
     CONSTRAINT order_events_pkey PRIMARY KEY (order_id, seq)
 );
-CREATE TRIGGER order_events_append_only BEFORE DELETE OR UPDATE ON order_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER order_events_append_only BEFORE DELETE OR UPDATE ON order_events FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER order_events_erased BEFORE DELETE OR UPDATE ON order_events FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('reason');
 
 CREATE TABLE order_lines (
     id uuid NOT NULL,
@@ -1516,7 +1588,8 @@ CREATE TABLE order_notes (
     CONSTRAINT order_notes_text_check CHECK (text <> ''::text)
 );
 CREATE INDEX order_notes_order ON order_notes USING btree (order_id);
-CREATE TRIGGER order_notes_append_only BEFORE DELETE OR UPDATE ON order_notes FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER order_notes_append_only BEFORE DELETE OR UPDATE ON order_notes FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER order_notes_erased BEFORE DELETE OR UPDATE ON order_notes FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('text');
 
 CREATE TABLE order_status_moves (
     from_status text NOT NULL,
@@ -1603,6 +1676,7 @@ CREATE INDEX orders_email ON orders USING btree (lower(email), placed_at, id);
 CREATE INDEX orders_newest ON orders USING btree (placed_at, id);
 CREATE INDEX orders_paid_by_buyer ON orders USING btree (buyer_of(email)) WHERE paid_minor > 0;
 CREATE INDEX orders_to_archive ON orders USING btree (updated_at) WHERE status = ANY (ARRAY['delivered'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text]);
+CREATE TRIGGER orders_erased BEFORE UPDATE ON orders FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('email', 'shipping_address', 'billing_address', 'change_reason');
 CREATE TRIGGER orders_record_move BEFORE UPDATE OF status ON orders FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status) EXECUTE FUNCTION record_order_move();
 CREATE TRIGGER orders_record_placed AFTER INSERT ON orders REFERENCING NEW TABLE AS placed FOR EACH STATEMENT EXECUTE FUNCTION record_order_placed();
 
@@ -1653,6 +1727,7 @@ CREATE TABLE payment_operations (
 CREATE INDEX payment_operations_due ON payment_operations USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX payment_operations_payment ON payment_operations USING btree (payment_id);
 CREATE UNIQUE INDEX payment_operations_refund ON payment_operations USING btree (refund_id) WHERE refund_id IS NOT NULL;
+CREATE TRIGGER payment_operations_erased BEFORE UPDATE ON payment_operations FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('request');
 
 CREATE TABLE payments (
     id uuid NOT NULL,
@@ -1697,7 +1772,25 @@ CREATE INDEX payments_awaiting_transfer ON payments USING btree (id) WHERE state
 CREATE INDEX payments_in_review ON payments USING btree (order_id) WHERE review_reason IS NOT NULL;
 CREATE INDEX payments_order ON payments USING btree (order_id);
 CREATE INDEX payments_to_check ON payments USING btree (next_check_at) WHERE next_check_at IS NOT NULL;
+CREATE TRIGGER payments_erased BEFORE UPDATE ON payments FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('next_action', 'failure_message');
 CREATE TRIGGER payments_record_move BEFORE UPDATE OF state ON payments FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state) EXECUTE FUNCTION record_payment_move();
+
+CREATE TABLE personal_exports (
+    id uuid NOT NULL,
+    account_id uuid,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    token_hash bytea NOT NULL,
+    content bytea,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT personal_exports_pkey PRIMARY KEY (id),
+    CONSTRAINT personal_exports_token_hash_key UNIQUE (token_hash),
+    CONSTRAINT personal_exports_token_hash_check CHECK (length(token_hash) = 32)
+);
+CREATE INDEX personal_exports_expires_at ON personal_exports USING btree (expires_at);
+CREATE INDEX personal_exports_waiting ON personal_exports USING btree (requested_at) WHERE content IS NULL;
 
 CREATE TABLE pgqueuer (
     id bigint NOT NULL DEFAULT nextval('pgqueuer_id_seq'::regclass),
@@ -1955,6 +2048,7 @@ CREATE TABLE refunds (
 CREATE INDEX refunds_order ON refunds USING btree (order_id);
 CREATE INDEX refunds_payment ON refunds USING btree (payment_id);
 CREATE TRIGGER refunds_end_once BEFORE UPDATE OF state ON refunds FOR EACH ROW WHEN (old.state <> 'requested'::text) EXECUTE FUNCTION refuse_refund_revival();
+CREATE TRIGGER refunds_erased BEFORE UPDATE ON refunds FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('reason', 'internal_reason');
 CREATE TRIGGER refunds_free AFTER UPDATE OF state ON refunds FOR EACH ROW WHEN (old.state <> 'failed'::text AND new.state = 'failed'::text) EXECUTE FUNCTION free_refunded();
 CREATE TRIGGER refunds_within_captured BEFORE INSERT OR UPDATE OF amount_minor, state ON refunds FOR EACH ROW WHEN (new.state <> 'failed'::text) EXECUTE FUNCTION check_refund_headroom();
 CREATE TRIGGER refunds_within_shipping AFTER INSERT ON refunds FOR EACH ROW WHEN (new.shipping_minor > 0) EXECUTE FUNCTION check_refunded_shipping();
@@ -1965,6 +2059,16 @@ CREATE TABLE reminder_refusals (
     CONSTRAINT reminder_refusals_pkey PRIMARY KEY (email_hash),
     CONSTRAINT reminder_refusals_email_hash_check CHECK (length(email_hash) = 32)
 );
+
+CREATE TABLE request_windows (
+    key bytea NOT NULL,
+    requests integer NOT NULL,
+    window_until timestamp with time zone NOT NULL,
+    CONSTRAINT request_windows_pkey PRIMARY KEY (key),
+    CONSTRAINT request_windows_key_check CHECK (length(key) = 32),
+    CONSTRAINT request_windows_requests_check CHECK (requests > 0)
+);
+CREATE INDEX request_windows_until ON request_windows USING btree (window_until);
 
 CREATE TABLE reservations (
     id uuid NOT NULL,
@@ -1999,7 +2103,8 @@ CREATE TABLE return_events (
     happened_at timestamp with time zone NOT NULL,
     CONSTRAINT return_events_pkey PRIMARY KEY (return_id, seq)
 );
-CREATE TRIGGER return_events_append_only BEFORE DELETE OR UPDATE ON return_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER return_events_append_only BEFORE DELETE OR UPDATE ON return_events FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER return_events_erased BEFORE DELETE OR UPDATE ON return_events FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('reason');
 
 CREATE TABLE return_lines (
     id uuid NOT NULL,

@@ -6,7 +6,7 @@ to reach it by address; for ``fresh_url`` to have a migrated database of one's o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from surehold.db import Database
 from surehold.db.database import Settings
-from tests.support import database, network, server
+from tests.support import database, network, secrets, server
 
 _RUN: Final = pytest.StashKey[Path]()
 
@@ -45,6 +45,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """The run ends where it began: in the controller, after the last worker."""
     if getattr(config, "workerinput", None) is None and _RUN in config.stash:
         server.end_run(config.stash[_RUN])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """No test passes whose log shows one of the secrets that tests use."""
+    report = yield
+    shown = secrets.shown_in(text for _, text in report.sections)
+    if shown and report.passed:
+        report.outcome = "failed"
+        report.longrepr = f"what was printed or logged shows {len(shown)} secrets of the tests"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import enum
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field, SecretStr
+from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: Secrets that the demo prints; a production server refuses to start with any of them.
@@ -58,6 +58,12 @@ class Config(BaseSettings):
     mail_url: SecretStr | None = None
     mail_from: str = "Northline <hello@northline.example>"
     mail_dir: Path | None = Field(default=None, description="where mails are kept as files")
+    #: Networks of our own proxies: who sends X-Forwarded-For from there is believed.
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    #: Whether requests are limited by route; unset: in production.
+    rate_limits: bool | None = None
+    #: How many processes serve; each grants its part of the limits that are kept in memory.
+    web_processes: int = Field(default=1, ge=1, le=64)
     pool_max: int = Field(default=10, ge=2, le=200)
     default_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     currencies: tuple[str, ...] = ("USD", "EUR")

@@ -34,6 +34,7 @@ APPLICATION: Final = "surehold.app:create_app"
 #: Read by the processes that ``run`` starts.
 APPLICATION_VARIABLE: Final = "SUREHOLD_APPLICATION"
 URL_VARIABLE: Final = "SUREHOLD_DATABASE_URL"
+PROCESSES_VARIABLE: Final = "SUREHOLD_WEB_PROCESSES"
 
 HEAD_SECONDS: Final = 10
 BODY_SECONDS: Final = 30
@@ -205,6 +206,8 @@ def serve(listener: socket.socket, application: str, config: Config) -> int:
             log_config=None,
             access_log=False,
             server_header=False,
+            # Whom to believe about addresses is ``trusted_proxies`` of the settings, nobody else.
+            proxy_headers=False,
             limit_concurrency=CONCURRENCY_MAX,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
@@ -243,7 +246,11 @@ class _Server(uvicorn.Server):
 
 def _supervise(listener: socket.socket, listening: Listening, config: Config) -> int:
     """Keep as many processes as were asked for, until told to stop."""
-    environment = {**os.environ, APPLICATION_VARIABLE: listening.application}
+    environment = {
+        **os.environ,
+        APPLICATION_VARIABLE: listening.application,
+        PROCESSES_VARIABLE: str(listening.workers),
+    }
     if config.database_url is not None:  # It may be an embedded one, which no setting names.
         environment[URL_VARIABLE] = config.database_url.get_secret_value()
 

@@ -168,6 +168,13 @@ _MORE: Final = """
     SELECT gen_random_uuid(), (SELECT id FROM products LIMIT 1), id, 5, 'x', 'x', 'x', false,
            'published', 'x', 'x', now(), now()
       FROM accounts;
+    INSERT INTO request_windows (key, requests, window_until)
+    SELECT sha256(n::text::bytea), 1, now() FROM generate_series(1, 2000) AS n;
+    INSERT INTO personal_exports
+           (id, email, email_key, token_hash, requested_by, requested_at, expires_at, content)
+    SELECT gen_random_uuid(), 'a', 'a', sha256(n::text::bytea), 'test', now(),
+           now() + interval '1 day', 'x'
+      FROM generate_series(1, 2000) AS n;
     ANALYZE;
 """.replace("OWNER", OWNER)
 
@@ -360,7 +367,8 @@ def _of_accounts(middle: Middle) -> dict[str, list[Case]]:
         ]
     found["db.follow_audit_entries"] = [Case((0, PAGE), (5_000, PAGE))]
     found["notifications.claim_mails"] = [Case((PAGE,))]
-    found["notifications.prune_mails"] = [Case((PAGE,))]
+    for name in ("notifications.prune_mails", "db.prune_windows", "privacy.prune_exports"):
+        found[name] = [Case((PAGE,))]
     return found
 
 

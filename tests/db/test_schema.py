@@ -42,6 +42,7 @@ from surehold.payments.model import (
     WebhookState,
 )
 from surehold.pricing.model import Effect, MethodKind, RateBasis
+from surehold.privacy.model import ErasureState
 from surehold.reviews.model import ReviewState
 from tests.support.server import SCHEMA
 from tools.dump_schema import dump
@@ -55,6 +56,7 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("account_letters", "kind"): LetterKind,
     ("account_orders", "claimed_by"): ClaimKind,
     ("accounts", "kind"): AccountKind,
+    ("erasures", "state"): ErasureState,
     ("fulfillments", "state"): FulfillmentState,
     ("orders", "status"): OrderStatus,
     ("orders", "payment_status"): PaymentStatus,

@@ -96,7 +96,7 @@ def test_a_code_that_is_used_twice_is_seen() -> None:
 
 def test_every_table_has_an_owner() -> None:
     text = "\n".join(migration.text for migration in list_migrations())
-    created = set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", text))
+    created = set(re.findall(r"CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?(\w+)", text))
     dropped = set(re.findall(r"DROP TABLE (?:IF EXISTS )?(\w+)", text))
 
     assert created - dropped | {"schema_migrations"} == set(OWNERS)

@@ -22,6 +22,8 @@ PACKAGES: Final[dict[str, ModuleType]] = {EXPLORER: proof.explorer, SIMULATION: 
 ELSEWHERE: Final = {
     "surehold.inventory.commands.receiving.open_stock": "puts a variant's first stock on the"
     " shelf: before that nobody can want it, and every scene begins with it",
+    "surehold.privacy.commands.carry_on_erasing": "empties words: a trigger compares every other"
+    " column, so neither units nor money can follow; tests/races/test_privacy_races.py meets it",
     "surehold.orders.photos.commands.add_photo": "keeps a picture; neither units nor money follow",
     "surehold.orders.photos.commands.remove_photo": "the same",
     "surehold.orders.transfers.commands.show_proof": "the same",

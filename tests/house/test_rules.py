@@ -46,6 +46,7 @@ EXCEPTIONS: Final[tuple[tuple[Rule, dict[Any, str]], ...]] = (
     (rules.short_functions, rules.LONG_FUNCTIONS),
     (sql_rules.sql_in_its_place, sql_rules.SQL_PLACES),
     (sql_rules.constants_only, sql_rules.BUILDERS),
+    (sql_rules.writes_its_own, sql_rules.WRITES_ELSEWHERE),
     (sql_rules.reads_below, sql_rules.EXTRA_READS),
 )
 

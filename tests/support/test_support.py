@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from surehold.db import Database, clock
-from tests.support import database
+from tests.builders import accounts
+from tests.support import api, database, secrets
 from tests.support.clock import open_shifted, shift
 from tests.support.network import NetworkIsOff, is_local
 
@@ -86,3 +87,12 @@ async def test_every_connection_of_an_open_pool_is_shifted(db: Database) -> None
     async with db.connection() as first, db.connection() as second, db.connection() as third:
         for connection in (first, second, third):
             assert HOUR <= await clock.now(connection) - before < HOUR + timedelta(minutes=1)
+
+
+def test_the_secrets_that_logs_are_searched_for_are_those_of_the_tests() -> None:
+    used = {api.STAFF_SECRET, api.CRON_SECRET, accounts.PASSWORD}
+    keys = {key.get_secret_value() for key in (*api.a_config().secret_keys,)}
+
+    assert used | keys <= set(secrets.SECRETS)
+    assert secrets.shown_in(["staff", f"token={accounts.PASSWORD}"]) == [accounts.PASSWORD]
+    assert secrets.shown_in([]) == []

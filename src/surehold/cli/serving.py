@@ -19,6 +19,7 @@ from surehold.jobs.worker import run_worker
 from surehold.notifications import jobs
 from surehold.notifications.engine import notifications_of
 from surehold.payments.providers.kinds import list_account_faults
+from surehold.privacy import jobs as privacy
 
 commands = typer.Typer()
 
@@ -85,5 +86,6 @@ async def _work(config: Config) -> None:
         schedules = (
             *list_schedules(checkout, watch=watch, subscribers=(jobs.listen(notifications),)),
             *jobs.list_schedules(notifications),
+            *privacy.list_schedules(checkout.db),
         )
         await run_worker(checkout.db, stop=stop, schedules=schedules)

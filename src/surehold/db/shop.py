@@ -115,6 +115,8 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seller_email: Annotated[str, msgspec.Meta(max_length=254)] = "hello@northline.example"
     #: Whether an admin may do nothing before a second factor is set up.
     is_totp_required_for_admins: bool = False
+    #: How long the law wants invoices and credit notes kept as they were issued.
+    document_retention_years: Annotated[int, msgspec.Meta(ge=1, le=30)] = 10
     invoice_prefix: SeriesPrefix = "INV"
     credit_note_prefix: SeriesPrefix = "CRN"
     packing_slip_prefix: SeriesPrefix = "PCK"

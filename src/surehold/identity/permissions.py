@@ -36,6 +36,7 @@ class Permission(enum.Enum):
     GIFT_CARDS_WRITE = "gift_cards.write"
     DOCUMENTS_READ = "documents.read"
     DOCUMENTS_WRITE = "documents.write"
+    PRIVACY_WRITE = "privacy.write"
     SETTINGS_WRITE = "settings.write"
     STAFF_READ = "staff.read"
     STAFF_WRITE = "staff.write"
@@ -62,6 +63,7 @@ SENTENCES: Final = MappingProxyType(
         P.GIFT_CARDS_WRITE: "Issue, adjust and disable gift cards and store credit.",
         P.DOCUMENTS_READ: "See invoices, credit notes and packing slips.",
         P.DOCUMENTS_WRITE: "Issue documents by hand.",
+        P.PRIVACY_WRITE: "Hand out and erase what is kept about a person.",
         P.SETTINGS_WRITE: "Change the settings of the shop.",
         P.STAFF_READ: "See who works here and with which roles.",
         P.STAFF_WRITE: "Add and disable staff, grant roles and change what they permit.",

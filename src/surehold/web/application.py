@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 from litestar import Litestar, Request, Response, Router
@@ -19,7 +20,7 @@ from structlog.contextvars import bound_contextvars
 
 from surehold.checkout.commands import Inbox
 from surehold.checkout.engine import Checkout
-from surehold.config import Config
+from surehold.config import Config, Mode
 from surehold.db import audit
 from surehold.db.database import PASSING
 from surehold.kernel import clock
@@ -46,6 +47,7 @@ from surehold.web.api import (
     orders,
     payments,
     pricing,
+    privacy,
     refunds,
     return_photos,
     returns,
@@ -64,15 +66,21 @@ from surehold.web.inbound import webhooks
 from surehold.web.limits import NO_STORE, SECURITY_HEADERS
 from surehold.web.metrics import UNMATCHED
 from surehold.web.openapi import template_of
-from surehold.web.problems import problem_of
+from surehold.web.problems import BadRequest, ProtocolRefusal, problem_of
+from surehold.web.rates import Rates, client_of
 from surehold.web.requests import request_id_of
 
 log = structlog.get_logger(__name__)
 
-#: First parts of the paths that are the JSON side's; all others are pages.
 #: Statuses from here on say that nothing was done.
 _REFUSED: Final = 400
+#: First parts of the paths that are the JSON side's; all others are pages.
 OURS: Final = frozenset({"api", "webhooks", "health", "metrics", "cron", "assets"})
+
+FORWARDED: Final = b"x-forwarded-for"
+#: Probes of a load balancer know an address, no name.
+PROBED: Final = ("/health/", "/metrics")
+HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 #: Opens and closes what the application works with; run by the server's lifespan.
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -127,6 +135,7 @@ def create_router(index: AssetIndex, *, lifespan: Sequence[Lifespan] = ()) -> Li
             *inventory.HANDLERS,
             *identity.HANDLERS,
             *audit_api.HANDLERS,
+            *privacy.HANDLERS,
         ],
         guards=[guard],
     )
@@ -160,6 +169,14 @@ class WebApplication:
         self.parts = parts
         self._checkout = checkout_route.CheckoutRoute(parts)
         self._pages = pages
+        config = parts.config
+        is_production = config.mode is Mode.PRODUCTION
+        is_limited = is_production if config.rate_limits is None else config.rate_limits
+        self._rates = Rates(parts.db, processes=config.web_processes) if is_limited else None
+        self._host = urlsplit(config.base_url).netloc.lower().encode() if is_production else None
+        self._is_secure = is_production and config.base_url.startswith("https:")
+        #: Outside production nothing of this is asked for, and the hot route passes it by.
+        self._is_guarded = bool(is_production or is_limited or config.trusted_proxies)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send a request to whom it belongs."""
@@ -167,12 +184,66 @@ class WebApplication:
             await self.router(scope, receive, send)
             return
         path = scope["path"]
+        if self._is_guarded:
+            send = self._hsts(send)
+            try:
+                await self._guard(scope)
+            except ProtocolRefusal as refusal:
+                await self._refuse(scope, send, refusal)
+                return
         if path == checkout_route.PATH and scope["method"] == "POST":
             await self._checkout(scope, receive, send)
         elif self._pages is not None and path.split("/", 2)[1:2][0] not in OURS:
             await self._pages(scope, receive, send)
         else:
             await self._answer(scope, receive, send)
+
+    async def _guard(self, scope: Any) -> None:
+        """Learn where a request comes from; refuse what is for another host, and floods.
+
+        Raises:
+            BadRequest: It is for another host than the store's own.
+            TooManyRequests: Too many came from there.
+        """
+        headers = scope["headers"]
+        trusted = self.parts.config.trusted_proxies
+        if trusted and scope["client"]:
+            given = [value.decode("latin-1") for name, value in headers if name == FORWARDED]
+            peer, port = scope["client"]
+            scope["client"] = (client_of(peer, given, trusted), port)
+        if self._host is not None and not scope["path"].startswith(PROBED):
+            hosts = [value for name, value in headers if name == b"host"]
+            if [host.lower() for host in hosts] != [self._host]:
+                raise BadRequest("This store has another name.")
+        if self._rates is not None:
+            await self._rates.check(scope)
+
+    async def _refuse(self, scope: Any, send: Any, refusal: ProtocolRefusal) -> None:
+        request_id = request_id_of(dict(scope["headers"]))
+        reply = problem_of(refusal, request_id=request_id)
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers]
+        headers.append((b"content-length", b"%d" % len(reply.body)))
+        self.parts.metrics.count("ANY", UNMATCHED, reply.status, 0.0)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": _complete(headers, request_id),
+            }
+        )
+        await send({"type": "http.response.body", "body": reply.body})
+
+    def _hsts(self, send: Any) -> Any:
+        """Every answer of a store that is reached by https says that it is by nothing else."""
+        if not self._is_secure:
+            return send
+
+        async def send_on(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], HSTS]}
+            await send(message)
+
+        return send_on
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         began = clock.monotonic_seconds()

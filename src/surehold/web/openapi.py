@@ -31,6 +31,7 @@ from surehold.web.problems import (
     MalformedJson,
     ProtocolRefusal,
     StoreUnavailable,
+    TooManyRequests,
     UnsupportedMediaType,
 )
 
@@ -45,7 +46,7 @@ ACCOUNT, BROWSER = "account", "browser_session"
 _REF: Final = "#/components/schemas/{name}"
 _PATH_PARAMETER: Final = re.compile(r"\{([a-z_]+):[a-z]+\}")
 _WITH_BODY: Final = (MalformedJson, BodyTooLarge, BodyTooSlow, UnsupportedMediaType, InvalidInput)
-_ALWAYS: Final = (InternalFault, StoreUnavailable)
+_ALWAYS: Final = (TooManyRequests, InternalFault, StoreUnavailable)
 #: What a route that asks for a permission refuses, whatever it does.
 _OF_STAFF: Final = (Unauthenticated, SessionOver, TotpRequired, NotPermitted, ForeignPage)
 
@@ -138,6 +139,7 @@ TAGS: Final = MappingProxyType(
         "inventory": "How many. Staff only.",
         "identity": "Accounts, and signing in to them.",
         "account": "What somebody who has signed in does with their own account.",
+        "privacy": "What is kept about a person: handed out, and erased.",
         "staff": "Who works here, and what they may.",
         "webhooks": "What payment providers tell us.",
         "operations": "For whoever runs the store.",

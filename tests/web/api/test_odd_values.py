@@ -128,7 +128,7 @@ PLACED: dict[str, Any] = {
     "version": 2,
     "expected_total": 1500,
 }
-#: What accounts are asked with; those under /me, /staff and /roles by an admin who signed in.
+#: What accounts are asked with; those of ``_BY_ACCOUNT`` by an admin who signed in.
 ACCOUNTS: dict[str, tuple[str, str, Any]] = {
     "register": (
         "POST",
@@ -164,6 +164,11 @@ ACCOUNTS: dict[str, tuple[str, str, Any]] = {
         "/me/api-keys",
         {"name": "Sync", "scopes": ["staff.read"], "expires_at": "2100-01-01T00:00:00Z"},
     ),
+    "my export": ("POST", "/account/export", {"password": "x"}),
+    "fetched export": ("POST", "/account/export/fetch", {"token": "of-an-export"}),
+    "my erasure": ("POST", "/account/erase", {"password": "x"}),
+    "somebody's export": ("POST", "/privacy/exports", {"email": "nobody@example.com"}),
+    "somebody's erasure": ("POST", "/privacy/erasures", {"email": "nobody@example.com"}),
     "my address": ("POST", "/me/addresses", {"address": ADDRESS, "is_default": True}),
     "changed address": ("PUT", f"/me/addresses/{NOBODY}", {"address": ADDRESS}),
     "claim": ("POST", "/me/orders/claim", {"order_id": "ORDER", "token": "of-an-order"}),
@@ -484,7 +489,7 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
 
 
 #: What one may do with an account, and not with the staff's secret.
-_BY_ACCOUNT: Final = re.compile("/(?:me|staff|roles|products/[^/]+/reviews)")
+_BY_ACCOUNT: Final = re.compile("/(?:me|staff|roles|account|privacy|products/[^/]+/reviews)")
 
 
 class Asking:

@@ -19,7 +19,7 @@ from surehold.checkout.commands.inbox import process_webhook
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import SYSTEM, UNCHANGED, Swept
 from surehold.checkout.settlements import CancelOrder, ExpireHolds, ReachStatus
-from surehold.db import clock, idempotency, shop
+from surehold.db import clock, idempotency, shop, windows
 from surehold.db.database import PASSING
 from surehold.inventory import commands as inventory
 from surehold.inventory import queries as inventory_queries
@@ -168,6 +168,7 @@ async def prune(checkout: Checkout) -> int:
     async with checkout.db.transaction() as tx:
         return (
             await idempotency.prune(tx)
+            + await windows.prune(tx)
             + await pricing.prune_quotes(tx)
             + await outbox.prune(tx)
             + await cart.prune_carts(tx)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -101,5 +101,62 @@ PRUNE_KEYS: Final = command(
     DELETE FROM idempotency_keys
      WHERE created_at < (SELECT store_now()) - interval '24 hours'
        AND expires_at <= (SELECT store_now())
+    """
+)
+
+
+class CountedRow(msgspec.Struct, frozen=True):
+    """A request that was counted."""
+
+    requests: int
+
+
+# A window begins with its first request. What is beyond its limit changes no row. $2: the limit,
+# $3: how long a window is.
+COUNT_REQUEST: Final = query(
+    """
+    /* db.count_request */
+    INSERT INTO request_windows AS counted (key, requests, window_until)
+    VALUES ($1, 1, store_now() + $3::interval)
+        ON CONFLICT (key) DO UPDATE
+       SET requests = CASE WHEN counted.window_until <= store_now() THEN 1
+                           ELSE counted.requests + 1 END,
+           window_until = CASE WHEN counted.window_until <= store_now()
+                               THEN store_now() + $3::interval ELSE counted.window_until END
+     WHERE counted.requests < $2
+        OR counted.window_until <= store_now()
+    RETURNING requests
+    """,
+    CountedRow,
+)
+
+
+class WindowRow(msgspec.Struct, frozen=True):
+    """How long a window still lasts."""
+
+    left: timedelta
+
+
+WINDOW_LEFT: Final = query(
+    """
+    /* db.window_left */
+    SELECT window_until - store_now() AS left
+      FROM request_windows
+     WHERE key = $1
+    """,
+    WindowRow,
+)
+
+PRUNE_WINDOWS: Final = command(
+    """
+    /* db.prune_windows */
+    DELETE FROM request_windows
+     WHERE key IN (
+           SELECT key
+             FROM request_windows
+            WHERE window_until < (SELECT store_now()) - interval '1 hour'
+            ORDER BY window_until
+            LIMIT $1
+              FOR UPDATE SKIP LOCKED)
     """
 )

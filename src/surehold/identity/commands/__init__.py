@@ -31,6 +31,7 @@ from surehold.identity.commands.saved import (
     save_address,
 )
 from surehold.identity.commands.sessions import (
+    close_account,
     end_session,
     end_sessions,
     note_session_use,
@@ -59,6 +60,7 @@ __all__ = [
     "change_password",
     "change_role",
     "claim_orders",
+    "close_account",
     "confirm_email",
     "confirm_registration",
     "confirm_totp",

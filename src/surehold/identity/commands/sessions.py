@@ -20,7 +20,7 @@ from surehold.identity.model import (
     SignedIn,
 )
 from surehold.identity.secrets import hash_token, new_token
-from surehold.identity.sql import LockedAccount
+from surehold.identity.sql import DISABLE, LockedAccount
 from surehold.identity.sql import sessions as sql
 from surehold.jobs import outbox
 from surehold.kernel.ids import AccountId, SessionId, new_id
@@ -189,3 +189,12 @@ async def prune_sessions(db: Database) -> int:
 
 def _short(text: str, length: int) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)[:length]
+
+
+async def close_account(tx: Transaction, *, account_id: AccountId, actor: str) -> None:
+    """Close a buyer's account and end its sessions. Twice changes nothing.
+
+    The caller has locked the account, so nobody who is signing in passes.
+    """
+    if await tx.run(DISABLE, account_id, actor):
+        await end_all(tx, account_id, EndReason.ACCOUNT_DISABLED)
