@@ -322,6 +322,43 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION keep_settlement_difference()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.state <> 'open'
+       OR (NEW.id, NEW.subject_id, NEW.cause, NEW.expected_minor, NEW.found_minor, NEW.found_at)
+          IS DISTINCT FROM
+          (OLD.id, OLD.subject_id, OLD.cause, OLD.expected_minor, OLD.found_minor, OLD.found_at)
+    THEN
+        RAISE EXCEPTION 'difference %: it ends once, and nothing else', OLD.id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION keep_vendor_payout_batch()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP = 'DELETE'
+       OR (NEW.id, NEW.currency, NEW.hold_days, NEW.minimum_minor, NEW.created_at)
+          IS DISTINCT FROM
+          (OLD.id, OLD.currency, OLD.hold_days, OLD.minimum_minor, OLD.created_at)
+       OR (OLD.state, NEW.state) NOT IN (
+           ('proposed', 'approved'), ('proposed', 'canceled'), ('approved', 'paid'),
+           ('approved', 'canceled'))
+    THEN
+        RAISE EXCEPTION 'payout batch %: from % to %', OLD.id, OLD.state, NEW.state
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION record_draft_order()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1031,6 +1068,67 @@ CREATE TABLE categories (
 CREATE INDEX categories_parent ON categories USING btree (parent_id);
 CREATE TRIGGER categories_turn AFTER DELETE OR UPDATE OF parent_id ON categories FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
 
+CREATE TABLE commission_lines (
+    sale_journal_id uuid NOT NULL,
+    order_line_id uuid NOT NULL,
+    vendor_id uuid NOT NULL,
+    rule_id uuid NOT NULL,
+    net_minor bigint NOT NULL,
+    commission_minor bigint NOT NULL,
+    CONSTRAINT commission_lines_pkey PRIMARY KEY (sale_journal_id, order_line_id),
+    CONSTRAINT commission_lines_order_line_id_fkey FOREIGN KEY (order_line_id) REFERENCES order_lines(id),
+    CONSTRAINT commission_lines_rule_id_fkey FOREIGN KEY (rule_id) REFERENCES commission_rules(id),
+    CONSTRAINT commission_lines_sale_journal_id_fkey FOREIGN KEY (sale_journal_id) REFERENCES commissions(sale_journal_id),
+    CONSTRAINT commission_lines_vendor_id_fkey FOREIGN KEY (vendor_id) REFERENCES vendors(id),
+    CONSTRAINT commission_lines_within_net CHECK ((sign(commission_minor::double precision) * sign(net_minor::double precision)) >= 0::double precision AND abs(commission_minor) <= abs(net_minor))
+);
+CREATE INDEX commission_lines_line ON commission_lines USING btree (order_line_id);
+CREATE TRIGGER commission_lines_append_only BEFORE DELETE OR UPDATE ON commission_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE commission_progress (
+    is_only boolean NOT NULL DEFAULT true,
+    covered_until timestamp with time zone NOT NULL,
+    CONSTRAINT commission_progress_pkey PRIMARY KEY (is_only),
+    CONSTRAINT commission_progress_is_only_check CHECK (is_only)
+);
+
+CREATE TABLE commission_rules (
+    id uuid NOT NULL,
+    vendor_id uuid,
+    category_id uuid,
+    rate numeric NOT NULL,
+    fixed_minor bigint NOT NULL,
+    currency character(3),
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_by text,
+    CONSTRAINT commission_rules_pkey PRIMARY KEY (id),
+    CONSTRAINT commission_rules_category_id_fkey FOREIGN KEY (category_id) REFERENCES categories(id),
+    CONSTRAINT commission_rules_vendor_id_fkey FOREIGN KEY (vendor_id) REFERENCES vendors(id),
+    CONSTRAINT commission_rules_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT commission_rules_ended CHECK ((ends_at IS NULL) = (ended_by IS NULL)),
+    CONSTRAINT commission_rules_fixed CHECK (fixed_minor = 0 OR currency IS NOT NULL),
+    CONSTRAINT commission_rules_fixed_minor_check CHECK (fixed_minor >= 0),
+    CONSTRAINT commission_rules_rate_check CHECK (rate >= 0::numeric AND rate <= 1::numeric),
+    CONSTRAINT commission_rules_validity CHECK (ends_at >= starts_at)
+);
+
+CREATE TABLE commissions (
+    sale_journal_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    journal_id uuid,
+    posted_at timestamp with time zone NOT NULL,
+    CONSTRAINT commissions_pkey PRIMARY KEY (sale_journal_id),
+    CONSTRAINT commissions_journal_key UNIQUE (journal_id),
+    CONSTRAINT commissions_journal_id_fkey FOREIGN KEY (journal_id) REFERENCES ledger_journals(id),
+    CONSTRAINT commissions_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT commissions_sale_journal_id_fkey FOREIGN KEY (sale_journal_id) REFERENCES ledger_journals(id)
+);
+CREATE INDEX commissions_order ON commissions USING btree (order_id);
+CREATE TRIGGER commissions_append_only BEFORE DELETE OR UPDATE ON commissions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TABLE coupon_redemptions (
     id uuid NOT NULL,
     coupon_id uuid NOT NULL,
@@ -1371,6 +1469,7 @@ CREATE TABLE ledger_entries (
     CONSTRAINT ledger_entries_journal_id_fkey FOREIGN KEY (journal_id) REFERENCES ledger_journals(id),
     CONSTRAINT ledger_entries_amount_minor_check CHECK (amount_minor <> 0)
 );
+CREATE INDEX ledger_entries_vendor ON ledger_entries USING btree (vendor_id, currency, account) WHERE account = ANY (ARRAY['vendor_payable'::text, 'vendor_sales'::text, 'commission_income'::text]);
 CREATE TRIGGER ledger_entries_append_only BEFORE DELETE OR UPDATE ON ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER ledger_entries_balance AFTER INSERT ON ledger_entries REFERENCING NEW TABLE AS posted FOR EACH STATEMENT EXECUTE FUNCTION check_journals_balance();
 
@@ -1383,8 +1482,8 @@ CREATE TABLE ledger_journals (
     CONSTRAINT ledger_journals_pkey PRIMARY KEY (id),
     CONSTRAINT ledger_journals_kind_reference_key UNIQUE (kind, reference),
     CONSTRAINT ledger_journals_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
-    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'sale_credit'::text, 'sale_addition'::text, 'suspense'::text, 'gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text, 'receivable'::text, 'receivable_paid'::text, 'receivable_canceled'::text, 'cash_deposit'::text])),
-    CONSTRAINT ledger_journals_of_order CHECK ((order_id IS NULL) = (kind = ANY (ARRAY['gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text, 'cash_deposit'::text])))
+    CONSTRAINT ledger_journals_kind_check CHECK (kind = ANY (ARRAY['capture'::text, 'sale'::text, 'refund'::text, 'sale_reversal'::text, 'sale_credit'::text, 'sale_addition'::text, 'suspense'::text, 'gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text, 'receivable'::text, 'receivable_paid'::text, 'receivable_canceled'::text, 'cash_deposit'::text, 'dispute_opened'::text, 'dispute_won'::text, 'dispute_lost'::text, 'dispute_fee'::text, 'provider_fee'::text, 'provider_payout'::text, 'commission'::text, 'commission_reversal'::text, 'vendor_payout'::text])),
+    CONSTRAINT ledger_journals_of_order CHECK ((order_id IS NULL) = (kind = ANY (ARRAY['gift_card_issue'::text, 'gift_card_adjust'::text, 'gift_card_expire'::text, 'cash_deposit'::text, 'provider_fee'::text, 'provider_payout'::text, 'vendor_payout'::text])))
 );
 CREATE INDEX ledger_journals_order ON ledger_journals USING btree (order_id);
 CREATE INDEX ledger_journals_posted_at ON ledger_journals USING brin (posted_at) WITH (pages_per_range='32', autosummarize='on');
@@ -2045,6 +2144,7 @@ CREATE TABLE refunds (
     CONSTRAINT refunds_shipping CHECK (shipping_minor >= 0 AND shipping_minor <= amount_minor AND shipping_tax_minor >= 0 AND shipping_tax_minor <= shipping_minor AND (is_of_sale OR shipping_minor = 0)),
     CONSTRAINT refunds_state_check CHECK (state = ANY (ARRAY['requested'::text, 'succeeded'::text, 'failed'::text]))
 );
+CREATE INDEX refunds_at_provider ON refunds USING btree (provider_refund_id) WHERE provider_refund_id IS NOT NULL;
 CREATE INDEX refunds_order ON refunds USING btree (order_id);
 CREATE INDEX refunds_payment ON refunds USING btree (payment_id);
 CREATE TRIGGER refunds_end_once BEFORE UPDATE OF state ON refunds FOR EACH ROW WHEN (old.state <> 'requested'::text) EXECUTE FUNCTION refuse_refund_revival();
@@ -2304,6 +2404,90 @@ CREATE TABLE settings (
     CONSTRAINT settings_pkey PRIMARY KEY (key)
 );
 
+CREATE TABLE settlement_differences (
+    id uuid NOT NULL,
+    provider text NOT NULL,
+    account text NOT NULL,
+    cause text NOT NULL,
+    subject_id uuid NOT NULL,
+    row_id uuid,
+    payment_id uuid,
+    refund_id uuid,
+    currency character(3) NOT NULL,
+    expected_minor bigint,
+    found_minor bigint,
+    state text NOT NULL,
+    note text,
+    ended_by text,
+    found_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT settlement_differences_pkey PRIMARY KEY (id),
+    CONSTRAINT settlement_differences_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT settlement_differences_refund_id_fkey FOREIGN KEY (refund_id) REFERENCES refunds(id),
+    CONSTRAINT settlement_differences_row_id_fkey FOREIGN KEY (row_id) REFERENCES settlement_rows(id),
+    CONSTRAINT settlement_differences_cause_check CHECK (cause = ANY (ARRAY['missing_here'::text, 'missing_there'::text, 'amount_differs'::text, 'currency_differs'::text, 'captured_twice'::text, 'refund_unknown'::text, 'dispute_differs'::text, 'fee_unexpected'::text, 'state_differs'::text, 'payout_differs'::text, 'adjustment_unknown'::text])),
+    CONSTRAINT settlement_differences_ended CHECK ((state = 'open'::text) = (ended_at IS NULL) AND (state = 'open'::text) = (ended_by IS NULL)),
+    CONSTRAINT settlement_differences_note CHECK (state <> 'resolved'::text OR note <> ''::text),
+    CONSTRAINT settlement_differences_state_check CHECK (state = ANY (ARRAY['open'::text, 'explained'::text, 'resolved'::text])),
+    CONSTRAINT settlement_differences_subject CHECK (subject_id = COALESCE(row_id, refund_id, payment_id))
+);
+CREATE INDEX settlement_differences_listed ON settlement_differences USING btree (state, id);
+CREATE UNIQUE INDEX settlement_differences_one ON settlement_differences USING btree (subject_id) WHERE state <> 'explained'::text;
+CREATE TRIGGER settlement_differences_kept BEFORE DELETE OR UPDATE ON settlement_differences FOR EACH ROW EXECUTE FUNCTION keep_settlement_difference();
+
+CREATE TABLE settlement_reports (
+    id uuid NOT NULL,
+    provider text NOT NULL,
+    account text NOT NULL,
+    file_hash bytea NOT NULL,
+    row_count integer NOT NULL,
+    covered_from timestamp with time zone NOT NULL,
+    covered_until timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    imported_at timestamp with time zone NOT NULL,
+    CONSTRAINT settlement_reports_pkey PRIMARY KEY (id),
+    CONSTRAINT settlement_reports_once UNIQUE (provider, account, file_hash),
+    CONSTRAINT settlement_reports_account_check CHECK (account <> ''::text),
+    CONSTRAINT settlement_reports_file_hash_check CHECK (octet_length(file_hash) = 32),
+    CONSTRAINT settlement_reports_period CHECK (covered_from <= covered_until),
+    CONSTRAINT settlement_reports_provider_check CHECK (provider <> ''::text),
+    CONSTRAINT settlement_reports_row_count_check CHECK (row_count > 0)
+);
+CREATE TRIGGER settlement_reports_append_only BEFORE DELETE OR UPDATE ON settlement_reports FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE settlement_rows (
+    id uuid NOT NULL,
+    report_id uuid NOT NULL,
+    line integer NOT NULL,
+    provider text NOT NULL,
+    account text NOT NULL,
+    kind text NOT NULL,
+    provider_row_id text NOT NULL,
+    provider_payment_id text,
+    provider_object_id text,
+    reference uuid,
+    payout_id text,
+    currency character(3) NOT NULL,
+    gross_minor bigint NOT NULL,
+    fee_minor bigint NOT NULL,
+    net_minor bigint NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    CONSTRAINT settlement_rows_pkey PRIMARY KEY (id),
+    CONSTRAINT settlement_rows_once UNIQUE (provider, account, kind, provider_row_id),
+    CONSTRAINT settlement_rows_report_id_fkey FOREIGN KEY (report_id) REFERENCES settlement_reports(id),
+    CONSTRAINT settlement_rows_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT settlement_rows_fee_alone CHECK (kind <> 'fee'::text OR gross_minor = 0),
+    CONSTRAINT settlement_rows_kind_check CHECK (kind = ANY (ARRAY['charge'::text, 'refund'::text, 'dispute'::text, 'dispute_reversal'::text, 'fee'::text, 'payout'::text, 'adjustment'::text])),
+    CONSTRAINT settlement_rows_line_check CHECK (line > 1),
+    CONSTRAINT settlement_rows_net CHECK (net_minor = (gross_minor - fee_minor)),
+    CONSTRAINT settlement_rows_provider_row_id_check CHECK (provider_row_id <> ''::text)
+);
+CREATE INDEX settlement_rows_payment ON settlement_rows USING btree (provider, account, provider_payment_id) WHERE provider_payment_id IS NOT NULL;
+CREATE INDEX settlement_rows_payout ON settlement_rows USING btree (provider, account, payout_id) WHERE payout_id IS NOT NULL;
+CREATE INDEX settlement_rows_reference ON settlement_rows USING btree (reference) WHERE reference IS NOT NULL;
+CREATE INDEX settlement_rows_report ON settlement_rows USING btree (report_id, line);
+CREATE TRIGGER settlement_rows_append_only BEFORE DELETE OR UPDATE ON settlement_rows FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TABLE shipping_methods (
     id uuid NOT NULL,
     zone_id uuid NOT NULL,
@@ -2555,6 +2739,51 @@ CREATE TABLE variants (
     CONSTRAINT variants_tax_class_check CHECK (tax_class ~ '^[a-z0-9_-]{1,40}$'::text),
     CONSTRAINT variants_weight_grams_check CHECK (weight_grams >= 0)
 );
+
+CREATE TABLE vendor_payout_batches (
+    id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    state text NOT NULL,
+    hold_days integer NOT NULL,
+    minimum_minor bigint NOT NULL,
+    bank_reference text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT vendor_payout_batches_pkey PRIMARY KEY (id),
+    CONSTRAINT vendor_payout_batches_one_per_transfer UNIQUE (bank_reference),
+    CONSTRAINT vendor_payout_batches_bank_reference_check CHECK (bank_reference <> ''::text),
+    CONSTRAINT vendor_payout_batches_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT vendor_payout_batches_hold_days_check CHECK (hold_days >= 0),
+    CONSTRAINT vendor_payout_batches_minimum_minor_check CHECK (minimum_minor > 0),
+    CONSTRAINT vendor_payout_batches_paid CHECK ((state = 'paid'::text) = (bank_reference IS NOT NULL)),
+    CONSTRAINT vendor_payout_batches_state_check CHECK (state = ANY (ARRAY['proposed'::text, 'approved'::text, 'paid'::text, 'canceled'::text]))
+);
+CREATE TRIGGER vendor_payout_batches_kept BEFORE DELETE OR UPDATE ON vendor_payout_batches FOR EACH ROW EXECUTE FUNCTION keep_vendor_payout_batch();
+
+CREATE TABLE vendor_payout_events (
+    batch_id uuid NOT NULL,
+    seq integer NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT vendor_payout_events_pkey PRIMARY KEY (batch_id, seq),
+    CONSTRAINT vendor_payout_events_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES vendor_payout_batches(id)
+);
+CREATE TRIGGER vendor_payout_events_append_only BEFORE DELETE OR UPDATE ON vendor_payout_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE vendor_payouts (
+    batch_id uuid NOT NULL,
+    vendor_id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    state text NOT NULL DEFAULT 'open'::text,
+    CONSTRAINT vendor_payouts_pkey PRIMARY KEY (batch_id, vendor_id),
+    CONSTRAINT vendor_payouts_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES vendor_payout_batches(id),
+    CONSTRAINT vendor_payouts_vendor_id_fkey FOREIGN KEY (vendor_id) REFERENCES vendors(id),
+    CONSTRAINT vendor_payouts_amount_minor_check CHECK (amount_minor > 0),
+    CONSTRAINT vendor_payouts_state_check CHECK (state = ANY (ARRAY['open'::text, 'paid'::text, 'canceled'::text]))
+);
+CREATE UNIQUE INDEX vendor_payouts_open ON vendor_payouts USING btree (vendor_id, currency) WHERE state = 'open'::text;
 
 CREATE TABLE vendors (
     id uuid NOT NULL,

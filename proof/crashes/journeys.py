@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
 from proof.crashes.ground import ON_HAND
 from proof.crashes.story import Story
+from surehold.kernel.ids import merchant_reference
+from surehold.orders.vendor_accounts import commands as vendor_accounts
 
 
 class Journey(msgspec.Struct, frozen=True):
@@ -126,6 +130,40 @@ async def cash(story: Story) -> None:
     story.expect("journals", await _journals(story), wanted)
     at_bank = "SELECT sum(amount_minor) FROM ledger_entries WHERE account = 'bank'"
     story.expect("at the bank", await story.value(at_bank), total["amount"])
+
+
+async def bookkeeping(story: Story) -> None:
+    """The bank's statement is taken in, and the vendor is paid, each once."""
+    await story.open_shop()
+    story.watch()
+    rule = "/api/v1/commission-rules"
+    await story.staff("POST", rule, {"rate": "0.1"}, key=True, statuses=(201,))
+    placed = await story.place("bank_transfer")
+    total, payment_id = placed["order"]["total"], placed["payment"]["id"]
+    confirm = f"/api/v1/payments/{payment_id}/confirm"
+    await story.staff("POST", confirm, {"received": total}, key=True)
+    await vendor_accounts.post_due_commissions(story.db, limit=10)
+    gross = Decimal(total["amount"]).scaleb(-2)
+    lines = [
+        "entry,type,reference,amount,currency,booked_at",
+        f"E-1,credit,{merchant_reference(UUID(payment_id))},{gross},EUR,2026-01-01",
+        "E-2,charges,,-0.05,EUR,2026-01-01",
+        f"E-3,sweep,,{Decimal('0.05') - gross},EUR,2026-01-01",
+    ]
+    path = "/api/v1/reconciliation/reports?provider=bank_transfer"
+    done = await story.staff("POST", path, "\n".join(lines), key=True)
+    story.expect("new rows", (done["new_count"], done["difference_count"]), (3, 0))
+    wish = {"minimum": {"amount": 1, "currency": "EUR"}, "hold_days": 0}
+    whole = await story.staff("POST", "/api/v1/vendor-payouts", wish, key=True, statuses=(201,))
+    batch = f"/api/v1/vendor-payouts/{whole['batch']['id']}"
+    await story.staff("POST", f"{batch}/approve", key=True)
+    await story.staff("POST", f"{batch}/pay", {"bank_reference": "B-1"}, key=True)
+    await story.come_to_rest()
+    wanted = ["capture", "commission", "provider_fee", "provider_payout", "sale", "vendor_payout"]
+    story.expect("journals", await _journals(story), wanted)
+    left = """SELECT sum(amount_minor) FROM ledger_entries
+               WHERE account IN ('vendor_payable', 'provider_clearing:bank_transfer')"""
+    story.expect("left", await story.value(left), 0)
 
 
 async def refused(story: Story) -> None:
@@ -577,6 +615,7 @@ WEB: Final = tuple(
         verify,
         transfer,
         cash,
+        bookkeeping,
         refused,
         hold_and_take,
         hold_and_lose,

@@ -167,14 +167,17 @@ class Story:
         headers: Mapping[str, str] | None = None,
         statuses: tuple[int, ...] = (200,),
     ) -> Any:
-        """Ask until there is an answer; returns it decoded.
+        """Ask until there is an answer; returns it decoded. A text is sent as CSV.
 
         Raises:
             Violation: Another status than expected, or no answer from a living process.
         """
         content = b"" if body is None else msgspec.json.encode(body)
         sent = {**self._token, **(headers or {})}
-        if body is not None:
+        if isinstance(body, str):
+            content = body.encode()
+            sent["Content-Type"] = "text/csv"
+        elif body is not None:
             sent["Content-Type"] = "application/json"
         if key:
             sent["Idempotency-Key"] = uuid4().hex

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from proof.commands import EXPLORER, uses
 from proof.explorer import (  # their actors enter themselves among the parts
     backorders,  # noqa: F401
+    bookkeeping,  # noqa: F401
     changes,  # noqa: F401
     gifts,  # noqa: F401
     goods,  # noqa: F401

@@ -22,6 +22,8 @@ from surehold.checkout.lane import LaneSettings
 from surehold.db import Database
 from surehold.db.database import Settings
 from surehold.kernel.ids import LocationId, VariantId
+from surehold.orders.vendor_accounts import commands as vendor_accounts
+from surehold.orders.vendor_accounts.model import NewRule
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.registry import Providers
@@ -53,7 +55,10 @@ _EMPTY: Final = """
              low_stock_alerts, fulfillments, fulfillment_lines, fulfillment_events, order_notes,
              draft_orders, draft_order_events, return_photos,
              gift_cards, gift_card_entries, order_changes, order_change_events,
-             cash_collections, cash_deposits, transfer_proofs
+             cash_collections, cash_deposits, transfer_proofs,
+             settlement_reports, settlement_rows, settlement_differences,
+             commissions, commission_lines, commission_progress,
+             vendor_payout_batches, vendor_payouts, vendor_payout_events
 """
 _PIDS: Final = """
     /* proof.pids */
@@ -168,6 +173,7 @@ async def open_world(
             )
         scheduler.know(row["pid"] for row in await monitor.fetch(_PIDS))
         await offer_cash(hand.db)
+        await vendor_accounts.add_rule(hand.db, new=NewRule("0.125"), actor="proof")
         yield World(scheduler, book, found, hand, referee)
 
 

@@ -105,6 +105,23 @@ class Provider(ABC):
         answer.raise_for_status()
         return answer.json()
 
+    async def settlement(self) -> bytes:
+        """The bank's settlement report, as CSV. Never lost."""
+        answer = await self._client.get(
+            f"{self.url}/control/settlement", headers={"Authorization": f"Bearer {CONTROL_KEY}"}
+        )
+        answer.raise_for_status()
+        return answer.content
+
+    async def pay_out(self, currency: str) -> bool:
+        """Send what the shop has to its bank; false when there is nothing."""
+        answer = await self._client.post(
+            f"{self.url}/control/payouts",
+            json={"currency": currency},
+            headers={"Authorization": f"Bearer {CONTROL_KEY}"},
+        )
+        return answer.status_code < 300
+
     async def step(self, do: str, merchant_reference: str) -> str | None:
         """Do one thing to one payment; the code of a refusal, or ``None``."""
         steps = [{"do": do, "merchant_reference": merchant_reference}]

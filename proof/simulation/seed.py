@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from proof.simulation import (
     back_office,
     backorders,
+    bookkeeping,
     buyers,
     changes,
     couriers,
@@ -129,6 +130,10 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (10, couriers.deposit, True),
     (8, couriers.reject_a_transfer, True),
     (12, couriers.lapse, False),
+    (8, bookkeeping.take_in_a_report, True),
+    (6, bookkeeping.look_at_differences, True),
+    (16, bookkeeping.commission, True),
+    (10, bookkeeping.pay_vendors, True),
     (12, gifts.issue, True),
     (8, gifts.adjust, True),
     (36, back_office.receive_stock, True),
@@ -230,6 +235,7 @@ class Seed:
                 await a_product(db, price=1_000 + 750 * index, on_hand=OPENING_UNITS)
                 for index in range(VARIANTS)
             ]
+            await bookkeeping.agree_on_commission(db)
             await a_coupon(db, buyers.COUPON, limit_total=COUPON_USES)
             for product in products[:SOLD_AHEAD]:
                 await backorders.open_terms(db, product.variant_id)

@@ -44,11 +44,15 @@ from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
 from surehold.orders.states import ReturnEvent
+from surehold.orders.vendor_accounts import commands as vendor_accounts
+from surehold.orders.vendor_accounts.model import NewRule
 from surehold.payments.cash import commands as cash
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
+from surehold.payments.reconciliation import commands as reconciliation
+from surehold.payments.reconciliation.commands import ReportFile
 from surehold.payments.states import PAYMENT
 from surehold.reviews import commands as reviews
 from surehold.reviews.rules import Words
@@ -89,6 +93,7 @@ def store(run_folder: Path) -> Iterator[str]:
 async def _live(url: str) -> None:
     pretend = PretendProvider()
     async with Database(Settings(url=url)) as db:
+        await vendor_accounts.add_rule(db, new=NewRule("0.125"), actor="test")
         lamp = await a_product(db, price=1999, on_hand={"main": 10, "annex": 8})
         mug = await a_product(db, price=777, on_hand=17)
         both = [(lamp.variant_id, 2), (mug.variant_id, 1)]
@@ -131,8 +136,33 @@ async def _live(url: str) -> None:
         await _trust(db)
         await _sign_in(db)
         await _review(db, lamp.product_id, mug.product_id)
+        await _pay_vendors(db)
+        await _take_in_a_report(db)
         assert await documents.issue_due(db, limit=100) == 24
         await outbox.publish(db, subscribers=())
+
+
+async def _pay_vendors(db: Database) -> None:
+    """Whatever was sold is commissioned; a batch was paid, another was given up."""
+    assert await vendor_accounts.post_due_commissions(db, limit=200) > 0
+    wish: dict[str, Any] = {"minimum": Money(1, "USD"), "hold_days": 0, "actor": "test"}
+    batch = (await vendor_accounts.propose_payouts(db, **wish)).batch
+    await vendor_accounts.cancel_payouts(db, batch_id=batch.id, actor="test")
+    batch = (await vendor_accounts.propose_payouts(db, **wish)).batch
+    await vendor_accounts.approve_payouts(db, batch_id=batch.id, actor="test")
+    await vendor_accounts.pay_payouts(db, batch_id=batch.id, bank_reference="B-1", actor="test")
+
+
+async def _take_in_a_report(db: Database) -> None:
+    """A charge that nobody here knows, its fee, and its payout."""
+    raw = (
+        b"id,type,payment,gross,fee,currency,created_at\n"
+        b"cap_1,capture,pay_1,1000,29,USD,1700000000\n"
+        b"po_1,payout,,-971,0,USD,1700000001\n"
+    )
+    file = ReportFile("sandbox", "test", raw)
+    done = await reconciliation.import_report(db, file=file, actor="test")
+    assert (done.new_count, done.difference_count) == (2, 1)
 
 
 async def _sign_in(db: Database) -> None:
@@ -666,6 +696,36 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     ),
     "CSH1": (set(), ("UPDATE cash_collections SET order_id = gen_random_uuid()",)),
     "CSH2": (set(), ("UPDATE cash_deposits SET counted_minor = counted_minor + 1",)),
+    "STL1": (
+        set(),
+        ("UPDATE settlement_rows SET fee_minor = 30, net_minor = 970 WHERE line = 2",),
+    ),
+    "STL2": (
+        set(),
+        ("UPDATE settlement_rows SET gross_minor = -970, net_minor = -970 WHERE line = 3",),
+    ),
+    "STL3": (set(), ("UPDATE settlement_differences SET account = 'another'",)),
+    "VND1": (
+        set(),
+        (
+            (
+                "UPDATE commission_lines SET commission_minor = commission_minor + 1"
+                " WHERE order_line_id NOT IN (SELECT order_line_id FROM commission_lines"
+                " WHERE net_minor < 0)"
+            ),
+        ),
+    ),
+    "VND2": (
+        {"VND1"},
+        (
+            (
+                "UPDATE commission_lines SET net_minor = net_minor * 9,"
+                " commission_minor = commission_minor * 9 WHERE net_minor < 0"
+            ),
+        ),
+    ),
+    "VND3": (set(), ("UPDATE vendor_payouts SET amount_minor = amount_minor + 1",)),
+    "VND4": (set(), ("UPDATE vendor_payout_events SET to_state = 'paid' WHERE seq = 2",)),
     "CAN1": ({"CHG3"}, ("UPDATE cancellation_lines SET quantity = quantity + 1",)),
     "CAN2": (
         set(),

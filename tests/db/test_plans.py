@@ -109,6 +109,36 @@ _MORE: Final = """
     INSERT INTO cash_collections
            (payment_id, order_id, currency, amount_minor, collected_by, actor, collected_at)
     SELECT id, order_id, currency, 100, 'courier', 'test', now() FROM payments;
+    INSERT INTO settlement_reports
+           (id, provider, account, file_hash, row_count, covered_from, covered_until, actor,
+            imported_at)
+    SELECT gen_random_uuid(), 'sandbox', 'test', sha256(n::text::bytea), 1, now(), now(), 'test',
+           now()
+      FROM generate_series(1, 2000) AS n;
+    INSERT INTO settlement_rows
+           (id, report_id, line, provider, account, kind, provider_row_id, currency, gross_minor,
+            fee_minor, net_minor, occurred_at)
+    SELECT gen_random_uuid(), id, 2, provider, account, 'charge', id::text, 'EUR', 100, 2, 98,
+           now()
+      FROM settlement_reports;
+    INSERT INTO settlement_differences
+           (id, provider, account, cause, subject_id, row_id, currency, found_minor, state,
+            found_at, ended_by, ended_at)
+    SELECT gen_random_uuid(), provider, account, 'missing_here', id, id, currency, 100,
+           CASE WHEN n % 4 = 0 THEN 'open' ELSE 'explained' END, now(),
+           CASE WHEN n % 4 <> 0 THEN 'test' END, CASE WHEN n % 4 <> 0 THEN now() END
+      FROM (SELECT *, row_number() OVER () AS n FROM settlement_rows) AS row;
+    INSERT INTO commission_rules
+           (id, rate, fixed_minor, starts_at, created_by, created_at)
+    SELECT gen_random_uuid(), 0.1, 0, now() - interval '9 years', 'test', now()
+      FROM generate_series(1, 2000);
+    INSERT INTO commissions (sale_journal_id, order_id, posted_at)
+    SELECT id, order_id, now() FROM ledger_journals
+     WHERE kind LIKE 'sale%' AND posted_at < now() - interval '1 day';
+    INSERT INTO commission_progress (covered_until) VALUES (now() - interval '12 hours');
+    INSERT INTO vendor_payout_batches
+           (id, currency, state, hold_days, minimum_minor, created_at)
+    SELECT gen_random_uuid(), 'EUR', 'canceled', 0, 1, now() FROM generate_series(1, 2000);
     INSERT INTO draft_orders
            (id, state, content, changed_by, change_reason, created_at, updated_at)
     SELECT gen_random_uuid(), 'open', '{"lines": [{}], "currency": "EUR"}', 'test', '', now(),
@@ -284,6 +314,7 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
         ]
     found["orders.list_awaited"] = [Case((UUID(int=0), PAGE), (middle.ids["payments"], PAGE))]
     found["orders.prune_proofs"] = [Case((day, PAGE))]
+    found |= _of_bookkeeping(middle)
     found["payments.list_held_cash"] = [
         Case((datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0), PAGE), (*deep, PAGE))
     ]
@@ -309,6 +340,33 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
     ]
     found["inventory.list_movements_of"] = [Case((None, PAGE, middle.variant_id))]
     return found | _of_shelf(middle) | _of_accounts(middle)
+
+
+def _of_bookkeeping(middle: Middle) -> dict[str, list[Case]]:
+    """What reports, differences, commission and payouts are listed by."""
+    ids, first = middle.ids, UUID(int=0)
+    difference_id = ids["settlement_differences"]
+    found = {
+        "payments.list_settlement_differences": [
+            Case(("open", None, None, None, PAGE), ("open", None, None, difference_id, PAGE)),
+            Case(("open", "sandbox", "missing_here", None, PAGE)),
+        ],
+        "payments.list_open_settlement_differences": [Case((first, PAGE), (difference_id, PAGE))],
+        "orders.list_behind_commissions": [
+            Case(
+                (datetime(1970, 1, 1, tzinfo=UTC), PAGE),
+                most=4_000,
+                why="block ranges are read whole, and a small table is one or two",
+            )
+        ],
+    }
+    for name, table in {
+        "payments.list_settlement_reports": "settlement_reports",
+        "orders.list_commission_rules": "commission_rules",
+        "orders.list_payout_batches": "vendor_payout_batches",
+    }.items():
+        found[name] = [Case((None, PAGE), (ids[table], PAGE))]
+    return found
 
 
 def _of_shelf(middle: Middle) -> dict[str, list[Case]]:
@@ -416,7 +474,8 @@ def test_every_statement_that_takes_a_page_is_looked_at() -> None:
 IDS: Final = (
     *("special_prices", "tax_rates", "shipping_zones", "shipping_methods", "promotions"),
     *("coupons", "stock_counts", "stock_transfers", "gift_cards", "draft_orders"),
-    "payments",
+    *("payments", "settlement_reports", "settlement_differences", "commission_rules"),
+    "vendor_payout_batches",
 )
 
 

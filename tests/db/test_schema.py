@@ -32,6 +32,7 @@ from surehold.orders.model import (
     ReturnState,
 )
 from surehold.orders.transfers.model import ProofKind
+from surehold.orders.vendor_accounts.model import BatchState
 from surehold.payments.gift_cards.model import EntryKind, GiftCardKind
 from surehold.payments.model import (
     OperationKind,
@@ -41,6 +42,7 @@ from surehold.payments.model import (
     RefundState,
     WebhookState,
 )
+from surehold.payments.reconciliation.model import Cause, DifferenceState, RowKind
 from surehold.pricing.model import Effect, MethodKind, RateBasis
 from surehold.privacy.model import ErasureState
 from surehold.reviews.model import ReviewState
@@ -58,6 +60,10 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("accounts", "kind"): AccountKind,
     ("erasures", "state"): ErasureState,
     ("fulfillments", "state"): FulfillmentState,
+    ("settlement_rows", "kind"): RowKind,
+    ("settlement_differences", "cause"): Cause,
+    ("settlement_differences", "state"): DifferenceState,
+    ("vendor_payout_batches", "state"): BatchState,
     ("orders", "status"): OrderStatus,
     ("orders", "payment_status"): PaymentStatus,
     ("orders", "fulfillment_status"): FulfillmentStatus,
@@ -94,6 +100,7 @@ WORDS: Final = {
     ("idempotency_keys", "state"),
     ("ledger_journals", "kind"),
     ("stock_movements", "reason"),
+    ("vendor_payouts", "state"),
 }
 
 _LIST: Final = re.compile(r"CHECK \((?P<column>\w+) = ANY \(ARRAY\[(?P<values>[^]]*)\]\)\)")

@@ -27,6 +27,9 @@ ELSEWHERE: Final = {
     "surehold.orders.photos.commands.add_photo": "keeps a picture; neither units nor money follow",
     "surehold.orders.photos.commands.remove_photo": "the same",
     "surehold.orders.transfers.commands.show_proof": "the same",
+    "surehold.orders.vendor_accounts.commands.add_rule": "says what counts for later sales;"
+    " neither units nor money follow",
+    "surehold.orders.vendor_accounts.commands.end_rule": "the same",
 }
 PROGRAM: Final = Program(sources())
 

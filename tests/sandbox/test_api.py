@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import time
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from surehold.sandbox.app import create_app
 from surehold.sandbox.settings import SandboxRefusesToStart, Settings, from_environment
+from tests.sandbox.conftest import CONTROL_KEY
 
 
 async def test_create_answers_the_payment_and_where_to_pay(shop: Any) -> None:
@@ -345,3 +348,28 @@ def test_settings_come_from_the_environment() -> None:
     assert read.retry_factor == 0.5
     with pytest.raises(SandboxRefusesToStart):
         from_environment({"SUREHOLD_SANDBOX_RETRY_FACTOR": "fast"})
+
+
+async def test_P14_settlement_report_says_what_moved_what_it_cost_and_what_was_paid_out(
+    shop: Any,
+) -> None:
+    paid = await shop.paid()
+    payout = (await shop.control("payouts", {"currency": "EUR"})).json()
+
+    answer = await shop.get("/v1/settlement")
+    capture, paid_out = csv.DictReader(io.StringIO(answer.text))
+
+    names = ("type", "payment", "reference", "gross", "fee", "net", "payout")
+    assert [capture[name] for name in names] == [
+        *("capture", paid["id"], paid["merchant_reference"], "11840", "343", "11497"),
+        payout["id"],
+    ]
+    assert [paid_out[name] for name in names] == [
+        *("payout", "", "", "-11497", "0", "-11497", payout["id"])
+    ]
+    again = await shop.client.post(
+        "/control/payouts",
+        json={"currency": "EUR"},
+        headers={"authorization": f"Bearer {CONTROL_KEY}"},
+    )
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "nothing_to_pay_out")

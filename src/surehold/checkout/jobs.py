@@ -15,6 +15,8 @@ from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
 from surehold.jobs.outbox import Event, Subscriber
 from surehold.jobs.worker import Schedule
+from surehold.orders.vendor_accounts import commands as vendor_accounts
+from surehold.payments.reconciliation import commands as reconciliation
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +58,13 @@ def list_schedules(
         ),
         Schedule("issue_documents", EVERY_10_SECONDS, swept(commands.issue_documents)),
         Schedule(
+            "post_commissions",
+            EVERY_MINUTE,
+            lambda: _until_idle(
+                lambda: vendor_accounts.post_due_commissions(checkout.db, limit=BATCH)
+            ),
+        ),
+        Schedule(
             "raise_low_stock_alerts",
             EVERY_MINUTE,
             lambda: _until_idle(
@@ -66,6 +75,11 @@ def list_schedules(
             "tell_backorders",
             EVERY_MINUTE,
             lambda: _until_idle(lambda: inventory.tell_backorders(checkout.db, limit=BATCH)),
+        ),
+        Schedule(
+            "explain_differences",
+            EVERY_10_MINUTES,
+            lambda: reconciliation.explain_differences(checkout.db),
         ),
         Schedule("expire_gift_cards", HOURLY, swept(commands.expire_gift_cards)),
         Schedule("archive_old_orders", HOURLY, swept(commands.archive_old_orders)),

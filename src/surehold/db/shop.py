@@ -18,6 +18,7 @@ from surehold.db import audit, sql
 from surehold.db.database import Connection, Transaction
 from surehold.kernel.errors import DomainError, Fault, InvalidInput, Kind
 from surehold.kernel.ids import new_id
+from surehold.kernel.report_mapping import ReportMapping
 
 _UTC: Final = "UTC"
 Minutes = Annotated[int, msgspec.Meta(ge=1, le=60 * 24 * 30)]
@@ -102,6 +103,8 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transfer_bank: Annotated[str, msgspec.Meta(max_length=140)] = "Demo Bank"
     #: Where transfers in a currency go; in a currency that is not named, to the account above.
     bank_accounts: tuple[BankAccount, ...] = ()
+    #: How providers write their settlement reports, by provider, where it is not as we know it.
+    settlement_mappings: dict[str, ReportMapping] = {}
     #: How long what buyers show of their transfers is kept.
     transfer_proof_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 365
     #: Whose day and year it is on documents.

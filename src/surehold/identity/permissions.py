@@ -32,6 +32,15 @@ class Permission(enum.Enum):
     RETURNS_WRITE = "returns.write"
     PAYMENTS_CONFIRM = "payments.confirm"
     REFUNDS_WRITE = "refunds.write"
+    DISPUTES_READ = "disputes.read"
+    DISPUTES_WRITE = "disputes.write"
+    RECONCILIATION_READ = "reconciliation.read"
+    RECONCILIATION_WRITE = "reconciliation.write"
+    COMMISSION_WRITE = "commission.write"
+    VENDOR_PAYOUTS_READ = "vendor_payouts.read"
+    VENDOR_PAYOUTS_WRITE = "vendor_payouts.write"
+    VENDOR_PAYOUTS_APPROVE = "vendor_payouts.approve"
+    VENDOR_PAYOUTS_PAY = "vendor_payouts.pay"
     GIFT_CARDS_READ = "gift_cards.read"
     GIFT_CARDS_WRITE = "gift_cards.write"
     DOCUMENTS_READ = "documents.read"
@@ -59,6 +68,15 @@ SENTENCES: Final = MappingProxyType(
         P.RETURNS_WRITE: "Approve, receive and inspect what comes back.",
         P.PAYMENTS_CONFIRM: "Say that a transfer or cash has arrived.",
         P.REFUNDS_WRITE: "Give money back.",
+        P.DISPUTES_READ: "See disputes, and what was said to them.",
+        P.DISPUTES_WRITE: "Answer and accept disputes, and write down what a provider told.",
+        P.RECONCILIATION_READ: "See providers' reports, and where they and the books differ.",
+        P.RECONCILIATION_WRITE: "Take in providers' reports, and settle differences.",
+        P.COMMISSION_WRITE: "Set what the shop keeps of vendors' sales.",
+        P.VENDOR_PAYOUTS_READ: "See what vendors are owed and were paid.",
+        P.VENDOR_PAYOUTS_WRITE: "Propose payouts to vendors, and cancel them.",
+        P.VENDOR_PAYOUTS_APPROVE: "Approve payouts to vendors.",
+        P.VENDOR_PAYOUTS_PAY: "Say that payouts to vendors were paid.",
         P.GIFT_CARDS_READ: "See gift cards, store credit and their entries.",
         P.GIFT_CARDS_WRITE: "Issue, adjust and disable gift cards and store credit.",
         P.DOCUMENTS_READ: "See invoices, credit notes and packing slips.",
@@ -111,6 +129,13 @@ NEW_STORE_ROLES: Final = (
             P.ORDERS_READ,
             P.PAYMENTS_CONFIRM,
             P.REFUNDS_WRITE,
+            P.DISPUTES_READ,
+            P.DISPUTES_WRITE,
+            P.RECONCILIATION_READ,
+            P.RECONCILIATION_WRITE,
+            P.VENDOR_PAYOUTS_READ,
+            P.VENDOR_PAYOUTS_WRITE,
+            P.VENDOR_PAYOUTS_PAY,
             P.GIFT_CARDS_READ,
             P.GIFT_CARDS_WRITE,
             P.DOCUMENTS_READ,

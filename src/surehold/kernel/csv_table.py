@@ -10,6 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -61,21 +62,22 @@ def restored(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def write_rows(rows: Iterable[Sequence[str | int]]) -> str:
-    """Rows as CSV: text without formulas, whole numbers as they are."""
+def write_rows(rows: Iterable[Sequence[str | int | Decimal]]) -> str:
+    """Rows as CSV: text without formulas, numbers as they are."""
     target = io.StringIO(newline="")
     writer = csv.writer(target, lineterminator="\r\n")
     for row in rows:
-        writer.writerow([cell if isinstance(cell, int) else neutralized(cell) for cell in row])
+        writer.writerow([neutralized(cell) if isinstance(cell, str) else cell for cell in row])
     return target.getvalue()
 
 
 def read_table(
-    raw: bytes, *, known: Collection[str], required: Sequence[str], most_rows: int
+    raw: bytes, *, known: Collection[str] | None, required: Sequence[str], most_rows: int
 ) -> Table:
     """A file with a header, separated by commas or, as some spreadsheets write it, semicolons.
 
-    ``known`` are the columns that may be there, in any order. Empty rows are left out.
+    ``known`` are the columns that may be there, in any order; none named, any may. Empty rows are
+    left out.
     """
     try:
         text = raw.decode("utf-8-sig")
@@ -116,12 +118,12 @@ def read_table(
 
 
 def _header_problems(
-    columns: Sequence[str], known: Collection[str], required: Sequence[str]
+    columns: Sequence[str], known: Collection[str] | None, required: Sequence[str]
 ) -> Iterator[CellProblem]:
     for index, name in enumerate(columns):
         if name in columns[:index]:
             yield CellProblem(HEADER_ROW, name, "repeated_column", "This column is there twice.")
-        elif name not in known:
+        elif known is not None and name not in known:
             yield CellProblem(HEADER_ROW, name, "unknown_column", "There is no such column.")
     for name in required:
         if name not in columns:

@@ -517,6 +517,70 @@ SELECT orders.id, orders.number, orders.status, coalesce(booked.sales, 0) AS sal
                               OR (owned.quantity > owned.released_quantity
                                   AND orders.payment_status = 'paid')));
 
+-- VND1: What the books say vendors sold, and what the store kept of it, is what is said line by line.
+SELECT coalesce(line.journal_id, booked.journal_id) AS journal_id,
+       coalesce(line.vendor_id, booked.vendor_id) AS vendor_id, line.net, booked.net, line.kept,
+       booked.kept
+  FROM (
+        SELECT commissions.journal_id, part.vendor_id, sum(part.net_minor) AS net,
+               sum(part.commission_minor) AS kept
+          FROM commissions
+          JOIN commission_lines AS part USING (sale_journal_id)
+         WHERE commissions.journal_id IS NOT NULL
+         GROUP BY commissions.journal_id, part.vendor_id
+        HAVING sum(part.net_minor) <> 0) AS line
+  FULL JOIN (
+        SELECT journal.id AS journal_id, entry.vendor_id,
+               sum(entry.amount_minor) FILTER (WHERE entry.account = 'vendor_sales') AS net,
+               coalesce(-sum(entry.amount_minor)
+                        FILTER (WHERE entry.account = 'commission_income'), 0) AS kept
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind IN ('commission', 'commission_reversal')
+         GROUP BY journal.id, entry.vendor_id) AS booked
+    ON booked.journal_id = line.journal_id
+   AND booked.vendor_id = line.vendor_id
+ WHERE (line.net, line.kept) IS DISTINCT FROM (booked.net, booked.kept);
+
+-- VND2: Of no line more is taken back than was sold of it, and all of it with all of its commission.
+SELECT order_line_id, sum(net_minor) AS net, sum(commission_minor) AS kept
+  FROM commission_lines
+ GROUP BY order_line_id
+HAVING sum(net_minor) < 0
+    OR sum(commission_minor) NOT BETWEEN 0 AND sum(net_minor);
+
+-- VND3: A batch of payouts that was paid is booked once, vendor by vendor, and no other is.
+SELECT coalesce(payout.batch_id, booked.reference) AS batch_id, payout.vendor_id,
+       payout.amount_minor, booked.amount_minor
+  FROM (SELECT batch_id, vendor_id, amount_minor
+          FROM vendor_payouts
+          JOIN vendor_payout_batches AS batch ON batch.id = batch_id
+         WHERE batch.state = 'paid') AS payout
+  FULL JOIN (
+        SELECT journal.reference, entry.vendor_id, entry.amount_minor
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind = 'vendor_payout'
+           AND entry.account = 'vendor_payable') AS booked
+    ON booked.reference = payout.batch_id
+   AND booked.vendor_id = payout.vendor_id
+ WHERE payout.amount_minor IS DISTINCT FROM booked.amount_minor;
+
+-- VND4: A batch's payouts and its history say what its state says.
+SELECT batch.id, batch.state, payout.state AS payout_state, history.to_state
+  FROM vendor_payout_batches AS batch
+  LEFT JOIN vendor_payouts AS payout ON payout.batch_id = batch.id
+  LEFT JOIN LATERAL (
+        SELECT to_state
+          FROM vendor_payout_events
+         WHERE vendor_payout_events.batch_id = batch.id
+         ORDER BY seq DESC
+         LIMIT 1) AS history
+    ON true
+ WHERE payout.state IS DISTINCT FROM CASE
+           WHEN batch.state IN ('proposed', 'approved') THEN 'open' ELSE batch.state END
+    OR history.to_state IS DISTINCT FROM batch.state;
+
 -- RCV1: What an order owes is what the books say is to be received for it.
 SELECT coalesce(orders.id, booked.order_id) AS id, orders.owed_minor, booked.minor
   FROM (SELECT id, owed_minor FROM orders WHERE owed_minor <> 0) AS orders

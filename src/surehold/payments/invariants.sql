@@ -111,7 +111,8 @@ SELECT order_id, collected, booked
         SELECT journal.order_id, sum(entry.amount_minor) AS booked
           FROM ledger_journals AS journal
           JOIN ledger_entries AS entry ON entry.journal_id = journal.id
-         WHERE journal.kind NOT IN ('suspense', 'cash_deposit')
+         WHERE journal.kind <> 'suspense'
+           AND journal.order_id IS NOT NULL
            AND starts_with(entry.account, 'provider_clearing:')
          GROUP BY journal.order_id) AS clearing
  USING (order_id)
@@ -130,6 +131,41 @@ SELECT coalesce(refund.id, booked.reference) AS refund_id, refund.amount_minor, 
          GROUP BY journal.id) AS booked
     ON booked.reference = refund.id
  WHERE refund.amount_minor IS DISTINCT FROM booked.minor;
+
+-- STL1: Every fee that a provider's report says was kept is booked once, and nothing else is.
+SELECT coalesce(said.id, booked.reference) AS row_id, said.fee_minor, booked.minor
+  FROM (SELECT id, fee_minor FROM settlement_rows WHERE fee_minor <> 0) AS said
+  FULL JOIN (
+        SELECT journal.reference, sum(entry.amount_minor) AS minor
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind = 'provider_fee'
+           AND entry.account = 'provider_fees'
+         GROUP BY journal.id) AS booked
+    ON booked.reference = said.id
+ WHERE said.fee_minor IS DISTINCT FROM booked.minor;
+
+-- STL2: Every payout that a provider's report has is booked once, and nothing else is.
+SELECT coalesce(said.id, booked.reference) AS row_id, said.gross_minor, booked.minor
+  FROM (SELECT id, gross_minor FROM settlement_rows WHERE kind = 'payout') AS said
+  FULL JOIN (
+        SELECT journal.reference, sum(entry.amount_minor) AS minor
+          FROM ledger_journals AS journal
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind = 'provider_payout'
+           AND starts_with(entry.account, 'provider_clearing:')
+         GROUP BY journal.id) AS booked
+    ON booked.reference = said.id
+ WHERE said.gross_minor IS DISTINCT FROM booked.minor;
+
+-- STL3: A difference is of the provider whose row or payment it is of.
+SELECT difference.id, difference.provider, difference.row_id, difference.payment_id
+  FROM settlement_differences AS difference
+  LEFT JOIN settlement_rows AS part ON part.id = difference.row_id
+  LEFT JOIN payments AS payment ON payment.id = difference.payment_id
+ WHERE (difference.provider, difference.account)
+       IS DISTINCT FROM (coalesce(part.provider, payment.provider),
+                         coalesce(part.account, payment.account));
 
 -- PAY1: A payment that may still become money is on somebody's list: the provider is asked again,
 -- a question is unanswered, or a person must look. A local one waits for staff and asks nobody.

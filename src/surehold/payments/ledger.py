@@ -10,12 +10,18 @@
     receivable                     sent unpaid, and owed for          (asset)
     bank                           cash that was paid in              (asset)
     cash_differences               cash that was counted otherwise    (expense)
+    provider_fees                  what providers keep                (expense)
+    vendor_sales                   of the sales, what vendors sold    (less income)
+    vendor_payable                 what vendors will get              (liability)
+    commission_income              what the store keeps of theirs     (income)
 
 A capture fills the deposits; the sale empties them; a sale taken back, whole or in part, fills
 them again; a refund pays them out. So the deposits of a settled order come to zero, whatever
 happened on the way. A gift card pays out of what the store owes its holder, as a provider does out
 of what it owes the store, and is captured and refunded alike. What is sent before its money comes
 is owed: the receivable stands in for the money among the deposits, until it is paid or given up.
+What a provider keeps and pays out leaves its clearing account with what its own reports say, so
+that the account is what the provider still holds.
 """
 
 from __future__ import annotations
@@ -39,6 +45,10 @@ GRANTED: Final = "gift_cards_granted"
 RECEIVABLE: Final = "receivable"
 BANK: Final = "bank"
 DIFFERENCES: Final = "cash_differences"
+PROVIDER_FEES: Final = "provider_fees"
+VENDOR_SALES: Final = "vendor_sales"
+VENDOR_PAYABLE: Final = "vendor_payable"
+COMMISSION: Final = "commission_income"
 
 
 class SaleParts(msgspec.Struct, frozen=True):
@@ -49,6 +59,14 @@ class SaleParts(msgspec.Struct, frozen=True):
     shipping_net_minor: int
     #: Net of each line, with its vendor.
     lines: tuple[tuple[VendorId, int], ...]
+
+
+class VendorPart(msgspec.Struct, frozen=True):
+    """What of a sale is one vendor's: its net, and the commission that the store keeps of it."""
+
+    vendor_id: VendorId
+    net_minor: int
+    commission_minor: int
 
 
 def clearing(provider: str) -> str:
@@ -151,6 +169,55 @@ def cash_deposit(
         Entry(clearing(provider), -collected_minor),
     ]
     return _journal("cash_deposit", deposit_id, None, currency, entries)
+
+
+def provider_fee(*, row_id: UUID, provider: str, currency: str, fee_minor: int) -> Journal:
+    """A provider kept something; negative, it gave a fee back."""
+    entries = [Entry(PROVIDER_FEES, fee_minor), Entry(clearing(provider), -fee_minor)]
+    return _journal("provider_fee", row_id, None, currency, entries)
+
+
+def provider_payout(*, row_id: UUID, provider: str, currency: str, paid_minor: int) -> Journal:
+    """A provider paid out what it held; negative, a payout came back to it."""
+    entries = [Entry(BANK, paid_minor), Entry(clearing(provider), -paid_minor)]
+    return _journal("provider_payout", row_id, None, currency, entries)
+
+
+def commission(
+    *, sale_journal_id: UUID, order_id: OrderId, currency: str, parts: Sequence[VendorPart]
+) -> Journal:
+    """Of what was sold, vendors have their part, and the store keeps its commission."""
+    entries = _vendor_entries(parts)
+    return _journal("commission", sale_journal_id, order_id, currency, entries)
+
+
+def commission_reversal(
+    *, sale_journal_id: UUID, order_id: OrderId, currency: str, parts: Sequence[VendorPart]
+) -> Journal:
+    """Of what was taken back, vendors give back their part; amounts are negative."""
+    entries = _vendor_entries(parts)
+    return _journal("commission_reversal", sale_journal_id, order_id, currency, entries)
+
+
+def vendor_payout(
+    *, batch_id: UUID, currency: str, payouts: Sequence[tuple[VendorId, int]]
+) -> Journal:
+    """Vendors were paid, with one transfer file."""
+    entries = [Entry(VENDOR_PAYABLE, amount, vendor_id) for vendor_id, amount in payouts]
+    entries.append(Entry(BANK, -sum(amount for _, amount in payouts)))
+    return _journal("vendor_payout", batch_id, None, currency, entries)
+
+
+def _vendor_entries(parts: Sequence[VendorPart]) -> list[Entry]:
+    entries = []
+    for part in parts:
+        share_minor = part.net_minor - part.commission_minor
+        entries += [
+            Entry(VENDOR_SALES, part.net_minor, part.vendor_id),
+            Entry(VENDOR_PAYABLE, -share_minor, part.vendor_id),
+            Entry(COMMISSION, -part.commission_minor, part.vendor_id),
+        ]
+    return entries
 
 
 def gift_card_issue(*, reference: UUID, currency: str, amount_minor: int) -> Journal:

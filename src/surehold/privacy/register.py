@@ -170,6 +170,15 @@ PERSONAL: Final = (
         shown="reviews",
     ),
     _of("review_events", "reason", why=_TOLD, kept="with the review", fate=_DELETED),
+    # payments
+    _of(
+        "settlement_differences",
+        "note",
+        about="staff",
+        why="why staff settled a difference between a provider's report and the books",
+        kept="while the books are kept",
+        fate=Fate.STAYS,
+    ),
     # the program's own
     _of(
         "audit_entries",

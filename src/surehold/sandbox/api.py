@@ -18,7 +18,14 @@ from surehold.sandbox import shapes
 from surehold.sandbox.bank import Bank, new_id
 from surehold.sandbox.http import Handler, Request, Response, Route, json_response
 from surehold.sandbox.misbehave import Area
-from surehold.sandbox.model import Payment, Refusal, StoredAnswer, missing
+from surehold.sandbox.model import (
+    Payment,
+    Refusal,
+    ReportLine,
+    SettlementLine,
+    StoredAnswer,
+    missing,
+)
 
 Input = TypeVar("Input")
 
@@ -99,6 +106,7 @@ class Api:
                 ("GET", "/v1/refunds/{id}", Area.READ, self.get_refund),
                 ("GET", "/v1/events", Area.READ, self.list_events),
                 ("GET", "/v1/report", Area.READ, self.report),
+                ("GET", "/v1/settlement", Area.READ, self.settlement),
             )
         )
 
@@ -203,11 +211,28 @@ class Api:
             lines[0] = msgspec.structs.replace(lines[0], amount=lines[0].amount + skew)
         rows = [shapes.report_line(line) for line in lines]
         if request.query.get("format", "json") == "csv":
-            return _csv(rows)
+            return csv_response(ReportLine, rows)
         totals: dict[str, int] = {}
         for line in lines:
             totals[line.currency] = totals.get(line.currency, 0) + line.amount
         return json_response({"object": "report", "lines": rows, "net": totals})
+
+    def settlement(self, request: Request, _: dict[str, str]) -> Response:
+        """What moved, what it cost and what was paid out, as CSV: what bookkeepers import."""
+        _check_query(request, {"from", "until"})
+        lines = list(
+            self._bank.book.list_settlement(
+                created_from=_seconds(request, "from", 0),
+                created_until=_seconds(request, "until", _MAX_UNIX),
+            )
+        )
+        skew = self._bank.misbehavior.conduct.report_skew_minor
+        if lines and skew:
+            first = lines[0]
+            lines[0] = msgspec.structs.replace(
+                first, gross=first.gross + skew, net=first.net + skew
+            )
+        return csv_response(SettlementLine, [msgspec.structs.asdict(line) for line in lines])
 
     def _payment(self, payment: Payment, request: Request) -> dict[str, Any]:
         base = self._bank.settings.public_url or request.base_url
@@ -371,13 +396,10 @@ def _seconds(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
-def _csv(rows: list[dict[str, Any]]) -> Response:
+def csv_response(shape: type[msgspec.Struct], rows: list[dict[str, Any]]) -> Response:
+    """Rows as CSV, a column for each field of the shape."""
     out = io.StringIO(newline="")
-    fields = (
-        "type", "id", "payment", "merchant_reference", "refund_reference", "amount", "currency",
-        "created_at",
-    )  # fmt: skip
-    writer = csv.DictWriter(out, fieldnames=fields)
+    writer = csv.DictWriter(out, fieldnames=shape.__struct_fields__)
     writer.writeheader()
     writer.writerows(rows)
     return Response(body=out.getvalue().encode(), content_type="text/csv; charset=utf-8")

@@ -7,7 +7,7 @@ by one thread; a transaction contains no waiting, so two requests never interlea
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -21,6 +21,7 @@ from surehold.sandbox.model import (
     Payment,
     Refund,
     ReportLine,
+    SettlementLine,
     StoredAnswer,
     StoredEvent,
 )
@@ -81,6 +82,24 @@ _REPORT: Final = """
          WHERE d.state = 'won')
      WHERE created_at >= ? AND created_at < ?
      ORDER BY created_at, id, type
+"""
+#: What moved, with what it cost (of each thousand captured twenty-nine), and what was paid out.
+_SETTLEMENT: Final = f"""
+    SELECT type, id, payment, reference, gross, fee, gross - fee AS net, currency, payout,
+           created_at
+      FROM (
+        SELECT line.type, line.id, line.payment,
+               coalesce(line.refund_reference,
+                        iif(line.type = 'refund', NULL, line.merchant_reference)) AS reference,
+               line.amount AS gross, iif(line.type = 'capture', line.amount * 29 / 1000, 0) AS fee,
+               line.currency, part.payout_id AS payout, line.created_at
+          FROM ({_REPORT}) AS line
+          LEFT JOIN payout_lines AS part ON part.type = line.type AND part.line_id = line.id
+         UNION ALL
+        SELECT 'payout', id, NULL, NULL, -amount, 0, currency, id, created_at
+          FROM payouts
+         WHERE created_at >= ? AND created_at < ?)
+     ORDER BY created_at, type = 'payout', id, type
 """
 
 
@@ -253,6 +272,28 @@ class Book:
 
     def list_report(self, *, created_from: int, created_until: int) -> tuple[ReportLine, ...]:
         return self._all(ReportLine, _REPORT, created_from, created_until)
+
+    def list_settlement(
+        self, *, created_from: int, created_until: int
+    ) -> tuple[SettlementLine, ...]:
+        return self._all(
+            SettlementLine, _SETTLEMENT,
+            created_from, created_until, created_from, created_until,
+        )  # fmt: skip
+
+    def insert_payout(
+        self, payout_id: str, currency: str, lines: Sequence[SettlementLine], now: int
+    ) -> None:
+        """Write a payout of these lines; each is paid out once."""
+        self._run(
+            "INSERT INTO payouts (id, currency, amount, created_at) VALUES (?, ?, ?, ?)",
+            payout_id, currency, sum(line.net for line in lines), now,
+        )  # fmt: skip
+        for line in lines:
+            self._run(
+                "INSERT INTO payout_lines (type, line_id, payout_id) VALUES (?, ?, ?)",
+                line.type, line.id, payout_id,
+            )  # fmt: skip
 
     # Events and their deliveries
 

@@ -8,11 +8,18 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from surehold.sandbox import shapes
-from surehold.sandbox.api import Amount, EmptyInput, Text, guarded, read_body
-from surehold.sandbox.bank import Bank
+from surehold.sandbox.api import Amount, EmptyInput, Text, csv_response, guarded, read_body
+from surehold.sandbox.bank import Bank, new_id
 from surehold.sandbox.http import Request, Response, Route, json_response
 from surehold.sandbox.misbehave import Area, Conduct
-from surehold.sandbox.model import Dispute, Payment, Refund, Refusal, missing
+from surehold.sandbox.model import (
+    Dispute,
+    Payment,
+    Refund,
+    Refusal,
+    SettlementLine,
+    missing,
+)
 
 _TEN_YEARS_SECONDS: Final = 315_360_000
 _END_OF_TIME: Final = 253_402_300_799
@@ -42,6 +49,12 @@ class CloseInput(msgspec.Struct, forbid_unknown_fields=True):
     """``POST /control/disputes/{id}/close``."""
 
     outcome: Literal["won", "lost"]
+
+
+class PayoutInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /control/payouts``."""
+
+    currency: Text
 
 
 class ClockInput(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,6 +112,8 @@ class Control:
                 ("POST", "/control/disputes/{id}/close", self.close_dispute),
                 ("POST", "/control/batch", self.batch),
                 ("GET", "/control/report", self.report),
+                ("GET", "/control/settlement", self.settlement),
+                ("POST", "/control/payouts", self.pay_out),
                 ("GET", "/control/counters", self.count),
                 ("GET", "/control/clock", self.get_clock),
                 ("POST", "/control/clock", self.set_clock),
@@ -166,6 +181,31 @@ class Control:
         lines = self._bank.book.list_report(created_from=0, created_until=_END_OF_TIME)
         rows = [shapes.report_line(line) for line in lines]
         return json_response({"object": "report", "lines": rows})
+
+    def settlement(self, _request: Request, _: dict[str, str]) -> Response:
+        """The settlement report, whole and never skewed."""
+        lines = self._bank.book.list_settlement(created_from=0, created_until=_END_OF_TIME)
+        return csv_response(SettlementLine, [msgspec.structs.asdict(line) for line in lines])
+
+    def pay_out(self, request: Request, _: dict[str, str]) -> Response:
+        """Send all that the shop has in a currency to its bank, fees taken off."""
+        currency = read_body(request, PayoutInput).currency
+        book = self._bank.book
+        with book.transaction():
+            lines = [
+                line
+                for line in book.list_settlement(created_from=0, created_until=_END_OF_TIME)
+                if line.currency == currency and line.payout is None
+            ]
+            amount = sum(line.net for line in lines)
+            if amount <= 0:
+                raise Refusal(409, "nothing_to_pay_out", "There is nothing to pay out.")
+            payout_id = new_id("po")
+            book.insert_payout(payout_id, currency, lines, self._bank.now())
+        return json_response(
+            {"object": "payout", "id": payout_id, "amount": amount, "currency": currency},
+            status=201,
+        )
 
     def count(self, _request: Request, _: dict[str, str]) -> Response:
         """What misbehavior led to since the start, and what became of every webhook ever."""

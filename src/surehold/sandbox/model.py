@@ -152,6 +152,24 @@ class ReportLine(msgspec.Struct, frozen=True):
     created_at: int
 
 
+class SettlementLine(msgspec.Struct, frozen=True):
+    """One movement as the settlement report has it: ``net`` is ``gross`` less the ``fee``.
+
+    ``reference`` is the shop's own: of the payment, or of the refund where it has one.
+    """
+
+    type: str
+    id: str
+    payment: str | None
+    reference: str | None
+    gross: int
+    fee: int
+    net: int
+    currency: str
+    payout: str | None
+    created_at: int
+
+
 class StoredAnswer(msgspec.Struct, frozen=True):
     """The first answer given under an idempotency key."""
 

@@ -67,6 +67,20 @@ CREATE TABLE IF NOT EXISTS disputes (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS disputes_payment ON disputes (payment_id);
 
+/* What went to the shop's bank, and which lines of the report it is made of. */
+CREATE TABLE IF NOT EXISTS payouts (
+    id         TEXT    PRIMARY KEY,
+    currency   TEXT    NOT NULL,
+    amount     INTEGER NOT NULL CHECK (amount > 0),
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS payout_lines (
+    type      TEXT NOT NULL,
+    line_id   TEXT NOT NULL,
+    payout_id TEXT NOT NULL REFERENCES payouts (id),
+    PRIMARY KEY (type, line_id)
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS events (
     seq        INTEGER PRIMARY KEY AUTOINCREMENT,
     id         TEXT    NOT NULL UNIQUE,

@@ -135,6 +135,8 @@ TAGS: Final = MappingProxyType(
         "fulfillments": "Parcels. Staff only.",
         "payments": "Money in.",
         "gift-cards": "Gift cards and store credit.",
+        "reconciliation": "What providers report, beside the books. Staff only.",
+        "vendors": "What vendors sold, what they get, and when they are paid. Staff only.",
         "pricing": "What things cost: promotions, coupons, taxes, shipping. Staff only.",
         "inventory": "How many. Staff only.",
         "identity": "Accounts, and signing in to them.",

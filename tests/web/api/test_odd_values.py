@@ -62,11 +62,21 @@ _NONE = ("0", "-0")
 #: Where a whole number may be out of the ordinary and still be meant, and which.
 MEANT = {
     **dict.fromkeys(
-        ("amount", "amount_minor", "from_value", "max_value", "position", "priority"), NUMBERS
+        (
+            "amount",
+            "amount_minor",
+            "fixed_minor",
+            "from_value",
+            "max_value",
+            "position",
+            "priority",
+        ),
+        NUMBERS,
     ),
     "expected_total": NUMBERS,
     "delta": ("-1", *_NONE),
     "counted": _NONE,
+    "hold_days": _NONE,
     "low_stock_threshold": _NONE,
     "limit": _NONE,
 }
@@ -329,6 +339,22 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
             "reference": "R-1",
         },
     ),
+    "resolve a difference": (
+        "POST",
+        f"/reconciliation/differences/{NOBODY}/resolve",
+        {"note": "seen"},
+    ),
+    "commission": (
+        "POST",
+        "/commission-rules",
+        {"rate": "0.1", "fixed_minor": 30, "currency": "EUR"},
+    ),
+    "propose payouts": (
+        "POST",
+        "/vendor-payouts",
+        {"minimum": {"amount": 100, "currency": "EUR"}, "hold_days": 7},
+    ),
+    "pay payouts": ("POST", f"/vendor-payouts/{NOBODY}/pay", {"bank_reference": "B-1"}),
     "coupon": ("PUT", "/cart/coupon", {"code": "SPRING-10"}),
     "open parcel": (
         "POST",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from surehold.db import Connection
@@ -32,6 +33,14 @@ async def list_awaited(
     if len(rows) <= limit:
         return Page(tuple(rows))
     return Page(tuple(rows[:limit]), encode_cursor(str(rows[limit - 1].payment_id)))
+
+
+async def find_named(
+    connection: Connection, *, provider: str, account: str, order_numbers: Sequence[str]
+) -> dict[str, PaymentId]:
+    """The payments of orders that transfers name, by the orders' numbers."""
+    rows = await connection.all(sql.LIST_NAMED, provider, account, list(order_numbers))
+    return {row.order_number: row.payment_id for row in rows}
 
 
 async def list_proofs(connection: Connection, *, payment_id: PaymentId) -> tuple[Proof, ...]:

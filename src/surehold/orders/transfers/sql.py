@@ -143,3 +143,26 @@ LIST_AWAITED_OF: Final = query(
     """,
     Awaited,
 )
+
+
+class NamedRow(msgspec.Struct, frozen=True):
+    """A payment of the order that a transfer names."""
+
+    order_number: str
+    payment_id: PaymentId
+
+
+# Of several payments of one order the one that was captured, or else the last.
+LIST_NAMED: Final = query(
+    """
+    /* orders.list_payments_by_order_number */
+    SELECT orders.number AS order_number, payments.id AS payment_id
+      FROM orders
+      JOIN payments ON payments.order_id = orders.id
+     WHERE orders.number = ANY($3::text[])
+       AND payments.provider = $1
+       AND payments.account = $2
+     ORDER BY payments.captured_minor > 0, payments.id
+    """,
+    NamedRow,
+)

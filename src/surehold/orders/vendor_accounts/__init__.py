@@ -1,0 +1,1 @@
+"""What of sales is the vendors': commission, statements, and payouts in batches."""
