@@ -1169,6 +1169,80 @@ CREATE TABLE coupons (
 ) WITH (fillfactor=70);
 CREATE INDEX coupons_promotion ON coupons USING btree (promotion_id);
 
+CREATE TABLE dispute_events (
+    id uuid NOT NULL,
+    dispute_id uuid NOT NULL,
+    seq integer NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    stage text NOT NULL,
+    amount_minor bigint NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    happened_at timestamp with time zone NOT NULL,
+    CONSTRAINT dispute_events_pkey PRIMARY KEY (id),
+    CONSTRAINT dispute_events_in_order UNIQUE (dispute_id, seq),
+    CONSTRAINT dispute_events_dispute_id_fkey FOREIGN KEY (dispute_id) REFERENCES disputes(id),
+    CONSTRAINT dispute_events_check CHECK ((seq = 1) = (from_state IS NULL)),
+    CONSTRAINT dispute_events_seq_check CHECK (seq > 0)
+);
+CREATE TRIGGER dispute_events_append_only BEFORE DELETE OR UPDATE ON dispute_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE disputes (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    provider text NOT NULL,
+    account text NOT NULL,
+    provider_dispute_id text NOT NULL,
+    stage text NOT NULL,
+    state text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    away_minor bigint NOT NULL,
+    lost_minor bigint NOT NULL,
+    unearned_minor bigint NOT NULL DEFAULT 0,
+    fee_minor bigint NOT NULL DEFAULT 0,
+    reason text NOT NULL,
+    respond_by timestamp with time zone,
+    answer_state text NOT NULL DEFAULT 'none'::text,
+    answer text,
+    is_accepted boolean NOT NULL DEFAULT false,
+    answered_by text,
+    answered_at timestamp with time zone,
+    version integer NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT disputes_pkey PRIMARY KEY (id),
+    CONSTRAINT disputes_at_provider UNIQUE (provider, account, provider_dispute_id, payment_id),
+    CONSTRAINT disputes_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT disputes_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT disputes_amount_minor_check CHECK (amount_minor > 0),
+    CONSTRAINT disputes_answer_state_check CHECK (answer_state = ANY (ARRAY['none'::text, 'by_hand'::text, 'sending'::text, 'sent'::text, 'refused'::text])),
+    CONSTRAINT disputes_away_until_decided CHECK (away_minor =
+CASE
+    WHEN stage <> 'inquiry'::text AND (state = ANY (ARRAY['needs_response'::text, 'under_review'::text])) THEN amount_minor
+    ELSE 0::bigint
+END),
+    CONSTRAINT disputes_check CHECK (unearned_minor >= 0 AND unearned_minor <= lost_minor),
+    CONSTRAINT disputes_check1 CHECK ((answer_state = 'none'::text) = (answered_at IS NULL)),
+    CONSTRAINT disputes_check2 CHECK ((answered_at IS NULL) = (answered_by IS NULL)),
+    CONSTRAINT disputes_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT disputes_fee_minor_check CHECK (fee_minor >= 0),
+    CONSTRAINT disputes_lost_for_good CHECK (lost_minor =
+CASE
+    WHEN stage <> 'inquiry'::text AND state = 'lost'::text THEN amount_minor
+    ELSE 0::bigint
+END),
+    CONSTRAINT disputes_provider_dispute_id_check CHECK (provider_dispute_id <> ''::text),
+    CONSTRAINT disputes_stage_check CHECK (stage = ANY (ARRAY['inquiry'::text, 'chargeback'::text, 'pre_arbitration'::text, 'arbitration'::text])),
+    CONSTRAINT disputes_state_check CHECK (state = ANY (ARRAY['needs_response'::text, 'under_review'::text, 'won'::text, 'lost'::text, 'closed'::text]))
+) WITH (fillfactor=85);
+CREATE INDEX disputes_order ON disputes USING btree (order_id);
+CREATE INDEX disputes_payment ON disputes USING btree (payment_id);
+CREATE INDEX disputes_state ON disputes USING btree (state, id);
+CREATE TRIGGER disputes_erased BEFORE DELETE OR UPDATE ON disputes FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('answer');
+
 CREATE TABLE document_progress (
     is_only boolean NOT NULL DEFAULT true,
     covered_until timestamp with time zone NOT NULL,
@@ -1820,13 +1894,30 @@ CREATE TABLE payment_operations (
     CONSTRAINT payment_operations_refund_id_fkey FOREIGN KEY (refund_id) REFERENCES refunds(id),
     CONSTRAINT payment_operations_check CHECK ((kind = 'refund'::text) = (refund_id IS NOT NULL)),
     CONSTRAINT payment_operations_check1 CHECK ((state = ANY (ARRAY['succeeded'::text, 'declined'::text])) = (ended_at IS NOT NULL)),
-    CONSTRAINT payment_operations_kind_check CHECK (kind = ANY (ARRAY['create'::text, 'capture'::text, 'void'::text, 'refund'::text])),
+    CONSTRAINT payment_operations_kind_check CHECK (kind = ANY (ARRAY['create'::text, 'capture'::text, 'void'::text, 'refund'::text, 'answer_dispute'::text])),
     CONSTRAINT payment_operations_state_check CHECK (state = ANY (ARRAY['pending'::text, 'unknown'::text, 'succeeded'::text, 'declined'::text]))
 );
 CREATE INDEX payment_operations_due ON payment_operations USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX payment_operations_payment ON payment_operations USING btree (payment_id);
 CREATE UNIQUE INDEX payment_operations_refund ON payment_operations USING btree (refund_id) WHERE refund_id IS NOT NULL;
 CREATE TRIGGER payment_operations_erased BEFORE UPDATE ON payment_operations FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('request');
+
+CREATE TABLE payment_reviews (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    reason text NOT NULL,
+    decision text NOT NULL,
+    note text NOT NULL,
+    actor text NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_reviews_pkey PRIMARY KEY (id),
+    CONSTRAINT payment_reviews_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT payment_reviews_decision_check CHECK (decision = ANY (ARRAY['accept'::text, 'refund'::text])),
+    CONSTRAINT payment_reviews_note_check CHECK (note <> ''::text)
+);
+CREATE INDEX payment_reviews_payment ON payment_reviews USING btree (payment_id);
+CREATE TRIGGER payment_reviews_append_only BEFORE DELETE OR UPDATE ON payment_reviews FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER payment_reviews_erased BEFORE DELETE OR UPDATE ON payment_reviews FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('note');
 
 CREATE TABLE payments (
     id uuid NOT NULL,
@@ -1852,6 +1943,8 @@ CREATE TABLE payments (
     updated_at timestamp with time zone NOT NULL,
     gift_card_id uuid,
     terms text NOT NULL DEFAULT 'now'::text,
+    lost_minor bigint NOT NULL DEFAULT 0,
+    dispute_moves integer NOT NULL DEFAULT 0,
     CONSTRAINT payments_pkey PRIMARY KEY (id),
     CONSTRAINT payments_gift_card_id_fkey FOREIGN KEY (gift_card_id) REFERENCES gift_cards(id),
     CONSTRAINT payments_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
@@ -1861,7 +1954,9 @@ CREATE TABLE payments (
     CONSTRAINT payments_check CHECK (refunded_minor >= 0 AND refunded_minor <= captured_minor),
     CONSTRAINT payments_check1 CHECK ((state = 'captured'::text) = (captured_minor > 0)),
     CONSTRAINT payments_currency_check CHECK (currency ~ '^[A-Z]{3}$'::text),
+    CONSTRAINT payments_dispute_moves_check CHECK (dispute_moves >= 0),
     CONSTRAINT payments_disputed_minor_check CHECK (disputed_minor >= 0),
+    CONSTRAINT payments_lost_minor_check CHECK (lost_minor >= 0),
     CONSTRAINT payments_requested_minor_check CHECK (requested_minor > 0),
     CONSTRAINT payments_state_check CHECK (state = ANY (ARRAY['pending'::text, 'requires_action'::text, 'authorized'::text, 'captured'::text, 'failed'::text, 'voided'::text, 'unknown'::text])),
     CONSTRAINT payments_terms_check CHECK (terms = ANY (ARRAY['now'::text, 'on_shipment'::text, 'on_delivery'::text]))

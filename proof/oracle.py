@@ -21,8 +21,8 @@ CAME_BACK: Final = "refund_taken_back"
 
 _PAYMENTS: Final = """
     /* proof.list_payments */
-    SELECT id, provider_payment_id, currency::text AS currency, captured_minor, disputed_minor,
-           review_reason
+    SELECT id, provider_payment_id, currency::text AS currency, captured_minor,
+           disputed_minor, lost_minor, review_reason
       FROM payments
      WHERE provider = $1
 """
@@ -40,7 +40,8 @@ _SUSPENDED: Final = """
 _REFUNDS: Final = """
     /* proof.list_refunds */
     SELECT refund.id, refund.provider_refund_id, refund.payment_id,
-           refund.currency::text AS currency, refund.amount_minor
+           refund.currency::text AS currency, refund.amount_minor,
+           refund.reason = 'refunded at the provider' AS is_foreign
       FROM refunds AS refund
       JOIN payments AS payment ON payment.id = refund.payment_id
      WHERE payment.provider = $1
@@ -107,7 +108,10 @@ async def reconcile(
     findings += _compare("captured", _sum(known, {"capture"}, sign=1), ours, in_review)
 
     disputed: _Sums = Counter(
-        {(key, row["currency"]): row["disputed_minor"] for key, row in payments.items()}
+        {
+            (key, row["currency"]): row["disputed_minor"] + row["lost_minor"]
+            for key, row in payments.items()
+        }
     )
     taken_back = _sum(known, {"dispute", "dispute_reversal"}, sign=-1)
     findings += _compare("disputed", taken_back, disputed, in_review)
@@ -158,7 +162,9 @@ def _compare_refunds(
             if payment_id not in in_review:
                 findings.append(f"refund {line.id}: {-line.amount} {line.currency}, not booked")
             continue
-        booked = (str(row["id"]), row["payment_id"], row["amount_minor"], row["currency"])
+        # One that somebody began at the provider has no reference of ours.
+        reference = None if row["is_foreign"] else str(row["id"])
+        booked = (reference, row["payment_id"], row["amount_minor"], row["currency"])
         said = (line.refund_reference, payment_id, -line.amount, line.currency)
         if booked != said:
             findings.append(f"refund {line.id}: the provider says {said}, our books {booked}")

@@ -236,6 +236,40 @@ async def hold_and_let_go(story: Story) -> None:
     story.expect("payment", await story.value("SELECT state FROM payments"), "voided")
 
 
+async def dispute(story: Story) -> None:
+    """A bank holds the money back; the shop answers, and the answer is lost; the bank decides."""
+    await story.open_shop()
+    placed = await story.place()
+    await story.capture(placed)
+    await story.settle()
+    story.watch()
+    bank = await story.provider_payment(placed)
+    asked = await story.store.control(f"payments/{bank}/dispute", fee=15)
+    await story.hear()
+    await story.wait_for_status(placed, "disputed")
+    await story.misbehave(answers=[{"fault": "lose", "on": "refund", "calls": 1}])
+    one = await story.value("SELECT id FROM disputes")
+    body = {"evidence": "winning_evidence"}
+    await story.staff("POST", f"/api/v1/disputes/{one}/answer", body, key=True)
+    await story.sweep()
+    await story.hear()
+    await story.wait_for_status(placed, "paid")
+    await story.store.control(f"disputes/{asked['id']}/reopen")
+    await story.hear()
+    await story.wait_for_status(placed, "disputed")
+    await story.store.control(f"disputes/{asked['id']}/close", outcome="lost")
+    await story.hear()
+    await story.wait_for_status(placed, "refunded")
+    await story.come_to_rest()
+    story.expect("stock", await story.stock(), (ON_HAND, 0, 0))
+    lost = "SELECT sum(lost_minor) FROM payments"
+    total = placed["order"]["total"]["amount"]
+    story.expect("lost", await story.value(lost), total)
+    wanted = ["capture", "dispute_fee", *["dispute_lost"] * 2, *["dispute_opened"] * 2]
+    wanted += ["dispute_won", "sale", "sale_reversal"]
+    story.expect("journals", await _journals(story), wanted)
+
+
 async def _send(story: Story, placed: Any) -> None:
     """Everything that was ordered leaves."""
     path = f"/api/v1/orders/{placed['order']['id']}/status"
@@ -620,6 +654,7 @@ WEB: Final = tuple(
         hold_and_take,
         hold_and_lose,
         hold_and_let_go,
+        dispute,
         cart,
         decline,
         unknown,

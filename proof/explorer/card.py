@@ -19,6 +19,7 @@ from proof.explorer.scheduler import Gate
 from surehold.kernel.ids import merchant_reference
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState
+from surehold.payments.providers.disputes import DisputeSnapshot
 from surehold.payments.providers.port import (
     CreateResult,
     NormalizedEvent,
@@ -70,6 +71,14 @@ class Book:
         if before.state is PaymentState.REQUIRES_ACTION:
             self._put(before, state=PaymentState.FAILED, failure_code="card_declined")
 
+    def dispute(self, payment_id: str, told: DisputeSnapshot) -> None:
+        """The buyer's bank asks for money back that was taken, or decides."""
+        before = self.payments[payment_id]
+        if before.captured.amount:
+            away = told.amount.amount if told.is_money_away else 0
+            disputed = Money(away, before.captured.currency)
+            self._put(before, disputes=(told,), disputed=disputed)
+
     def finish_refunds(self) -> None:
         """Refunds that were under way have arrived."""
         for before in tuple(self.payments.values()):
@@ -80,9 +89,15 @@ class Book:
             self._put(before, refunds=done)
 
     def kept_minor(self, payment_id: str) -> int:
-        """What was taken and not given back, in minor units."""
+        """What was taken and not given back, in minor units; nothing, when more was."""
         row = self.payments.get(payment_id)
-        return 0 if row is None else row.captured.amount - row.refunded.amount
+        if row is None:
+            return 0
+        return max(row.captured.amount - row.refunded.amount - row.disputed.amount, 0)
+
+    def is_disputed(self, payment_id: str) -> bool:
+        """Whether its buyer's bank ever asked for it."""
+        return payment_id in self.payments and bool(self.payments[payment_id].disputes)
 
     def report(self) -> list[dict[str, Any]]:
         """Every movement of money, as the lines that ``proof.oracle`` reads."""
@@ -112,6 +127,16 @@ class Book:
                     "amount": -refund.amount.amount,
                 }
                 for refund in row.refunds
+            ]
+            lines += [
+                {
+                    **common,
+                    "type": "dispute",
+                    "id": dispute.provider_dispute_id,
+                    "amount": -dispute.amount.amount,
+                }
+                for dispute in row.disputes
+                if dispute.is_money_away
             ]
         return lines
 

@@ -19,6 +19,7 @@ from proof.explorer import (  # their actors enter themselves among the parts
     backorders,  # noqa: F401
     bookkeeping,  # noqa: F401
     changes,  # noqa: F401
+    disputes,  # noqa: F401
     gifts,  # noqa: F401
     goods,  # noqa: F401
     offers,  # noqa: F401

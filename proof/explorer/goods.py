@@ -13,6 +13,7 @@ from surehold.orders import commands as order_commands
 from surehold.orders import queries as orders
 from surehold.orders.errors import (
     FulfillmentNotMovable,
+    OrderDisputed,
     OrderNotFulfillable,
     StatusOutOfReach,
     UnitsNotOnHand,
@@ -21,7 +22,7 @@ from surehold.orders.errors import (
 from surehold.orders.model import OrderStatus
 from surehold.orders.states import FulfillmentEvent
 
-_PLANNING: Final = (OrderNotFulfillable, UnitsNotOnHand, UnitsNotOpen)
+_PLANNING: Final = (OrderDisputed, OrderNotFulfillable, UnitsNotOnHand, UnitsNotOpen)
 
 
 @part(*GOODS, refusals=_PLANNING)
@@ -49,7 +50,7 @@ async def _move(at: Place, event: FulfillmentEvent) -> str:
     return effect
 
 
-_MOVING: Final = (FulfillmentNotMovable, OrderNotFulfillable)
+_MOVING: Final = (FulfillmentNotMovable, OrderDisputed, OrderNotFulfillable)
 
 
 @part(S.PLANNED, S.PACKED, S.SENT, refusals=_MOVING)

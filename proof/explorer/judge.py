@@ -201,6 +201,10 @@ def _judge_money(world: World, row: Any) -> list[str]:
     kept = sum(world.book.kept_minor(one) for one in row["provider_ids"] or () if one)
     if row["is_in_review"]:
         return []
+    if any(world.book.is_disputed(one) for one in row["provider_ids"] or () if one):
+        # How much exactly is what the report says.
+        is_kept = row["canceled_at"] is not None and kept > 0 and not row["credited_minor"]
+        return [f"{row['number']} is canceled, and the provider keeps {kept}"] if is_kept else []
     # A gift card paid its part; what became store credit is not the order's any more.
     due = row["due_minor"] - row["by_card_minor"] + row["credited_minor"]
     if kept not in (0, due):

@@ -55,8 +55,8 @@ _EMPTY: Final = """
              low_stock_alerts, fulfillments, fulfillment_lines, fulfillment_events, order_notes,
              draft_orders, draft_order_events, return_photos,
              gift_cards, gift_card_entries, order_changes, order_change_events,
-             cash_collections, cash_deposits, transfer_proofs,
-             settlement_reports, settlement_rows, settlement_differences,
+             cash_collections, cash_deposits, transfer_proofs, disputes, dispute_events,
+             payment_reviews, settlement_reports, settlement_rows, settlement_differences,
              commissions, commission_lines, commission_progress,
              vendor_payout_batches, vendor_payouts, vendor_payout_events
 """

@@ -27,11 +27,13 @@ _HISTORY_MAX: Final = 40
 #: What a person is needed for here: short and double charges, odd transfers, odd cash, and banks
 #: that let go of what they held.
 _EXPECTED_REVIEWS: Final = ("amount_mismatch", "authorization_lapsed", "capture_failed")
+#: What else a dispute leads to: refunds that the bank refuses, and money that comes back.
+_AFTER_A_DISPUTE: Final = (*_EXPECTED_REVIEWS, "refund_failed", "won_after_cancel")
 #: Statuses of an order that was paid and keeps its goods.
 SOLD: Final = frozenset(
     {
         *("paid", "confirmed", "processing", "ready_for_shipment", "shipped", "in_transit"),
-        *("delivered", "partially_refunded", "refunded"),
+        *("delivered", "partially_refunded", "refunded", "disputed"),
     }
 )
 
@@ -142,6 +144,7 @@ _ORDERS: Final = """
 _PAYMENTS: Final = """
     /* proof.list_money */
     SELECT id, order_id, provider, state, captured_minor, refunded_minor, review_reason,
+           disputed_minor + lost_minor AS at_bank_minor, dispute_moves > 0 AS is_disputed,
            (SELECT coalesce(sum(amount_minor), 0)::bigint FROM refunds
              WHERE payment_id = payments.id AND state = 'requested') AS returning_minor,
            (SELECT coalesce(sum(amount_minor), 0)::bigint FROM refunds
@@ -324,10 +327,15 @@ def compare_money(
     kept: Counter[OrderId] = Counter()
     found = []
     in_review = set()
+    disputed = set()
     for payment in payments:
+        if payment["is_disputed"]:
+            disputed.add(payment["order_id"])
         if payment["review_reason"] is not None:
             in_review.add(payment["order_id"])
-            if not payment["review_reason"].startswith(_EXPECTED_REVIEWS):
+            is_disputed = payment["is_disputed"]
+            expected = _AFTER_A_DISPUTE if is_disputed else _EXPECTED_REVIEWS
+            if not payment["review_reason"].startswith(expected):
                 found.append(
                     Wrong(
                         f"payment {payment['id']} is for a person: {payment['review_reason']}",
@@ -340,11 +348,16 @@ def compare_money(
             kept[payment["order_id"]] -= payment["credited_minor"]
         else:
             kept[payment["order_id"]] += (
-                payment["captured_minor"] - payment["refunded_minor"] - payment["returning_minor"]
+                payment["captured_minor"]
+                - payment["refunded_minor"]
+                - payment["returning_minor"]
+                - payment["at_bank_minor"]
             )
     for order in orders:
         due = order.due_minor - order.awaited_minor if order.is_sold else 0
-        if order.id not in in_review and kept[order.id] != due:
+        # Banks may take more than is left, or a part: how much is compared with their report.
+        is_so = kept[order.id] <= max(due, 0) if order.id in disputed else kept[order.id] == due
+        if order.id not in in_review and not is_so:
             found.append(
                 Wrong(
                     f"order {order.id} is {order.status} and {kept[order.id]} of its buyer's"

@@ -225,6 +225,8 @@ class _Event(msgspec.Struct, frozen=True):
 _ENDS: Final = frozenset(
     kind.value for kind in (EventType.FAILED, EventType.CANCELED, EventType.EXPIRED)
 )
+#: Nobody asks about a dispute that is not known to be open.
+_DISPUTED: Final = frozenset({EventType.DISPUTE_OPENED.value, EventType.DISPUTE_UPDATED.value})
 
 
 class World:
@@ -281,14 +283,15 @@ class World:
         """Take what the provider has sent since.
 
         Money that comes after an end that the provider itself had told of is announced until it
-        is heard. Nobody would look for it otherwise.
+        is heard, and so is a dispute that begins. Nobody would look for them otherwise.
         """
         for delivery in self.provider.take_webhooks():
             event = msgspec.json.decode(delivery.body, type=_Event)
             payment_id = event.data.object.id
             if event.type in _ENDS:
                 self._ended.add(payment_id)
-            is_lasting = event.type == EventType.CAPTURED.value and payment_id in self._ended
+            is_late = event.type == EventType.CAPTURED.value and payment_id in self._ended
+            is_lasting = is_late or event.type in _DISPUTED
             self.webhooks.append(msgspec.structs.replace(delivery, is_lasting=is_lasting))
 
 

@@ -89,6 +89,15 @@ _REST: Final = """
     SELECT line, payments.provider, '', 'k', 'other', payments.provider_payment_id,
            convert_to(who, 'UTF8'), 'processed', at, at, at
       FROM ids JOIN payments ON payments.id = ids.payment;
+    INSERT INTO disputes
+           (id, payment_id, order_id, provider, account, provider_dispute_id, stage, state,
+            currency, amount_minor, away_minor, lost_minor, reason, answer_state, answer,
+            answered_by, answered_at, version, opened_at, updated_at)
+    SELECT line, payment, bought, payments.provider, '', 'd', 'chargeback', 'won', 'EUR', 1, 0, 0,
+           'fraudulent', 'by_hand', 'It was sent to ' || who, 'staff', at, 1, at, at
+      FROM ids JOIN payments ON payments.id = ids.payment;
+    INSERT INTO payment_reviews (id, payment_id, reason, decision, note, actor, decided_at)
+    SELECT line, payment, 'disputed', 'accept', who || ' called', 'staff', at FROM ids;
     INSERT INTO gift_cards
            (id, kind, code_hash, last_four, currency, initial_minor, owner_email, reason,
             actor, created_at)

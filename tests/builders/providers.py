@@ -10,6 +10,7 @@ import msgspec
 
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState, Redirect
+from surehold.payments.providers.disputes import DisputeSnapshot
 from surehold.payments.providers.port import (
     Capabilities,
     CaptureRequest,
@@ -33,6 +34,7 @@ _CAPABILITIES: Final = Capabilities(
     explanation="A test pays.",
     hold_kind=HoldKind.CARD,
     can_capture_later=True,
+    can_read_disputes=True,
 )
 
 
@@ -74,6 +76,13 @@ class PretendProvider(NoOptions):
         """The buyer's bank holds it no more."""
         nothing = Money(0, self.payments[provider_payment_id].requested.currency)
         self._put(provider_payment_id, state=PaymentState.VOIDED, authorized=nothing)
+
+    def dispute(self, provider_payment_id: str, *disputes: DisputeSnapshot) -> None:
+        """These are the disputes of a payment now."""
+        before = self.payments[provider_payment_id]
+        away = sum(row.amount.amount for row in disputes if row.is_money_away)
+        disputed = Money(away, before.captured.currency)
+        self._put(provider_payment_id, disputes=disputes, disputed=disputed)
 
     def prepare_create(self, request: CreateRequest) -> bytes:
         return msgspec.json.encode(
@@ -189,6 +198,9 @@ class PretendProvider(NoOptions):
 
     async def list_refunds(self, provider_payment_id: str) -> tuple[RefundSnapshot, ...]:
         return (await self.fetch(provider_payment_id)).refunds
+
+    async def list_disputes(self, provider_payment_id: str) -> tuple[DisputeSnapshot, ...]:
+        return (await self.fetch(provider_payment_id)).disputes
 
     def parse_webhook(
         self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int

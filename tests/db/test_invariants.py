@@ -49,6 +49,7 @@ from surehold.orders.vendor_accounts.model import NewRule
 from surehold.payments.cash import commands as cash
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
+from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
 from surehold.payments.providers.port import OutcomeUnknown
 from surehold.payments.providers.registry import Providers
 from surehold.payments.reconciliation import commands as reconciliation
@@ -125,6 +126,7 @@ async def _live(url: str) -> None:
             draft = await a_draft(db, (mug.variant_id, 1))
             form = DraftForm(key="draft", request_hash=b"", provider="bank_transfer", actor="x")
             await commands.place_draft(checkout, draft=draft, form=form)
+            await _dispute(checkout, pretend, mug.variant_id)
             await _pay_by_card(checkout, mug.variant_id)
             await _change_orders(checkout)
             lost = await a_placed_order(checkout, [(mug.variant_id, 1)], provider="pretend")
@@ -138,7 +140,7 @@ async def _live(url: str) -> None:
         await _review(db, lamp.product_id, mug.product_id)
         await _pay_vendors(db)
         await _take_in_a_report(db)
-        assert await documents.issue_due(db, limit=100) == 24
+        assert await documents.issue_due(db, limit=100) == 27
         await outbox.publish(db, subscribers=())
 
 
@@ -343,6 +345,27 @@ async def _buy_by_card(
     assert outcome is not None
     assert outcome.effect == "paid"
     return placed.order.id
+
+
+async def _dispute(checkout: Any, pretend: PretendProvider, variant_id: Any) -> None:
+    """One is open, of a part; one is lost, with its goods; one is lost that were sent."""
+    for number, state in enumerate((DisputeState.UNDER_REVIEW, *[DisputeState.LOST] * 2)):
+        order_id = await _buy_by_card(checkout, pretend, variant_id)
+        payment = (await look_at(checkout, order_id)).payment
+        assert payment is not None
+        if number == 2:
+            await ship(checkout, order_id)
+        amount = 100 if number == 0 else payment.requested_minor
+        told = DisputeSnapshot(
+            f"dp_{number}",
+            Money(amount, payment.currency),
+            DisputeStage.CHARGEBACK,
+            state,
+            "fraudulent",
+            fee_minor=15,
+        )
+        pretend.dispute(f"pp_{payment.merchant_reference}", told)
+        await commands.check_payment(checkout, payment.id)
 
 
 async def _finish_refunds(url: str, db: Database, providers: Providers) -> None:
@@ -691,6 +714,21 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
             (
                 "UPDATE payments SET terms = 'now' FROM orders WHERE order_id = orders.id"
                 " AND terms = 'on_delivery' AND sold_at IS NULL"
+            ),
+        ),
+    ),
+    "DSP1": (set(), ("UPDATE payments SET dispute_moves = dispute_moves + 1",)),
+    "DSP2": (
+        {"LED4"},
+        ("UPDATE disputes SET fee_minor = fee_minor + 1",),
+    ),
+    "DSP3": (set(), ("UPDATE dispute_events SET to_state = 'won' WHERE seq = 1",)),
+    "DSP4": (
+        set(),
+        (
+            (
+                "UPDATE disputes SET answer_state = 'sending', answered_at = now(),"
+                " answered_by = 'x'"
             ),
         ),
     ),

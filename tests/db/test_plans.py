@@ -56,6 +56,14 @@ _MORE: Final = """
     SELECT gen_random_uuid(), (SELECT id FROM locations LIMIT 1), 'canceled', '', 'test', now(),
            'test', now()
       FROM generate_series(1, 2000);
+    INSERT INTO disputes
+           (id, payment_id, order_id, provider, account, provider_dispute_id, stage, state,
+            currency, amount_minor, away_minor, lost_minor, reason, version, opened_at, updated_at)
+    SELECT gen_random_uuid(), id, order_id, provider, account, id, 'inquiry',
+           CASE WHEN row_number() OVER () % 20 = 0 THEN 'lost' ELSE 'closed' END, 'EUR', 1, 0, 0,
+           'test', 1, now(), now()
+      FROM payments
+     LIMIT 2000;
     INSERT INTO special_prices (id, variant_id, currency, amount_minor, is_active)
     SELECT gen_random_uuid(), id, 'EUR', 100, true FROM variants;
     INSERT INTO tax_rates (id, country, region, tax_class, rate, is_active)
@@ -314,6 +322,10 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
         ]
     found["orders.list_awaited"] = [Case((UUID(int=0), PAGE), (middle.ids["payments"], PAGE))]
     found["orders.prune_proofs"] = [Case((day, PAGE))]
+    found["payments.list_disputes"] = [Case((None, PAGE), (middle.ids["disputes"], PAGE))]
+    found["payments.list_disputes_in_state"] = [
+        Case(("lost", None, PAGE), ("lost", middle.ids["disputes"], PAGE))
+    ]
     found |= _of_bookkeeping(middle)
     found["payments.list_held_cash"] = [
         Case((datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0), PAGE), (*deep, PAGE))
@@ -473,7 +485,7 @@ def test_every_statement_that_takes_a_page_is_looked_at() -> None:
 #: Tables whose lists go by id.
 IDS: Final = (
     *("special_prices", "tax_rates", "shipping_zones", "shipping_methods", "promotions"),
-    *("coupons", "stock_counts", "stock_transfers", "gift_cards", "draft_orders"),
+    *("coupons", "stock_counts", "stock_transfers", "gift_cards", "draft_orders", "disputes"),
     *("payments", "settlement_reports", "settlement_differences", "commission_rules"),
     "vendor_payout_batches",
 )

@@ -33,6 +33,7 @@ from surehold.orders.model import (
 )
 from surehold.orders.transfers.model import ProofKind
 from surehold.orders.vendor_accounts.model import BatchState
+from surehold.payments.disputes.model import AnswerState
 from surehold.payments.gift_cards.model import EntryKind, GiftCardKind
 from surehold.payments.model import (
     OperationKind,
@@ -40,8 +41,10 @@ from surehold.payments.model import (
     PaymentState,
     PaymentTerms,
     RefundState,
+    ReviewDecision,
     WebhookState,
 )
+from surehold.payments.providers.disputes import DisputeStage, DisputeState
 from surehold.payments.reconciliation.model import Cause, DifferenceState, RowKind
 from surehold.pricing.model import Effect, MethodKind, RateBasis
 from surehold.privacy.model import ErasureState
@@ -89,9 +92,13 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("cart_contacts", "state"): ContactState,
     ("documents", "kind"): DocumentKind,
     ("order_changes", "state"): ChangeState,
+    ("disputes", "answer_state"): AnswerState,
+    ("disputes", "stage"): DisputeStage,
+    ("disputes", "state"): DisputeState,
     ("gift_card_entries", "kind"): EntryKind,
     ("gift_cards", "kind"): GiftCardKind,
     ("payments", "terms"): PaymentTerms,
+    ("payment_reviews", "decision"): ReviewDecision,
     ("transfer_proofs", "kind"): ProofKind,
 }
 #: Lists whose values the code writes as words in statements, so that there is no enum to compare.

@@ -38,6 +38,8 @@ OWNERS: Final = {
     "categories": "catalog",
     "coupon_redemptions": "pricing",
     "coupons": "pricing",
+    "dispute_events": "payments",
+    "disputes": "payments",
     "document_progress": "orders",
     "document_series": "orders",
     "documents": "orders",
@@ -72,6 +74,7 @@ OWNERS: Final = {
     "outbox": "jobs",
     "payment_events": "payments",
     "payment_operations": "payments",
+    "payment_reviews": "payments",
     "payments": "payments",
     "personal_exports": "privacy",
     "pgqueuer": "jobs",
@@ -179,7 +182,7 @@ BUILDERS: Final[dict[tuple[str, str], str]] = {
 }
 #: Start of a path: why its statements write tables of other rooms.
 WRITES_ELSEWHERE: Final[dict[str, str]] = {
-    "privacy/sql/erasing.py": "an erasure is no rule of any room, and is read in one place; its "
+    "privacy/sql/erasing": "an erasure is no rule of any room, and is read in one place; its "
     "triggers let it change the columns of the register alone",
 }
 #: (room, table): why a room reads a table that is not below it.

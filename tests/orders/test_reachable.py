@@ -19,12 +19,14 @@ from surehold.checkout.engine import Checkout
 from surehold.checkout.model import SYSTEM
 from surehold.checkout.settlements import CancelOrder
 from surehold.db import Database
+from surehold.kernel.money import Money
 from surehold.orders.errors import StatusOutOfReach
 from surehold.orders.model import CancelReason, OrderStatus
 from surehold.orders.states import MOVES, FulfillmentEvent
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
+from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product, change_on_hand
 from tests.builders.fulfillments import reach
@@ -50,6 +52,8 @@ from tests.support.placing import count_rows
 from tests.support.shop import make_due
 
 S = OrderStatus
+D = DisputeState
+OPEN: Final = D.NEEDS_RESPONSE
 Pair = tuple[OrderStatus, OrderStatus]
 
 
@@ -123,6 +127,21 @@ async def _declined_then(ground: Ground, what: str) -> None:
         await ground.cancel(begun.order.id)
     else:
         await ground.capture(begun)
+
+
+async def _disputed(ground: Ground, *on: OrderStatus, amount: int | None = None) -> None:
+    """A dispute is opened, won, opened again, lost, and won after all."""
+    begun = await ground.by_card()
+    await ground.capture(begun)
+    await reach(ground.checkout, begun.order.id, *on)
+    name = f"pp_{begun.payment.merchant_reference}"
+    for state in (OPEN, D.WON, OPEN, D.LOST, D.WON):
+        stage, due = DisputeStage.CHARGEBACK, begun.payment.requested
+        told = DisputeSnapshot(
+            "dp", Money(amount or due.amount, due.currency), stage, state, "fraudulent"
+        )
+        ground.pretend.dispute(name, told)
+        await commands.check_payment(ground.checkout, begun.payment.id)
 
 
 async def _sold_out(ground: Ground, *, is_declined: bool) -> None:
@@ -270,6 +289,19 @@ STORIES: Final[tuple[Callable[[Ground], Awaitable[Any]], ...]] = (
     lambda g: _declined_then(g, "canceled"),
     lambda g: _declined_then(g, "paid"),
     lambda g: _sold_out(g, is_declined=False),
+    *(
+        lambda g, on=on, amount=amount: _disputed(g, *on, amount=amount)
+        for on in (
+            (),
+            (S.CONFIRMED,),
+            (S.PROCESSING,),
+            (S.READY_FOR_SHIPMENT,),
+            (S.SHIPPED,),
+            (S.SHIPPED, S.IN_TRANSIT),
+            (S.SHIPPED, S.DELIVERED),
+        )
+        for amount in (None, 1)
+    ),
     _canceled_by_card,
     _revived,
     _put_away,
@@ -279,21 +311,35 @@ STORIES: Final[tuple[Callable[[Ground], Awaitable[Any]], ...]] = (
 )
 
 
+#: Statuses of an order that is paid.
+PAID: Final = (
+    *(S.PAID, S.CONFIRMED, S.PROCESSING, S.READY_FOR_SHIPMENT),
+    *(S.SHIPPED, S.IN_TRANSIT, S.DELIVERED),
+)
+#: What the stories of disputes make: all or a part of the money is held back, given back or lost.
+BY_DISPUTE: Final = {
+    *((S.DISPUTED, status) for status in (*PAID, S.PARTIALLY_REFUNDED, S.REFUNDED)),
+    *((status, S.DISPUTED) for status in PAID),
+    *((S.PARTIALLY_REFUNDED, status) for status in PAID),
+}
+
+
 def _waiting_for() -> dict[Pair, str]:
     """Allowed moves that no command makes yet, and which one will."""
-    found = {pair: "a dispute is opened, won or lost" for pair in MOVES if S.DISPUTED in pair}
+    found = {
+        pair: "while it is disputed it is refunded, canceled or put away as well"
+        for pair in MOVES
+        if S.DISPUTED in pair
+    }
     found |= {
         pair: "refunds of a part, and what of them comes back"
         for pair in MOVES
         if S.PARTIALLY_REFUNDED in pair and pair not in found
     }
     # A refund of everything that is not a cancellation.
-    for source in (
-        *(S.PAID, S.CONFIRMED, S.PROCESSING, S.READY_FOR_SHIPMENT),
-        *(S.SHIPPED, S.IN_TRANSIT, S.DELIVERED),
-    ):
+    for source in PAID:
         found[source, S.REFUNDED] = "a refund of everything without a cancellation"
-    return found
+    return {pair: why for pair, why in found.items() if pair not in BY_DISPUTE}
 
 
 async def _moves_made(db: Database) -> set[Pair]:

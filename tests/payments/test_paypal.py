@@ -24,6 +24,7 @@ from surehold.kernel.money import Money
 from surehold.payments.errors import WebhookProofInvalid
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.account import AccountConfig, AccountMode, WebhookSecret
+from surehold.payments.providers.disputes import DisputeState
 from surehold.payments.providers.http import Answer
 from surehold.payments.providers.paypal import PayPal, PayPalSettings
 from surehold.payments.providers.paypal.proof import check_chain
@@ -33,7 +34,6 @@ from surehold.payments.providers.port import (
     CaptureRequest,
     ConfigurationFault,
     Declined,
-    DisputeState,
     InvalidRequest,
     NotFound,
     OutcomeUnknown,

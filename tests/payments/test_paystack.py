@@ -21,11 +21,11 @@ from surehold.config import Mode
 from surehold.kernel.money import Money
 from surehold.payments.model import ClientSecret, PaymentState, Redirect
 from surehold.payments.providers.account import AccountConfig
+from surehold.payments.providers.disputes import DisputeState
 from surehold.payments.providers.paystack import Paystack, PaystackSettings
 from surehold.payments.providers.paystack.wire import _DISPUTES, _RESOLUTIONS, AMOUNTS
 from surehold.payments.providers.port import (
     ConfigurationFault,
-    DisputeState,
     OutcomeUnknown,
     ProviderRefundState,
     RefundOrigin,

@@ -203,7 +203,7 @@ async def test_a_person_resolves_a_difference_once_and_it_is_not_found_again(
     twice = await resolve("The bank owes us seven cents")
     otherwise = await resolve("It does not")
 
-    assert (done.body["state"], done.body["ended_by"]) == ("resolved", "staff")
+    assert (done.body["state"], done.body["ended_by"]) == ("resolved", "operator")
     assert twice.raw == done.raw
     assert otherwise.refusal == (409, "difference_ended")
     assert await reconciliation.explain_differences(bazaar.db) == 0

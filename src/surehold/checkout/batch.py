@@ -21,6 +21,7 @@ from surehold.inventory.model import (
 from surehold.jobs.outbox import Event
 from surehold.kernel.ids import (
     CartId,
+    DisputeId,
     FulfillmentId,
     OrderChangeId,
     OrderId,
@@ -34,10 +35,12 @@ from surehold.kernel.ids import (
 from surehold.orders.changes.model import OrderChange
 from surehold.orders.model import Cancellation, Fulfillment, OrderLine, Return, ReturnLine
 from surehold.payments.cash.model import Collection
+from surehold.payments.disputes.model import Dispute, DisputeEvent
 from surehold.payments.model import (
     Journal,
     Operation,
     Payment,
+    PaymentReview,
     Refund,
     RefundLine,
 )
@@ -136,6 +139,9 @@ class Writes:
         self.refunds: list[Refund] = []
         self.refunds_ended: list[Refund] = []
         self.journals: list[Journal] = []
+        self.disputes: dict[DisputeId, Dispute] = {}
+        self.dispute_events: list[DisputeEvent] = []
+        self.reviews: list[PaymentReview] = []
         self.collections: list[Collection] = []
         self.reservations: list[Reservation] = []
         self.reservations_ended: list[Reservation] = []

@@ -455,6 +455,7 @@ class Case(CaseFacts):
             paid_minor=sum(row.captured_minor for row in payments),
             refunded_minor=sum(row.refunded_minor for row in payments),
             disputed_minor=sum(row.disputed_minor for row in payments),
+            lost_minor=sum(row.lost_minor for row in payments),
             returning_minor=self._returning_minor,
             authorized_minor=sum(
                 row.authorized_minor for row in waiting if row.gift_card_id is None

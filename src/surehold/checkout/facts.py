@@ -36,6 +36,7 @@ from surehold.orders.model import (
     ReturnLine,
 )
 from surehold.orders.states import WAITING
+from surehold.payments.disputes.model import Dispute
 from surehold.payments.gift_cards.model import Purse
 from surehold.payments.model import (
     Payment,
@@ -71,6 +72,7 @@ class CaseFacts:
         coupon_uses: CouponUses | None = None,
         cards: CardBook | None = None,
         changes: Iterable[OrderChange] = (),
+        disputes: Iterable[Dispute] = (),
     ) -> None:
         self.order = order
         self.lines = lines
@@ -80,6 +82,7 @@ class CaseFacts:
         self.refunds = {row.id: row for row in refunds}
         self.fulfillments = {row.id: row for row in fulfillments}
         self.refund_lines = dict(refund_lines)
+        self.disputes = {row.id: row for row in disputes}
         #: What is owed and not there yet, by line and location.
         self.waiting_units: dict[tuple[OrderLineId, LocationId], WaitingUnits] = {}
         self.returns: dict[ReturnId, Return] = {}
@@ -310,13 +313,14 @@ class CaseFacts:
         return self.order.sold_at is not None
 
     def refundable_minor(self, payment: Payment) -> int:
-        """What of a payment is neither refunded nor on its way back."""
-        on_the_way = sum(
+        """What of a payment is neither refunded, nor on its way back, nor at its buyer's bank."""
+        gone = payment.disputed_minor + payment.lost_minor
+        gone += sum(
             row.amount_minor
             for row in self.refunds.values()
             if row.payment_id == payment.id and row.state.value != "failed"
         )
-        return payment.captured_minor - on_the_way
+        return max(payment.captured_minor - gone, 0)
 
     def admit(
         self, wanted: inventory.Lines | None = None

@@ -4,6 +4,7 @@ DomainError
 ├── OrderNotFound            404
 ├── OrderNotCancelable       409
 ├── OrderNotFulfillable      409
+├── OrderDisputed            409
 ├── UnitsNotOpen             409
 ├── UnitsNotOnHand           409
 ├── FulfillmentNotFound      404
@@ -43,6 +44,14 @@ class OrderNotFulfillable(DomainError):
     kind = Kind.CONFLICT
     code = "order_not_fulfillable"
     title = "Nothing of this order can be sent now"
+
+
+class OrderDisputed(DomainError):
+    """The buyer's bank holds its money back: nothing is sent until that is decided."""
+
+    kind = Kind.CONFLICT
+    code = "order_disputed"
+    title = "The payment of this order is disputed"
 
 
 class UnitsNotOpen(DomainError):

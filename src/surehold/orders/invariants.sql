@@ -44,17 +44,17 @@ SELECT id, number, paid_minor, refunded_minor
     OR refunded_minor > paid_minor;
 
 -- MON4: An order is called paid exactly when all that is due is there and nobody disputes it. What
--- is on its way back without being a part of the sale is not there.
+-- was lost is not there, nor what is on its way back without being a part of the sale.
 SELECT orders.id, orders.number, orders.payment_status, orders.total_minor, orders.paid_minor,
        orders.refunded_minor
   FROM orders
   LEFT JOIN (
-        SELECT order_id, sum(disputed_minor) AS disputed
+        SELECT order_id, sum(disputed_minor) AS disputed, sum(lost_minor) AS lost
           FROM payments
          GROUP BY order_id) AS payment
     ON payment.order_id = orders.id
  WHERE (orders.payment_status = 'paid')
-       <> (orders.paid_minor - orders.refunded_minor
+       <> (orders.paid_minor - orders.refunded_minor - coalesce(payment.lost, 0)
            - CASE WHEN orders.canceled_at IS NULL
                   THEN coalesce((SELECT sum(amount_minor) FROM refunds
                                   WHERE refunds.order_id = orders.id
@@ -69,7 +69,8 @@ SELECT orders.id, orders.number, orders.total_minor, money.kept
   FROM orders
   JOIN (
         SELECT payment.order_id,
-               sum(payment.captured_minor - coalesce(refund.minor, 0)) AS kept,
+               sum(greatest(payment.captured_minor - coalesce(refund.minor, 0)
+                            - payment.disputed_minor - payment.lost_minor, 0)) AS kept,
                bool_or(payment.review_reason IS NOT NULL) AS is_in_review
           FROM payments AS payment
           LEFT JOIN (
@@ -666,6 +667,9 @@ SELECT orders.id, orders.number, orders.status, booked.deposits
     ON booked.order_id = orders.id
  WHERE booked.deposits <> 0
    AND orders.paid_minor - orders.refunded_minor
+       - CASE WHEN orders.canceled_at IS NULL THEN 0
+              ELSE (SELECT coalesce(sum(unearned_minor), 0) FROM disputes
+                     WHERE disputes.order_id = orders.id) END
        = CASE WHEN orders.canceled_at IS NULL
               THEN orders.total_minor + orders.added_minor - orders.canceled_minor
                  - coalesce((SELECT sum(amount_minor) FROM refunds

@@ -93,6 +93,7 @@ class CancelReason(enum.Enum):
     UNPAID = "unpaid"
     SOLD_OUT_AFTER_PAYMENT = "sold_out_after_payment"
     REFUSED = "refused_at_the_door"
+    DISPUTE_LOST = "dispute_lost"
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -203,15 +204,13 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Cancellation(msgspec.Struct, frozen=True):
-    """Units of an order that were given up while the rest goes on.
-
-    ``is_sold``: the order was a sale by then, so money goes back for them.
-    """
+    """Units of an order that were given up while the rest goes on."""
 
     id: CancellationId
     order_id: OrderId
     reason: str
     actor: str
+    #: The order was a sale by then, so money goes back for them.
     is_sold: bool
     shares: tuple[Share, ...]
 

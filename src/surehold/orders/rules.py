@@ -22,6 +22,8 @@ class MoneyFacts(msgspec.Struct, frozen=True):
     paid_minor: int = 0
     refunded_minor: int = 0
     disputed_minor: int = 0
+    #: Given back by the buyer's bank, for good.
+    lost_minor: int = 0
     #: On its way back, and no part of the sale any more: it pays for nothing that is due.
     returning_minor: int = 0
     authorized_minor: int = 0
@@ -43,12 +45,13 @@ def derive_payment_status(money: MoneyFacts, *, total_minor: int) -> PaymentStat
     """How far an order is paid."""
     if money.disputed_minor:
         return PaymentStatus.DISPUTED
-    if money.paid_minor - money.refunded_minor - money.returning_minor >= total_minor:
+    gone_minor = money.refunded_minor + money.lost_minor
+    if money.paid_minor - gone_minor - money.returning_minor >= total_minor:
         return PaymentStatus.PAID  # a second payment may have come and gone back
-    is_back = money.paid_minor and money.refunded_minor >= money.paid_minor
+    is_back = money.paid_minor and gone_minor >= money.paid_minor
     if is_back and not money.is_secured:
         return PaymentStatus.REFUNDED
-    if money.refunded_minor and not is_back:
+    if gone_minor and not is_back:
         return PaymentStatus.PARTIALLY_REFUNDED
     if money.authorized_minor:
         return PaymentStatus.AUTHORIZED

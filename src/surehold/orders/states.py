@@ -104,7 +104,17 @@ _ONWARD: Final = {
         S.DISPUTED,
         S.ARCHIVED,
     },
-    S.REFUNDED: {S.CANCELED, S.PARTIALLY_REFUNDED, S.PAID, S.DISPUTED, S.ARCHIVED},
+    # What the buyer's bank gave back may come back to the store: as far as the goods have come.
+    S.REFUNDED: {
+        S.CANCELED,
+        S.PARTIALLY_REFUNDED,
+        S.PAID,
+        S.SHIPPED,
+        S.IN_TRANSIT,
+        S.DELIVERED,
+        S.DISPUTED,
+        S.ARCHIVED,
+    },
     S.DISPUTED: {
         S.PAID,
         S.CONFIRMED,

@@ -18,6 +18,7 @@ from surehold.payments.model import (
     Journal,
     Operation,
     Payment,
+    PaymentReview,
     Refund,
     RefundLine,
     WebhookEvent,
@@ -107,6 +108,9 @@ async def update_payments(
         [row.next_check_at for row in rows],
         now,
         [before.state.value for before, _ in changes],
+        [row.disputed_minor for row in rows],
+        [row.lost_minor for row in rows],
+        [row.dispute_moves for row in rows],
     )
     if count != len(rows):
         raise ConcurrentChange("a payment changed under its lock")
@@ -173,6 +177,24 @@ async def check_soon(db: Database, *, payment_id: PaymentId) -> None:
     """Let a payment that could not be looked at be due again before long."""
     async with db.transaction() as tx:
         await tx.run(sql.CHECK_SOON, payment_id, MISSED_CHECK)
+
+
+async def insert_reviews(
+    tx: Transaction, *, reviews: Sequence[PaymentReview], now: datetime
+) -> None:
+    """Write what people decided about payments."""
+    if not reviews:
+        return
+    await tx.run(
+        sql.INSERT_REVIEWS,
+        [row.id for row in reviews],
+        [row.payment_id for row in reviews],
+        [row.reason for row in reviews],
+        [row.decision.value for row in reviews],
+        [row.note for row in reviews],
+        [row.actor for row in reviews],
+        now,
+    )
 
 
 async def insert_refunds(tx: Transaction, *, refunds: Sequence[Refund], now: datetime) -> None:

@@ -10,6 +10,7 @@ DomainError
 ├── CashOnDeliveryNotOffered 422
 ├── PaymentInProgress        409
 ├── PaymentNotCollectable    409
+├── ReviewNotPossible        409
 ├── WebhookProofInvalid      422, answered 400 on the webhook route
 └── PaymentNotConfirmable    409
 """
@@ -108,3 +109,14 @@ class PaymentNotConfirmable(DomainError):
     kind = Kind.CONFLICT
     code = "payment_not_confirmable"
     title = "This payment cannot be confirmed by hand"
+
+
+class ReviewNotPossible(DomainError):
+    """Nobody is asked about this payment, or this decision does not settle why it is held.
+
+    Facts: ``reason`` (``None``: it is not held) and ``allowed``.
+    """
+
+    kind = Kind.CONFLICT
+    code = "review_not_possible"
+    title = "This cannot be decided about the payment"

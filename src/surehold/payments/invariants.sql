@@ -12,12 +12,11 @@ SELECT payment.id, entry.currency, payment.currency
  WHERE journal.kind IN ('capture', 'sale')
    AND (entry.currency <> payment.currency OR journal.order_id <> payment.order_id);
 
--- MON6: Nothing is captured, authorized or disputed beyond what was asked for.
-SELECT id, state, requested_minor, authorized_minor, captured_minor, disputed_minor
+-- MON6: Nothing is captured or authorized beyond what was asked for.
+SELECT id, state, requested_minor, authorized_minor, captured_minor
   FROM payments
  WHERE captured_minor > requested_minor
     OR authorized_minor > requested_minor
-    OR disputed_minor > captured_minor
     OR (state = 'captured') <> (captured_minor > 0);
 
 -- RFD1: Refunds that may still go through never exceed what was captured.
@@ -75,12 +74,20 @@ SELECT coalesce(payment.id, booked.reference) AS payment_id, payment.captured_mi
  WHERE payment.captured_minor IS DISTINCT FROM booked.minor;
 
 -- LED4: What the providers owe for an order, and what cards paid of it, is what was captured less
--- what was refunded; the providers alone owe what was captured by them and did not go back there.
+-- what was refunded, disputed, lost, or taken as a fee; the providers alone owe what was captured by
+-- them and did not go back there.
 SELECT order_id, collected, booked
   FROM (
-        SELECT order_id, sum(captured_minor - refunded_minor) AS collected
+        SELECT payments.order_id,
+               sum(captured_minor - refunded_minor - disputed_minor - lost_minor
+                   - coalesce(fee.minor, 0)) AS collected
           FROM payments
-         GROUP BY order_id) AS payment
+          LEFT JOIN (
+                SELECT payment_id, sum(fee_minor) AS minor
+                  FROM disputes
+                 GROUP BY payment_id) AS fee
+            ON fee.payment_id = payments.id
+         GROUP BY payments.order_id) AS payment
   FULL JOIN (
         SELECT journal.order_id, sum(entry.amount_minor) AS booked
           FROM ledger_journals AS journal
@@ -96,8 +103,15 @@ SELECT order_id, collected, booked
 SELECT order_id, collected, booked
   FROM (
         SELECT payment.order_id,
-               sum(payment.captured_minor - coalesce(back.minor, 0)) AS collected
+               sum(payment.captured_minor - coalesce(back.minor, 0)
+                   - payment.disputed_minor - payment.lost_minor
+                   - coalesce(fee.minor, 0)) AS collected
           FROM payments AS payment
+          LEFT JOIN (
+                SELECT payment_id, sum(fee_minor) AS minor
+                  FROM disputes
+                 GROUP BY payment_id) AS fee
+            ON fee.payment_id = payment.id
           LEFT JOIN (
                 SELECT payment_id, sum(amount_minor) AS minor
                   FROM refunds
@@ -166,6 +180,74 @@ SELECT difference.id, difference.provider, difference.row_id, difference.payment
  WHERE (difference.provider, difference.account)
        IS DISTINCT FROM (coalesce(part.provider, payment.provider),
                          coalesce(part.account, payment.account));
+-- DSP1: What a payment says is disputed and lost is what its disputes say, and so is how often they
+-- moved.
+SELECT payment.id, payment.disputed_minor, payment.lost_minor, payment.dispute_moves, dispute.away,
+       dispute.lost, dispute.moves
+  FROM payments AS payment
+  LEFT JOIN (
+        SELECT payment_id, sum(away_minor) AS away, sum(lost_minor) AS lost, sum(version) AS moves
+          FROM disputes
+         GROUP BY payment_id) AS dispute
+    ON dispute.payment_id = payment.id
+ WHERE (payment.disputed_minor, payment.lost_minor, payment.dispute_moves)
+       <> (coalesce(dispute.away, 0), coalesce(dispute.lost, 0), coalesce(dispute.moves, 0));
+
+-- DSP2: What is booked of a dispute is where its money is: held back, lost as an expense or out of the
+-- deposits, and the fee.
+SELECT dispute.id, dispute.state, dispute.away_minor, dispute.lost_minor, booked.away, booked.losses
+  FROM disputes AS dispute
+  FULL JOIN (
+        SELECT event.dispute_id,
+               coalesce(sum(entry.amount_minor) FILTER (WHERE account = 'disputes'), 0) AS away,
+               coalesce(sum(entry.amount_minor) FILTER (WHERE account = 'dispute_losses'), 0)
+               AS losses,
+               coalesce(sum(entry.amount_minor) FILTER (WHERE account = 'customer_deposits'), 0)
+               AS unearned,
+               coalesce(sum(entry.amount_minor) FILTER (WHERE account = 'dispute_fees'), 0) AS fees
+          FROM ledger_journals AS journal
+          LEFT JOIN dispute_events AS event ON event.id = journal.reference
+          JOIN ledger_entries AS entry ON entry.journal_id = journal.id
+         WHERE journal.kind IN ('dispute_opened', 'dispute_won', 'dispute_lost', 'dispute_fee')
+         GROUP BY event.dispute_id) AS booked
+    ON booked.dispute_id = dispute.id
+ WHERE dispute.id IS NULL
+    OR (coalesce(booked.away, 0), coalesce(booked.losses, 0), coalesce(booked.unearned, 0),
+        coalesce(booked.fees, 0))
+       <> (dispute.away_minor, dispute.lost_minor - dispute.unearned_minor,
+           dispute.unearned_minor, dispute.fee_minor);
+
+-- DSP3: The history of a dispute is whole: each line begins where the last one ended, and the last is
+-- how it stands. It is of its payment, in its currency.
+SELECT dispute.id, dispute.state, dispute.version, move.seq, move.to_state
+  FROM disputes AS dispute
+  JOIN payments AS payment ON payment.id = dispute.payment_id
+  LEFT JOIN (
+        SELECT dispute_id, seq, from_state, to_state, stage, amount_minor,
+               lag(to_state) OVER (PARTITION BY dispute_id ORDER BY seq) AS before,
+               row_number() OVER (PARTITION BY dispute_id ORDER BY seq) AS place,
+               lead(seq) OVER (PARTITION BY dispute_id ORDER BY seq) IS NULL AS is_last
+          FROM dispute_events) AS move
+    ON move.dispute_id = dispute.id
+ WHERE (dispute.order_id, dispute.currency, dispute.provider, dispute.account)
+       <> (payment.order_id, payment.currency, payment.provider, payment.account)
+    OR move.seq IS NULL
+    OR move.seq <> move.place
+    OR move.from_state IS DISTINCT FROM move.before
+    OR (move.is_last AND (move.seq, move.to_state, move.stage, move.amount_minor)
+                         <> (dispute.version, dispute.state, dispute.stage,
+                             dispute.amount_minor));
+
+-- DSP4: What the store says to a dispute is on its way while its provider is asked, and only then.
+SELECT dispute.id, dispute.answer_state, operation.state
+  FROM disputes AS dispute
+  FULL JOIN (
+        SELECT id, state, substring(idempotency_key FROM 'dispute-(.{36})-')::uuid AS dispute_id
+          FROM payment_operations
+         WHERE kind = 'answer_dispute'
+           AND state IN ('pending', 'unknown')) AS operation
+    ON operation.dispute_id = dispute.id
+ WHERE (dispute.answer_state = 'sending') IS DISTINCT FROM (operation.id IS NOT NULL);
 
 -- PAY1: A payment that may still become money is on somebody's list: the provider is asked again,
 -- a question is unanswered, or a person must look. A local one waits for staff and asks nobody.

@@ -14,6 +14,9 @@
     vendor_sales                   of the sales, what vendors sold    (less income)
     vendor_payable                 what vendors will get              (liability)
     commission_income              what the store keeps of theirs     (income)
+    disputes                       held back until it is decided      (asset)
+    dispute_losses                 what buyers' banks gave back       (expense)
+    dispute_fees                   what providers take for a dispute  (expense)
 
 A capture fills the deposits; the sale empties them; a sale taken back, whole or in part, fills
 them again; a refund pays them out. So the deposits of a settled order come to zero, whatever
@@ -22,6 +25,8 @@ of what it owes the store, and is captured and refunded alike. What is sent befo
 is owed: the receivable stands in for the money among the deposits, until it is paid or given up.
 What a provider keeps and pays out leaves its clearing account with what its own reports say, so
 that the account is what the provider still holds.
+What is disputed is out of what the provider owes us until it is decided. What is lost is an
+expense, or comes out of the deposits where the sale that it paid for was taken back.
 """
 
 from __future__ import annotations
@@ -49,6 +54,9 @@ PROVIDER_FEES: Final = "provider_fees"
 VENDOR_SALES: Final = "vendor_sales"
 VENDOR_PAYABLE: Final = "vendor_payable"
 COMMISSION: Final = "commission_income"
+DISPUTES: Final = "disputes"
+LOSSES: Final = "dispute_losses"
+DISPUTE_FEES: Final = "dispute_fees"
 
 
 class SaleParts(msgspec.Struct, frozen=True):
@@ -218,6 +226,64 @@ def _vendor_entries(parts: Sequence[VendorPart]) -> list[Entry]:
             Entry(COMMISSION, -part.commission_minor, part.vendor_id),
         ]
     return entries
+
+
+class Disputed(msgspec.Struct, frozen=True):
+    """Where the money of a dispute is; what is neither away nor lost is with the provider."""
+
+    away_minor: int = 0
+    lost_minor: int = 0
+    #: Of what is lost: out of the deposits, and no expense.
+    unearned_minor: int = 0
+
+
+def dispute_moved(
+    *,
+    event_id: UUID,
+    order_id: OrderId,
+    provider: str,
+    currency: str,
+    before: Disputed,
+    after: Disputed,
+) -> list[Journal]:
+    """A dispute came further, or back: what the provider holds, and what is lost.
+
+    Whatever it moves passes through ``disputes``, so that every way from one standing to another
+    is made of three steps: out of the provider's hands or back from a loss, back into them, lost.
+    """
+    back = before.away_minor + before.lost_minor
+    held = after.away_minor + after.lost_minor
+    stays = min(back, held)
+    opened = [
+        Entry(DISPUTES, before.lost_minor + held - stays),
+        Entry(DEPOSITS, -before.unearned_minor),
+        Entry(LOSSES, before.unearned_minor - before.lost_minor),
+        Entry(clearing(provider), stays - held),
+    ]
+    won = [Entry(clearing(provider), back - stays), Entry(DISPUTES, stays - back)]
+    lost = [
+        Entry(DEPOSITS, after.unearned_minor),
+        Entry(LOSSES, after.lost_minor - after.unearned_minor),
+        Entry(DISPUTES, -after.lost_minor),
+    ]
+    if (before.lost_minor, after.away_minor) == (after.lost_minor, before.away_minor):
+        # Lost as before: only what it is taken out of may have changed.
+        moved = after.unearned_minor - before.unearned_minor
+        opened, lost = [], [Entry(DEPOSITS, moved), Entry(LOSSES, -moved)]
+    steps = (("dispute_opened", opened), ("dispute_won", won), ("dispute_lost", lost))
+    return [
+        _journal(kind, event_id, order_id, currency, entries)
+        for kind, entries in steps
+        if any(entry.amount_minor for entry in entries)
+    ]
+
+
+def dispute_fee(
+    *, event_id: UUID, order_id: OrderId, provider: str, currency: str, amount_minor: int
+) -> Journal:
+    """A provider took a fee for a dispute; a negative amount gives it back."""
+    entries = [Entry(DISPUTE_FEES, amount_minor), Entry(clearing(provider), -amount_minor)]
+    return _journal("dispute_fee", event_id, order_id, currency, entries)
 
 
 def gift_card_issue(*, reference: UUID, currency: str, amount_minor: int) -> Journal:

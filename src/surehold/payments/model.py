@@ -17,6 +17,7 @@ from surehold.kernel.ids import (
     OrderId,
     OrderLineId,
     PaymentId,
+    PaymentReviewId,
     RefundId,
     ReturnId,
     VendorId,
@@ -64,6 +65,7 @@ class OperationKind(enum.Enum):
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
+    ANSWER_DISPUTE = "answer_dispute"
 
 
 class OperationState(enum.Enum):
@@ -171,6 +173,10 @@ class Payment(msgspec.Struct, frozen=True):
     #: The card that pays, where no money does.
     gift_card_id: GiftCardId | None = None
     terms: PaymentTerms = PaymentTerms.NOW
+    #: Gone for good: the buyer's bank gave it back.
+    lost_minor: int = 0
+    #: How often anything was written of its disputes.
+    dispute_moves: int = 0
 
     @property
     def is_secured(self) -> bool:
@@ -242,6 +248,28 @@ class Refund(msgspec.Struct, frozen=True):
     internal_reason: str | None = None
     #: The credit that it becomes, where no money goes back.
     store_credit_id: GiftCardId | None = None
+
+
+class ReviewDecision(enum.Enum):
+    """What a person decides about a payment that is held for one.
+
+    ``accept``: it is right as it is. ``refund``: what it keeps beyond what is due goes back.
+    """
+
+    ACCEPT = "accept"
+    REFUND = "refund"
+
+
+class PaymentReview(msgspec.Struct, frozen=True):
+    """What a person decided about a payment, and why it was held."""
+
+    id: PaymentReviewId
+    payment_id: PaymentId
+    reason: str
+    decision: ReviewDecision
+    note: str
+    actor: str
+    decided_at: datetime
 
 
 class RefundLine(msgspec.Struct, frozen=True):

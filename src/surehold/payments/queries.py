@@ -12,6 +12,7 @@ from surehold.payments.model import (
     Operation,
     OperationKind,
     Payment,
+    PaymentReview,
     Refund,
     RefundLine,
     WebhookEvent,
@@ -44,6 +45,13 @@ async def list_payments(
 ) -> tuple[Payment, ...]:
     """Every payment of these orders, oldest first."""
     return tuple(await connection.all(sql.LIST_PAYMENTS, list(order_ids)))
+
+
+async def list_reviews(
+    connection: Connection, *, payment_id: PaymentId
+) -> tuple[PaymentReview, ...]:
+    """What people decided about a payment, oldest first."""
+    return tuple(await connection.all(sql.LIST_REVIEWS, payment_id))
 
 
 async def list_refunds(

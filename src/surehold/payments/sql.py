@@ -9,12 +9,19 @@ import msgspec
 
 from surehold.db import command, query
 from surehold.kernel.ids import OrderId, PaymentId, WebhookEventId
-from surehold.payments.model import Operation, Payment, Refund, RefundLine, WebhookEvent
+from surehold.payments.model import (
+    Operation,
+    Payment,
+    PaymentReview,
+    Refund,
+    RefundLine,
+    WebhookEvent,
+)
 
 _COLUMNS: Final = """id, order_id, provider, account, provider_payment_id, state, currency,
            requested_minor, authorized_minor, captured_minor, refunded_minor, disputed_minor,
            next_action, failure_code, failure_message, review_reason, check_count, next_check_at,
-           created_at, updated_at, gift_card_id, terms"""
+           created_at, updated_at, gift_card_id, terms, lost_minor, dispute_moves"""
 
 LOCK_PAYMENTS: Final = query(
     f"""
@@ -112,13 +119,17 @@ UPDATE_PAYMENTS: Final = command(
            review_reason = changed.review_reason,
            check_count = changed.check_count,
            next_check_at = changed.next_check_at,
+           disputed_minor = changed.disputed_minor,
+           lost_minor = changed.lost_minor,
+           dispute_moves = changed.dispute_moves,
            updated_at = $13
       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
                   $7::jsonb[], $8::text[], $9::text[], $10::text[], $11::int[],
-                  $12::timestamptz[], $14::text[])
+                  $12::timestamptz[], $14::text[], $15::bigint[], $16::bigint[], $17::int[])
            AS changed (id, state, provider_payment_id, authorized_minor, captured_minor,
                        refunded_minor, next_action, failure_code, failure_message, review_reason,
-                       check_count, next_check_at, read_state)
+                       check_count, next_check_at, read_state, disputed_minor, lost_minor,
+                       dispute_moves)
      WHERE payments.id = changed.id
        AND payments.state = changed.read_state
     """
@@ -234,6 +245,26 @@ CHECK_SOON: Final = command(
      WHERE id = $1
        AND next_check_at IS NOT NULL
     """
+)
+
+INSERT_REVIEWS: Final = command(
+    """
+    /* payments.insert_reviews */
+    INSERT INTO payment_reviews (id, payment_id, reason, decision, note, actor, decided_at)
+    SELECT *, $7::timestamptz
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
+    """
+)
+
+LIST_REVIEWS: Final = query(
+    """
+    /* payments.list_reviews */
+    SELECT id, payment_id, reason, decision, note, actor, decided_at
+      FROM payment_reviews
+     WHERE payment_id = $1
+     ORDER BY id
+    """,
+    PaymentReview,
 )
 
 INSERT_REFUNDS: Final = command(

@@ -326,6 +326,22 @@ PERSONAL: Final = (
         shown="refunds",
     ),
     _of(
+        "disputes",
+        "answer",
+        why="what the store said to the buyer's bank; " + _TOLD,
+        kept=_ORDER,
+        fate=_BLANKED,
+        shown="disputes",
+    ),
+    _of(
+        "payment_reviews",
+        "note",
+        why="why staff let a payment pass or gave it back; " + _TOLD,
+        kept=_ORDER,
+        fate=_BLANKED,
+        shown="payment_reviews",
+    ),
+    _of(
         "webhook_events",
         "raw_body",
         why="what the provider said, as it was signed",

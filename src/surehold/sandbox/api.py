@@ -83,6 +83,12 @@ class RefundInput(msgspec.Struct, forbid_unknown_fields=True):
     reason: Text
 
 
+class EvidenceInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /v1/disputes/{id}/answer``."""
+
+    evidence: Annotated[str, msgspec.Meta(min_length=1, max_length=5_000)]
+
+
 class EmptyInput(msgspec.Struct, forbid_unknown_fields=True):
     """A body with nothing to say."""
 
@@ -104,6 +110,8 @@ class Api:
                 ("POST", "/v1/refunds", Area.REFUND, self.create_refund),
                 ("GET", "/v1/refunds", Area.READ, self.list_refunds),
                 ("GET", "/v1/refunds/{id}", Area.READ, self.get_refund),
+                ("POST", "/v1/disputes/{id}/answer", Area.REFUND, self.answer_dispute),
+                ("POST", "/v1/disputes/{id}/accept", Area.REFUND, self.accept_dispute),
                 ("GET", "/v1/events", Area.READ, self.list_events),
                 ("GET", "/v1/report", Area.READ, self.report),
                 ("GET", "/v1/settlement", Area.READ, self.settlement),
@@ -175,6 +183,20 @@ class Api:
             raise missing("payment")
         refunds = self._bank.book.list_refunds(payment_id)
         return json_response({"object": "list", "data": [shapes.refund(row) for row in refunds]})
+
+    def answer_dispute(self, request: Request, parameters: dict[str, str]) -> Response:
+        given = read_body(request, EvidenceInput)
+        return self._answer(request, parameters["id"], given.evidence)
+
+    def accept_dispute(self, request: Request, parameters: dict[str, str]) -> Response:
+        read_body(request, EmptyInput)
+        return self._answer(request, parameters["id"], None)
+
+    def _answer(self, request: Request, dispute_id: str, evidence: str | None) -> Response:
+        def work() -> dict[str, Any]:
+            return shapes.dispute(self._bank.answer_dispute(dispute_id, evidence=evidence))
+
+        return self._once(request, work)
 
     def list_events(self, request: Request, _: dict[str, str]) -> Response:
         """Events after an event id, or from a unix second on; oldest first."""

@@ -18,6 +18,8 @@ from surehold.sandbox.cards import Outcome, TestCard
 from surehold.sandbox.misbehave import Misbehavior
 from surehold.sandbox.model import (
     Dispute,
+    DisputeStage,
+    DisputeState,
     EventType,
     Payment,
     PaymentState,
@@ -29,6 +31,8 @@ from surehold.sandbox.model import (
 from surehold.sandbox.settings import Settings
 
 MAX_REFUNDS: Final = 100
+#: How long a shop has to answer a dispute.
+DISPUTE_SECONDS: Final = 7 * 86_400
 
 
 def new_id(prefix: str) -> str:
@@ -303,8 +307,16 @@ class Bank:
         self._announce(kind, after.payment, refund=shapes.refund(after))
         return after
 
-    def open_dispute(self, payment: Payment, *, amount: int, reason: str) -> Dispute:
-        """The buyer's bank takes the money back for now.
+    def open_dispute(
+        self,
+        payment: Payment,
+        *,
+        amount: int,
+        reason: str,
+        stage: DisputeStage = "chargeback",
+        fee: int = 0,
+    ) -> Dispute:
+        """The buyer's bank takes the money back for now; an inquiry only asks.
 
         Raises:
             Refusal: 409 for an unpaid payment, 400 above what was captured.
@@ -321,6 +333,9 @@ class Bank:
             currency=payment.currency,
             reason=reason,
             state="open",
+            stage=stage,
+            fee=fee,
+            respond_by=now + DISPUTE_SECONDS,
             created_at=now,
             updated_at=now,
         )
@@ -329,19 +344,57 @@ class Bank:
         return dispute
 
     def close_dispute(self, dispute_id: str, *, outcome: Literal["won", "lost"]) -> Dispute:
-        """The dispute ends for (won) or against (lost) the shop.
+        """The dispute ends for (won) or against (lost) the shop; 409 when it is over."""
+        return self._move_dispute(self._open_one(dispute_id), state=outcome)
+
+    def reopen_dispute(self, dispute_id: str) -> Dispute:
+        """The bank thinks again, one stage further: whatever was decided is open.
 
         Raises:
-            Refusal: 404, or 409 when it is closed.
+            Refusal: 404, or 409 while it is open, or when its money was disputed anew.
         """
+        dispute = self.get_dispute(dispute_id)
+        if dispute.state == "open":
+            raise conflict("dispute_open", "The dispute is open.")
+        payment = self.get_payment(dispute.payment)
+        is_held = dispute.state == "lost" and dispute.stage == "chargeback"
+        if not is_held and dispute.amount > payment.captured - payment.disputed:
+            raise conflict("dispute_doubled", "All of the money is disputed.")
+        return self._move_dispute(dispute, state="open", stage="chargeback", evidence=None)
+
+    def answer_dispute(self, dispute_id: str, *, evidence: str | None) -> Dispute:
+        """The shop says something to it; nothing: it gives in. Two words decide at once.
+
+        Raises:
+            Refusal: 404, or 409 when it is closed or was answered.
+        """
+        dispute = self._open_one(dispute_id)
+        if evidence is None:
+            return self._move_dispute(dispute, state="lost")
+        if dispute.evidence is not None:
+            raise conflict("dispute_answered", "The dispute was answered.")
+        ends: dict[str, DisputeState] = {"winning_evidence": "won", "losing_evidence": "lost"}
+        return self._move_dispute(
+            dispute, evidence=evidence, state=ends.get(evidence, dispute.state)
+        )
+
+    def get_dispute(self, dispute_id: str) -> Dispute:
         dispute = self.book.find_dispute(dispute_id)
         if dispute is None:
             raise missing("dispute")
+        return dispute
+
+    def _open_one(self, dispute_id: str) -> Dispute:
+        dispute = self.get_dispute(dispute_id)
         if dispute.state != "open":
             raise conflict("dispute_over", f"The dispute is {dispute.state}.")
-        after = msgspec.structs.replace(dispute, state=outcome, updated_at=self.now())
+        return dispute
+
+    def _move_dispute(self, dispute: Dispute, **facts: str | None) -> Dispute:
+        after = msgspec.structs.replace(dispute, **facts, updated_at=self.now())
         self.book.save_dispute(after)
-        self._announce(EventType.DISPUTE_CLOSED, after.payment, dispute=shapes.dispute(after))
+        told = EventType.DISPUTE_UPDATED if after.state == "open" else EventType.DISPUTE_CLOSED
+        self._announce(told, after.payment, dispute=shapes.dispute(after))
         return after
 
     # What time brings

@@ -43,7 +43,9 @@ _PAYMENT: Final = """
            (SELECT coalesce(sum(r.amount), 0) FROM refunds r
              WHERE r.payment_id = p.id AND r.state = 'pending') AS refunding,
            (SELECT coalesce(sum(d.amount), 0) FROM disputes d
-             WHERE d.payment_id = p.id AND d.state <> 'won') AS disputed,
+              LEFT JOIN dispute_terms t ON t.dispute_id = d.id
+             WHERE d.payment_id = p.id AND d.state <> 'won'
+               AND coalesce(t.stage, '') <> 'inquiry') AS disputed,
            EXISTS (SELECT 1 FROM manual_captures m WHERE m.payment_id = p.id) AS is_manual
       FROM payments p
 """
@@ -55,9 +57,12 @@ _REFUND: Final = """
 """
 _DISPUTE: Final = """
     SELECT d.id, d.payment_id AS payment, d.amount, p.currency, d.reason, d.state,
+           coalesce(t.stage, 'chargeback') AS stage, coalesce(t.fee, 0) AS fee,
+           coalesce(t.respond_by, d.created_at) AS respond_by, t.evidence,
            d.created_at, d.updated_at
       FROM disputes d
       JOIN payments p ON p.id = d.payment_id
+      LEFT JOIN dispute_terms t ON t.dispute_id = d.id
 """
 #: Captures, refunds and disputes as one signed list: what a bank would pay out.
 _REPORT: Final = """
@@ -75,11 +80,22 @@ _REPORT: Final = """
         SELECT 'dispute', d.id, d.payment_id, p.merchant_reference, NULL,
                -d.amount, p.currency, d.created_at
           FROM disputes d JOIN payments p ON p.id = d.payment_id
+         WHERE NOT EXISTS (SELECT 1 FROM dispute_terms t
+                            WHERE t.dispute_id = d.id AND t.stage = 'inquiry')
+         UNION ALL
+        SELECT 'dispute_fee', d.id, d.payment_id, p.merchant_reference, NULL, -t.fee,
+               p.currency, d.created_at
+          FROM dispute_terms t
+          JOIN disputes d ON d.id = t.dispute_id
+          JOIN payments p ON p.id = d.payment_id
+         WHERE t.fee > 0
          UNION ALL
         SELECT 'dispute_reversal', d.id, d.payment_id, p.merchant_reference, NULL,
                d.amount, p.currency, d.updated_at
           FROM disputes d JOIN payments p ON p.id = d.payment_id
-         WHERE d.state = 'won')
+         WHERE d.state = 'won'
+           AND NOT EXISTS (SELECT 1 FROM dispute_terms t
+                            WHERE t.dispute_id = d.id AND t.stage = 'inquiry'))
      WHERE created_at >= ? AND created_at < ?
      ORDER BY created_at, id, type
 """
@@ -257,6 +273,13 @@ class Book:
             dispute.id, dispute.payment, dispute.amount, dispute.reason, dispute.state,
             dispute.created_at, dispute.updated_at,
         )  # fmt: skip
+        self._run(
+            """
+            INSERT INTO dispute_terms (dispute_id, stage, fee, respond_by, evidence)
+            VALUES (?, ?, ?, ?, ?)
+            """,
+            dispute.id, dispute.stage, dispute.fee, dispute.respond_by, dispute.evidence,
+        )  # fmt: skip
 
     def find_dispute(self, dispute_id: str) -> Dispute | None:
         return self._one(Dispute, _DISPUTE + "WHERE d.id = ?", dispute_id)
@@ -268,6 +291,10 @@ class Book:
         self._run(
             "UPDATE disputes SET state = ?, updated_at = ? WHERE id = ?",
             dispute.state, dispute.updated_at, dispute.id,
+        )  # fmt: skip
+        self._run(
+            "UPDATE dispute_terms SET stage = ?, evidence = ? WHERE dispute_id = ?",
+            dispute.stage, dispute.evidence, dispute.id,
         )  # fmt: skip
 
     def list_report(self, *, created_from: int, created_until: int) -> tuple[ReportLine, ...]:

@@ -8,12 +8,21 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from surehold.sandbox import shapes
-from surehold.sandbox.api import Amount, EmptyInput, Text, csv_response, guarded, read_body
+from surehold.sandbox.api import (
+    MAX_AMOUNT,
+    Amount,
+    EmptyInput,
+    Text,
+    csv_response,
+    guarded,
+    read_body,
+)
 from surehold.sandbox.bank import Bank, new_id
 from surehold.sandbox.http import Request, Response, Route, json_response
 from surehold.sandbox.misbehave import Area, Conduct
 from surehold.sandbox.model import (
     Dispute,
+    DisputeStage,
     Payment,
     Refund,
     Refusal,
@@ -43,6 +52,13 @@ class AmountInput(msgspec.Struct, forbid_unknown_fields=True):
 
     amount: Amount | None = None
     reason: Text = "requested_by_customer"
+
+
+class DisputeInput(AmountInput, forbid_unknown_fields=True):
+    """``POST /control/payments/{id}/dispute``; the bank keeps the fee, whoever wins."""
+
+    stage: DisputeStage = "chargeback"
+    fee: Annotated[int, msgspec.Meta(ge=0, le=MAX_AMOUNT)] = 0
 
 
 class CloseInput(msgspec.Struct, forbid_unknown_fields=True):
@@ -110,6 +126,7 @@ class Control:
                 ("POST", "/control/refunds/{id}/succeed", self.succeed_refund),
                 ("POST", "/control/refunds/{id}/fail", self.fail_refund),
                 ("POST", "/control/disputes/{id}/close", self.close_dispute),
+                ("POST", "/control/disputes/{id}/reopen", self.reopen_dispute),
                 ("POST", "/control/batch", self.batch),
                 ("GET", "/control/report", self.report),
                 ("GET", "/control/settlement", self.settlement),
@@ -154,10 +171,12 @@ class Control:
         return json_response(shapes.refund(refund), status=201)
 
     def dispute(self, request: Request, parameters: dict[str, str]) -> Response:
-        given = read_body(request, AmountInput)
+        given = read_body(request, DisputeInput)
         with self._bank.book.transaction():
             payment = self._bank.get_payment(parameters["id"])
-            dispute = self._dispute(payment, given.amount, given.reason)
+            dispute = self._dispute(
+                payment, given.amount, given.reason, stage=given.stage, fee=given.fee
+            )
         return json_response(shapes.dispute(dispute), status=201)
 
     def batch(self, request: Request, _: dict[str, str]) -> Response:
@@ -228,6 +247,12 @@ class Control:
             dispute = self._bank.close_dispute(parameters["id"], outcome=outcome)
         return json_response(shapes.dispute(dispute))
 
+    def reopen_dispute(self, request: Request, parameters: dict[str, str]) -> Response:
+        read_body(request, EmptyInput)
+        with self._bank.book.transaction():
+            dispute = self._bank.reopen_dispute(parameters["id"])
+        return json_response(shapes.dispute(dispute))
+
     def get_clock(self, _request: Request, _: dict[str, str]) -> Response:
         offset = self._bank.book.clock_offset_seconds()
         return json_response({"offset_seconds": offset, "now": self._bank.now()})
@@ -284,9 +309,17 @@ class Control:
             origin="dashboard",
         )
 
-    def _dispute(self, payment: Payment, amount: int | None, reason: str) -> Dispute:
+    def _dispute(
+        self,
+        payment: Payment,
+        amount: int | None,
+        reason: str,
+        *,
+        stage: DisputeStage = "chargeback",
+        fee: int = 0,
+    ) -> Dispute:
         amount = amount or payment.captured - payment.disputed or payment.amount
-        return self._bank.open_dispute(payment, amount=amount, reason=reason)
+        return self._bank.open_dispute(payment, amount=amount, reason=reason, stage=stage, fee=fee)
 
     def _carry_out(self, step: Step) -> str:
         bank, book, reason = self._bank, self._bank.book, AmountInput().reason

@@ -12,6 +12,7 @@ PaymentState = Literal[
 ]
 RefundState = Literal["pending", "succeeded", "failed"]
 DisputeState = Literal["open", "won", "lost"]
+DisputeStage = Literal["inquiry", "chargeback"]
 
 
 class EventType(enum.Enum):
@@ -27,6 +28,7 @@ class EventType(enum.Enum):
     REFUND_SUCCEEDED = "refund.succeeded"
     REFUND_FAILED = "refund.failed"
     DISPUTE_OPENED = "dispute.opened"
+    DISPUTE_UPDATED = "dispute.updated"
     DISPUTE_CLOSED = "dispute.closed"
 
 
@@ -100,6 +102,13 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     reason: str
     state: DisputeState
+    #: An inquiry is a question that moves no money.
+    stage: DisputeStage = "chargeback"
+    #: What the bank takes for it, whoever wins.
+    fee: int = 0
+    respond_by: int = 0
+    #: What the shop said to it.
+    evidence: str | None = None
     created_at: int
     updated_at: int
 

@@ -66,6 +66,14 @@ CREATE TABLE IF NOT EXISTS disputes (
     updated_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS disputes_payment ON disputes (payment_id);
+-- What else is known of a dispute. An inquiry moves no money; what the shop said to it is evidence.
+CREATE TABLE IF NOT EXISTS dispute_terms (
+    dispute_id TEXT    PRIMARY KEY REFERENCES disputes (id),
+    stage      TEXT    NOT NULL CHECK (stage IN ('inquiry', 'chargeback')),
+    fee        INTEGER NOT NULL CHECK (fee >= 0),
+    respond_by INTEGER NOT NULL,
+    evidence   TEXT
+) STRICT;
 
 /* What went to the shop's bank, and which lines of the report it is made of. */
 CREATE TABLE IF NOT EXISTS payouts (

@@ -60,8 +60,14 @@ def refund(row: Refund) -> dict[str, Any]:
 
 
 def dispute(row: Dispute) -> dict[str, Any]:
-    """A dispute."""
-    return {"object": "dispute", "livemode": False, **msgspec.structs.asdict(row)}
+    """A dispute. One that was answered is under review; an inquiry is closed, not won."""
+    state: str = row.state
+    if state == "open" and row.evidence is not None:
+        state = "answered"
+    elif state == "won" and row.stage == "inquiry":
+        state = "closed"
+    known = msgspec.structs.asdict(row) | {"state": state}
+    return {"object": "dispute", "livemode": False, **known}
 
 
 def event(

@@ -18,6 +18,7 @@ from surehold.payments.model import NoAction, PaymentState, Wait
 from surehold.payments.providers import http
 from surehold.payments.providers.account import AccountMode
 from surehold.payments.providers.amounts import NotCarried
+from surehold.payments.providers.disputes import DisputeAnswer
 from surehold.payments.providers.port import (
     AmountRefused,
     Capabilities,
@@ -596,34 +597,100 @@ async def _(rig: Rig) -> None:
 
 @case("dispute", "opened, and won or lost", lambda can: can.can_read_disputes)
 async def _(rig: Rig) -> None:
-    assert isinstance(rig, FakeRig)
     payment = await rig.paid()
-    hand: Any = rig.fake
-    dispute = hand.on_dispute(payment, 5000)["dispute"]
+    dispute = await rig.dispute(payment, 5000)
     ends = {}
     for status in ("needs_response", "won", "lost"):
-        hand.on_close_dispute(dispute, status)
+        await rig.decide(dispute, status)
         (row,) = await rig.provider.list_disputes(payment)
         snapshot = await rig.provider.fetch(payment)
-        ends[status] = (row.amount, row.is_money_away, snapshot.disputed)
+        assert snapshot.disputes == (row,)
+        ends[status] = (row.state.value, row.amount, row.is_money_away, snapshot.disputed)
 
     five = rig.money(5000)
     assert ends == {
-        "needs_response": (five, True, five),
-        "won": (five, False, rig.money(0)),
-        "lost": (five, True, five),
+        "needs_response": ("needs_response", five, True, five),
+        "won": ("won", five, False, rig.money(0)),
+        "lost": ("lost", five, True, five),
     }
 
 
 @case("dispute", "an inquiry moves no money",
       lambda can: can.can_read_disputes and can.has_inquiries)  # fmt: skip
 async def _(rig: Rig) -> None:
-    assert isinstance(rig, FakeRig)
     payment = await rig.paid()
-    hand: Any = rig.fake
-    hand.on_dispute(payment, 5000, status="warning_needs_response")
+    await rig.dispute(payment, 5000, is_inquiry=True)
 
-    assert (await rig.provider.fetch(payment)).disputed == rig.money(0)
+    found = await rig.provider.fetch(payment)
+    assert found.disputed == rig.money(0)
+    assert [(row.stage.value, row.is_money_away) for row in found.disputes] == [("inquiry", False)]
+
+
+async def _told_of_disputes(rig: Rig) -> tuple[str, list[Message]]:
+    payment = await rig.paid()
+    before = len(await rig.messages())
+    dispute = await rig.dispute(payment, 5000)
+    for status in ("won", "lost"):
+        await rig.decide(dispute, status)
+    return payment, (await rig.messages())[before:]
+
+
+@case("dispute", "told of: names the payment, a repetition is the same fact",
+      lambda can: can.can_read_disputes)  # fmt: skip
+async def _(rig: Rig) -> None:
+    payment, messages = await _told_of_disputes(rig)
+    events = [event for message in messages for event in rig.parse(message)]
+
+    assert len(events) >= 2
+    read = {(await rig.provider.fetch(one.provider_payment_id or payment)) for one in events}
+    assert {one.provider_payment_id for one in read} == {payment}
+    assert len({event.dedup_key for event in events}) == len(events)
+    for message, event in zip(messages, events, strict=True):
+        again = rig.message(message.kind, message.body)
+        assert rig.parse(again)[0].dedup_key == event.dedup_key
+
+
+@case("dispute", "told of: reordered", lambda can: can.can_read_disputes)
+async def _(rig: Rig) -> None:
+    payment, messages = await _told_of_disputes(rig)
+    forward = [rig.parse(message) for message in messages]
+
+    assert [rig.parse(message) for message in reversed(messages)] == forward[::-1]
+    assert (await rig.provider.fetch(payment)).disputed == rig.money(5000)
+
+
+@case("dispute", "told of: forged", lambda can: can.can_read_disputes and can.proves_body)
+async def _(rig: Rig) -> None:
+    _, messages = await _told_of_disputes(rig)
+    for message in messages:
+        for body in (message.body[:-1], message.body + b"x", message.body.replace(b"5", b"6")):
+            with pytest.raises(WebhookRefused):
+                rig.parse(Message(message.kind, body, message.headers))
+
+
+@case("dispute", "answered: once for its key, and not when it is decided",
+      lambda can: can.can_answer_disputes)  # fmt: skip
+async def _(rig: Rig) -> None:
+    payment = await rig.paid()
+    dispute = await rig.dispute(payment, 5000)
+    body = rig.provider.prepare_answer(DisputeAnswer(dispute, "Signed for by M."))
+    for _ in range(2):
+        await rig.provider.answer_dispute(body, idempotency_key="answer-1")
+    (row,) = await rig.provider.list_disputes(payment)
+    assert row.state.value == "under_review"
+
+    given_in = rig.provider.prepare_answer(DisputeAnswer(dispute, None))
+    await rig.provider.answer_dispute(given_in, idempotency_key="answer-2")
+    (row,) = await rig.provider.list_disputes(payment)
+    assert row.state.value == "lost"
+    with pytest.raises(StateConflict):
+        await rig.provider.answer_dispute(body, idempotency_key="answer-3")
+
+
+@case("dispute", "not answered without asking", lambda can: not can.can_answer_disputes)
+async def _(rig: Rig) -> None:
+    with pytest.raises(Unsupported):
+        rig.provider.prepare_answer(DisputeAnswer("dp", None))
 
 
 @case("dispute", "refused without asking", lambda can: not can.can_read_disputes)

@@ -69,6 +69,14 @@ class Rig(ABC):
         """A refund that had been sent does not arrive."""
 
     @abstractmethod
+    async def dispute(self, payment: str, minor: int, *, is_inquiry: bool = False) -> str:
+        """The buyer's bank asks for money back, or first asks a question."""
+
+    @abstractmethod
+    async def decide(self, dispute: str, state: str) -> None:
+        """A dispute needs a response (again), is won, or is lost."""
+
+    @abstractmethod
     async def relabel(self, payment: str, currency: str) -> None:
         """The provider says another currency from now on."""
 
@@ -198,6 +206,16 @@ class FakeRig(Rig):
     async def fail_refund(self, refund: str) -> None:
         self.fake.on_refund_fails(refund)
 
+    async def dispute(self, payment: str, minor: int, *, is_inquiry: bool = False) -> str:
+        hand: Any = self.fake
+        status = {"status": "warning_needs_response"} if is_inquiry else {}
+        made: str = hand.on_dispute(payment, minor, **status)["dispute"]
+        return made
+
+    async def decide(self, dispute: str, state: str) -> None:
+        hand: Any = self.fake
+        hand.on_close_dispute(dispute, state)
+
     async def relabel(self, payment: str, currency: str) -> None:
         self.fake.on_relabel(payment, currency.lower())
 
@@ -256,6 +274,18 @@ class SandboxRig(Rig):
 
     async def fail_refund(self, refund: str) -> None:
         await self.shop.control(f"refunds/{refund}/fail")
+
+    async def dispute(self, payment: str, minor: int, *, is_inquiry: bool = False) -> str:
+        stage = "inquiry" if is_inquiry else "chargeback"
+        how = {"amount": minor, "stage": stage}
+        made: str = (await self.shop.control(f"payments/{payment}/dispute", how)).json()["id"]
+        return made
+
+    async def decide(self, dispute: str, state: str) -> None:
+        if state != "needs_response":
+            with contextlib.suppress(AssertionError):
+                await self.shop.control(f"disputes/{dispute}/reopen", {})
+            await self.shop.control(f"disputes/{dispute}/close", {"outcome": state})
 
     async def relabel(self, payment: str, currency: str) -> None:
         del payment

@@ -330,6 +330,24 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     ),
     "refuse at the door": ("POST", "/payments/PAYMENT/refuse", {"reason": "not at home"}),
     "reject": ("POST", "/payments/PAYMENT/reject", {"reason": "of another order"}),
+    "answer dispute": ("POST", f"/disputes/{NOBODY}/answer", {"evidence": "Signed for"}),
+    "record dispute": (
+        "POST",
+        "/payments/PAYMENT/disputes",
+        {
+            "provider_dispute_id": "CB-1",
+            "amount": {"amount": 2489, "currency": "EUR"},
+            "state": "needs_response",
+            "reason": "Not received",
+            "respond_by": "2026-12-01T00:00:00Z",
+            "fee": 15,
+        },
+    ),
+    "review payment": (
+        "POST",
+        "/payments/PAYMENT/review",
+        {"decision": "accept", "note": "looked at"},
+    ),
     "deposit cash": (
         "POST",
         "/payments/cash/deposits",

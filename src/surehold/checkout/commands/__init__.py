@@ -19,6 +19,7 @@ from surehold.checkout.commands.change import (
     preview_change,
 )
 from surehold.checkout.commands.collect import collect_cash, refuse_delivery
+from surehold.checkout.commands.dispute import answer_dispute, record_dispute
 from surehold.checkout.commands.fulfill import (
     BULK_MAX,
     FULFILLMENTS,
@@ -42,6 +43,7 @@ from surehold.checkout.commands.refund import (
     retry_refund,
 )
 from surehold.checkout.commands.reject import reject_transfer
+from surehold.checkout.commands.review import preview_review, review_payment
 from surehold.checkout.commands.settle import SettlementWork
 from surehold.checkout.commands.sweep import (
     archive_old_orders,
@@ -79,6 +81,7 @@ __all__ = [
     "Inbox",
     "PlacementWork",
     "SettlementWork",
+    "answer_dispute",
     "archive_old_orders",
     "ask",
     "ask_due_operations",
@@ -110,11 +113,13 @@ __all__ = [
     "placement_of_draft",
     "preview_change",
     "preview_refund",
+    "preview_review",
     "process_due_webhooks",
     "process_webhook",
     "prune",
     "reach_status",
     "receive_return",
+    "record_dispute",
     "refund_order",
     "refuse_delivery",
     "reject_transfer",
@@ -122,6 +127,7 @@ __all__ = [
     "request_return",
     "retry_payment",
     "retry_refund",
+    "review_payment",
     "save_quote",
     "sweep",
     "verify_payment",

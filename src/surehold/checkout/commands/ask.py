@@ -13,6 +13,7 @@ import structlog
 from surehold.checkout.engine import Checkout
 from surehold.checkout.settlements import (
     Outcome,
+    RecordAnswer,
     RecordCapture,
     RecordCreate,
     RecordLoss,
@@ -41,11 +42,14 @@ from surehold.payments.providers.port import (
     ProviderSnapshot,
     RefundSnapshot,
     RemoteProvider,
+    Unavailable,
 )
 from surehold.payments.states import OPEN, OperationEvent
 
 log = structlog.get_logger(__name__)
 
+#: So often a payment is read at once whose disputes move meanwhile.
+READINGS_MAX: Final = 4
 #: Operations whose answer is not known.
 UNANSWERED: Final = frozenset({OperationState.PENDING, OperationState.UNKNOWN})
 
@@ -67,6 +71,8 @@ async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
             settlement = await _ask_capture(provider, payment, operation)
         case OperationKind.VOID:
             settlement = await _ask_void(provider, payment, operation)
+        case OperationKind.ANSWER_DISPUTE:
+            settlement = await _ask_answer(provider, payment, operation)
     return await checkout.settling.submit(settlement)
 
 
@@ -89,10 +95,29 @@ async def check_payment(checkout: Checkout, payment_id: PaymentId) -> Outcome | 
     provider = checkout.context.providers.find_remote(payment.provider)
     if provider is None:
         return None
-    snapshot = await read(provider, payment)
-    if snapshot is None:
-        return None
-    return await checkout.settling.submit(TakeEvidence(payment.order_id, payment.id, snapshot))
+    for _ in range(READINGS_MAX):
+        snapshot = await read(provider, payment)
+        if snapshot is None:
+            return None
+        outcome = await checkout.settling.submit(_evidence(payment, snapshot))
+        if not outcome.is_stale:
+            return outcome
+        async with checkout.db.connection() as connection:
+            payment = await payments.get_payment(connection, payment_id=payment.id)
+    raise Unavailable("its disputes move faster than they can be read")
+
+
+def _evidence(
+    payment: Payment, snapshot: ProviderSnapshot, operation: Operation | None = None
+) -> TakeEvidence:
+    """What a provider says of a payment that was as it is here before the provider was read."""
+    return TakeEvidence(
+        payment.order_id,
+        payment.id,
+        snapshot,
+        operation=operation,
+        dispute_moves=payment.dispute_moves,
+    )
 
 
 async def read(provider: RemoteProvider, payment: Payment) -> ProviderSnapshot | None:
@@ -131,7 +156,7 @@ async def _refused_create(
             event = OperationEvent.LOSE
         else:
             if found is not None and found.state not in OPEN:
-                return TakeEvidence(payment.order_id, payment.id, found, operation=operation)
+                return _evidence(payment, found, operation)
             event = OperationEvent.DECLINE if found is None else OperationEvent.LOSE
     return RecordCreate(
         payment.order_id,
@@ -210,7 +235,7 @@ async def _ask_capture(
         except ProviderFailure:
             return RecordCapture(payment.order_id, operation, OperationEvent.LOSE, code)
     if snapshot.state is PaymentState.CAPTURED:
-        return TakeEvidence(payment.order_id, payment.id, snapshot, operation=operation)
+        return _evidence(payment, snapshot, operation)
     if event is OperationEvent.SUCCEED:
         event, code = OperationEvent.LOSE, snapshot.state.value
     return RecordCapture(payment.order_id, operation, event, code)
@@ -230,7 +255,19 @@ async def _ask_void(
             _event(failure),
             failure.code or type(failure).__name__,
         )
-    return TakeEvidence(payment.order_id, payment.id, snapshot, operation=operation)
+    return _evidence(payment, snapshot, operation)
+
+
+async def _ask_answer(
+    provider: RemoteProvider, payment: Payment, operation: Operation
+) -> Settlement:
+    """Say something to a dispute. What comes of it, the provider tells in its own time."""
+    event, code = OperationEvent.SUCCEED, None
+    try:
+        await provider.answer_dispute(operation.request, idempotency_key=operation.idempotency_key)
+    except ProviderFailure as failure:
+        event, code = _event(failure), failure.code or type(failure).__name__
+    return RecordAnswer(payment.order_id, operation, event, code)
 
 
 def _event(failure: ProviderFailure) -> OperationEvent:

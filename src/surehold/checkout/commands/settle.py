@@ -40,6 +40,9 @@ from surehold.orders.model import Order
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
 from surehold.payments.cash import commands as cash
+from surehold.payments.disputes import commands as disputes
+from surehold.payments.disputes import queries as dispute_queries
+from surehold.payments.disputes.model import Dispute
 from surehold.payments.gift_cards import commands as gift_cards
 from surehold.payments.model import Payment, Refund
 from surehold.pricing import commands as coupons
@@ -104,6 +107,7 @@ class SettlementWork:
         begun = [order.id for order in found.values() if order.processing_at is not None]
         parcels = await orders.lock_fulfillments(tx, order_ids=begun) if begun else []
         refund_lines = await payment_queries.list_refund_lines(tx, refunds=refunds)
+        disputed = await _load_disputes(tx, locked_payments)
         known_changes = await _load_changes(tx, found.values())
         variant_ids = {line.variant_id for rows in lines.values() for line in rows}
         variant_ids |= {line.variant_id for row in known_changes for line in row.content.lines}
@@ -132,6 +136,7 @@ class SettlementWork:
                 coupon_uses=coupon_uses,
                 cards=cards,
                 changes=[row for row in known_changes if row.order_id == order_id],
+                disputes=[row for row in disputed if row.order_id == order_id],
             )
             for order_id, order in found.items()
         }
@@ -173,6 +178,12 @@ async def _load_changes(tx: Transaction, found: Iterable[Order]) -> list[OrderCh
     return await change_queries.list_changes(tx, order_ids=ids) if ids else []
 
 
+async def _load_disputes(tx: Transaction, found: Iterable[Payment]) -> list[Dispute]:
+    """The disputes of these payments, whose orders' locks guard them; most have none."""
+    ids = [payment.id for payment in found if payment.dispute_moves]
+    return await dispute_queries.list_of_payments(tx, payment_ids=ids) if ids else []
+
+
 async def _load_coupon_uses(tx: Transaction, found: Iterable[Order]) -> CouponUses:
     """What these orders use of coupons, locked after the stock; without one it costs no trip."""
     ids = [order.id for order in found if order.coupon_code is not None]
@@ -211,6 +222,10 @@ async def _write(
     await gift_cards.insert_cards(tx, cards=book.issued, now=now)
     await payments.update_payments(tx, changes=payment_changes, now=now)
     await payments.insert_payments(tx, payments=list(writes.payments.values()), now=now)
+    await disputes.save_disputes(
+        tx, disputes=list(writes.disputes.values()), events=writes.dispute_events, now=now
+    )
+    await payments.insert_reviews(tx, reviews=writes.reviews, now=now)
     # A refund that failed makes room for the next; one to a gift card ends as it begins.
     begun = {row.id for row in writes.refunds}
     ended = [row for row in writes.refunds_ended if row.id not in begun]

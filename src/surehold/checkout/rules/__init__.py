@@ -22,6 +22,7 @@ from surehold.checkout.rules.changing import (
     lapse_change,
     plan_change,
 )
+from surehold.checkout.rules.disputing import answer_dispute, record_answer, take_disputes
 from surehold.checkout.rules.exchanging import exchange, plan_exchange
 from surehold.checkout.rules.fulfilling import (
     correct_parcel,
@@ -54,6 +55,7 @@ from surehold.checkout.rules.returning import (
     new_refund,
     record_refund,
 )
+from surehold.checkout.rules.reviewing import list_decisions, review
 from surehold.checkout.rules.trusting import (
     bill,
     check_on_delivery,
@@ -77,6 +79,7 @@ __all__ = [
     "Wish",
     "WithCards",
     "admit",
+    "answer_dispute",
     "apply_change",
     "ask_back",
     "ask_planned",
@@ -101,6 +104,7 @@ __all__ = [
     "is_left",
     "is_refundable",
     "lapse_change",
+    "list_decisions",
     "move_fulfillment",
     "new_refund",
     "not_collectable",
@@ -110,12 +114,15 @@ __all__ = [
     "plan_refund",
     "price",
     "reach_status",
+    "record_answer",
     "record_capture_loss",
     "record_refund",
     "refuse",
     "rest_minor",
+    "review",
     "sell_covered",
     "settle",
+    "take_disputes",
     "take_parts_again",
     "taking_back",
     "trim_parts",

@@ -10,6 +10,7 @@ from surehold.checkout.case import Case
 from surehold.checkout.errors import NothingLeft, UnitsNotCancelable
 from surehold.checkout.model import SYSTEM, UNCHANGED, Actor
 from surehold.checkout.rules.gift_cards import give_part_back
+from surehold.checkout.rules.losing import absorb_losses
 from surehold.checkout.rules.refunding import list_rooms, share_of_units, sum_units
 from surehold.checkout.rules.returning import Cause, return_money
 from surehold.checkout.rules.selling import credit_shares, forget_owed, sale_left
@@ -126,6 +127,7 @@ def cancel_sent(
         elif payment.state in OPEN:
             give_up_payment(case, payment, providers=providers, actor=actor)
     forget_lapses(case)
+    absorb_losses(case, actor=actor)
     case.change_order(actor=actor.name, reason=reason.value)
     case.relabel()
     return "canceled"

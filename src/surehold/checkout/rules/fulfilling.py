@@ -20,6 +20,7 @@ from surehold.kernel.ids import FulfillmentId, LocationId, OrderLineId, VariantI
 from surehold.orders.errors import (
     FulfillmentNotFound,
     FulfillmentNotMovable,
+    OrderDisputed,
     OrderNotFulfillable,
     UnitsNotOnHand,
     UnitsNotOpen,
@@ -81,9 +82,12 @@ def check_fulfillable(case: Case) -> None:
     """Refuse to work on goods that nobody pays for, or whose money is going back.
 
     Raises:
+        OrderDisputed: Its money is held back until a dispute is decided.
         OrderNotFulfillable: The order does not own its goods for good.
     """
     order = case.order
+    if order.status is OrderStatus.DISPUTED:
+        raise OrderDisputed(f"Order {order.number} is disputed; nothing of it can be sent.")
     if order.status not in FULFILLABLE or not case.is_paid_for:
         raise OrderNotFulfillable(
             f"Order {order.number} is {order.status.value}; nothing of it can be sent.",

@@ -12,6 +12,7 @@ from surehold.checkout.errors import OrderNotPayable
 from surehold.checkout.model import HELD_FOR_REVIEW, PAID, UNCHANGED, Actor
 from surehold.checkout.rules.canceling import LAPSED, forget_lapses, give_up_payment
 from surehold.checkout.rules.changing import follow_payment, take_difference
+from surehold.checkout.rules.disputing import take_disputes
 from surehold.checkout.rules.exchanging import take_exchange
 from surehold.checkout.rules.gift_cards import (
     capture_parts,
@@ -46,7 +47,14 @@ from surehold.payments.states import EVENT_FOR, IN_FLIGHT, OPEN, PAYMENT
 #: How long until the provider is asked whether an authorization still holds.
 AUTHORIZATION_CHECK: Final = timedelta(days=1)
 #: Orders that somebody gave up for good: money that comes for them goes back.
-_GIVEN_UP: Final = frozenset({CancelReason.BUYER, CancelReason.STAFF, CancelReason.REFUSED})
+_GIVEN_UP: Final = frozenset(
+    {
+        CancelReason.BUYER,
+        CancelReason.STAFF,
+        CancelReason.REFUSED,
+        CancelReason.DISPUTE_LOST,
+    }
+)
 
 
 def settle(
@@ -56,21 +64,25 @@ def settle(
 
     Amount, currency and our reference must match, or a person must look.
     """
+    reason = _find_mismatch(payment, evidence)
+    if reason is None and payment.state is PaymentState.CAPTURED:
+        return _follow(case, payment, evidence, actor=actor, providers=providers)
     if payment.review_reason is not None:
         return HELD_FOR_REVIEW
-    reason = _find_mismatch(payment, evidence)
     if reason is not None:
         return _hold_for_review(case, payment, evidence, reason=reason)
-    if payment.state is PaymentState.CAPTURED:
-        effect = _take_refunds(case, evidence)
-        return _park_unasked(case, case.payment(payment.id), evidence) or effect
     event = EVENT_FOR[evidence.state]
     if PAYMENT.find_next(payment.state, event) is None:
         return UNCHANGED  # an older fact than the one we have
     if evidence.state is PaymentState.CAPTURED:
         effect = _capture(case, payment, evidence, actor=actor, providers=providers)
         # What else happened meanwhile, in whatever order we hear of it.
-        return _park_unasked(case, case.payment(payment.id), evidence) or effect
+        case.end_step()
+        after = case.payment(payment.id)
+        if after.state is not PaymentState.CAPTURED:
+            return effect
+        more = _follow(case, after, evidence, actor=actor, providers=providers)
+        return effect if more == UNCHANGED else more
     if evidence.state is PaymentState.AUTHORIZED and payment.terms is PaymentTerms.ON_SHIPMENT:
         return _authorize(case, payment, evidence, actor=actor, providers=providers)
     is_over = evidence.state in (PaymentState.FAILED, PaymentState.VOIDED)
@@ -94,6 +106,21 @@ def settle(
     case.change_order(actor=actor.name, reason=f"payment {evidence.state.value}")
     case.relabel()
     return str(evidence.state.value)
+
+
+def _follow(
+    case: Case, payment: Payment, evidence: ProviderSnapshot, *, actor: Actor, providers: Providers
+) -> str:
+    """What became of money since it was collected: refunds and disputes, whoever began them.
+
+    While a person looks at a payment, only its disputes go on.
+    """
+    is_doubtful = payment.review_reason is not None
+    effect = UNCHANGED if is_doubtful else _take_refunds(case, evidence)
+    moved = take_disputes(case, payment, evidence.disputes, actor=actor, providers=providers)
+    if is_doubtful:
+        return HELD_FOR_REVIEW
+    return _park_unasked(case, case.payment(payment.id), evidence) or moved or effect
 
 
 def _is_forsaken(case: Case) -> bool:

@@ -27,6 +27,7 @@ from surehold.payments.model import (
 from surehold.payments.providers.port import (
     ProviderRefundState,
     ProviderSnapshot,
+    RefundOrigin,
     RefundRequest,
     RefundSnapshot,
 )
@@ -135,7 +136,7 @@ def ask_back(
         case.cards.refund(refund, card_id, actor=actor.name)
         case.change_order(actor=actor.name, reason=refund.reason)
         ended = msgspec.structs.replace(refund, state=RefundState.SUCCEEDED, ended_at=case.now)
-        return _book(case, ended, provider=GIFT_CARD)
+        return book_refund(case, ended, provider=GIFT_CARD)
     provider = providers.find_remote(payment.provider)
     if provider is not None and payment.provider_payment_id is not None:
         request = RefundRequest(
@@ -198,10 +199,10 @@ def record_refund(
         )
         return HELD_FOR_REVIEW
     case.change_order(actor=actor.name, reason="refund sent")
-    return _book(case, ended, provider=payment.provider)
+    return book_refund(case, ended, provider=payment.provider)
 
 
-def _book(case: Case, refund: Refund, *, provider: str) -> str:
+def book_refund(case: Case, refund: Refund, *, provider: str) -> str:
     """Write down that the money of a refund has gone, and take its part of the sale back."""
     case.end_refund(refund)
     payment = case.payment(refund.payment_id)
@@ -227,18 +228,29 @@ def _book(case: Case, refund: Refund, *, provider: str) -> str:
 def find_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> str | None:
     """What became of collected money that nobody here asked for and nothing here books: a reason.
 
-    A dispute, a refund that a person began at the provider, a refund of ours that came back.
+    A dispute that it does not name, a refund that a person began at the provider, a refund of ours
+    that came back. What a provider pays back because of a dispute is booked with the dispute.
     """
-    if evidence.disputed.amount > payment.disputed_minor:
+    at_bank = payment.disputed_minor + payment.lost_minor
+    if evidence.disputed.amount > at_bank:
         return "disputed"
+    by_dispute = sum(
+        row.amount.amount
+        for row in evidence.refunds
+        if row.origin is RefundOrigin.PROVIDER and row.state is not ProviderRefundState.FAILED
+    )
+    is_of_dispute = 0 < by_dispute <= at_bank
     ours = {str(row.id): row for row in case.refunds.values()}
-    if evidence.refunded.amount and all(
+    asked_minor = evidence.refunded.amount - (by_dispute if is_of_dispute else 0)
+    if asked_minor > 0 and all(
         row.state is RefundState.FAILED for row in ours.values() if row.payment_id == payment.id
     ):
         return "refunded_at_provider"
     for snapshot in evidence.refunds:
         refund = ours.get(snapshot.refund_reference or "")
         is_failed = snapshot.state is ProviderRefundState.FAILED
+        if is_of_dispute and snapshot.origin is RefundOrigin.PROVIDER:
+            continue
         if refund is None and not is_failed:
             return "refunded_at_provider"
         if refund is not None and is_failed and refund.state is RefundState.SUCCEEDED:

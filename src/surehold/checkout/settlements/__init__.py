@@ -13,6 +13,12 @@ from surehold.checkout.settlements.answers import (
 from surehold.checkout.settlements.canceling import CancelOrder, CancelPart
 from surehold.checkout.settlements.changing import CancelChange, ChangeOrder, PreviewChange
 from surehold.checkout.settlements.collecting import CollectCash, RefuseDelivery
+from surehold.checkout.settlements.disputing import (
+    AnswerDispute,
+    RecordAnswer,
+    RecordDispute,
+    ReviewPayment,
+)
 from surehold.checkout.settlements.evidence import RejectTransfer, TakeEvidence
 from surehold.checkout.settlements.fulfilling import (
     CorrectParcel,
@@ -39,6 +45,7 @@ from surehold.checkout.settlements.taking_back import (
 )
 
 __all__ = [
+    "AnswerDispute",
     "CancelChange",
     "CancelOrder",
     "CancelPart",
@@ -60,8 +67,10 @@ __all__ = [
     "PreviewRefund",
     "ReachStatus",
     "ReceiveReturn",
+    "RecordAnswer",
     "RecordCapture",
     "RecordCreate",
+    "RecordDispute",
     "RecordLoss",
     "RecordRefund",
     "RefundOrder",
@@ -70,6 +79,7 @@ __all__ = [
     "RequestReturn",
     "RetryPayment",
     "RetryRefund",
+    "ReviewPayment",
     "SettleCovered",
     "Settlement",
     "TakeEvidence",

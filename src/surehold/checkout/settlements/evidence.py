@@ -67,6 +67,9 @@ class TakeEvidence(Settlement, frozen=True):
     actor: Actor | None = None
     #: The question that this answers, where one was asked.
     operation: Operation | None = None
+    #: What was written of the payment's disputes before the provider was read: what it says of
+    #: them is taken only if nothing was since. ``None``: it is not taken.
+    dispute_moves: int | None = None
 
     def decide(self, case: Case, context: Context) -> Outcome:
         """Book what it proves.
@@ -79,11 +82,16 @@ class TakeEvidence(Settlement, frozen=True):
             raise PaymentNotFound("There is no payment with this id.")
         if self.operation is not None:
             rules.end_operation(case, self.operation, OperationEvent.SUCCEED, None)
+        is_stale = self.dispute_moves != payment.dispute_moves
+        snapshot = self.snapshot
+        if is_stale:
+            nothing = msgspec.structs.replace(snapshot.disputed, amount=0)
+            snapshot = msgspec.structs.replace(snapshot, disputes=(), disputed=nothing)
         effect = rules.settle(
             case,
             payment,
-            self.snapshot,
+            snapshot,
             actor=self.actor or provider_actor(payment.provider),
             providers=context.providers,
         )
-        return Outcome(effect, payment.id)
+        return Outcome(effect, payment.id, is_stale=is_stale)

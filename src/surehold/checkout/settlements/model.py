@@ -10,6 +10,7 @@ import msgspec
 from surehold.checkout.model import PlacedOrder
 from surehold.kernel.ids import OrderId, PaymentId, VariantId
 from surehold.orders.changes.model import OrderChange
+from surehold.payments.model import ReviewDecision
 
 if TYPE_CHECKING:
     from surehold.checkout.case import Case
@@ -42,6 +43,10 @@ class Outcome(msgspec.Struct, frozen=True):
     planned: tuple[PlannedRefund, ...] = ()
     #: What would be changed, where that was the question.
     change: OrderChange | None = None
+    #: What a person may decide, where that was the question.
+    allowed: tuple[ReviewDecision, ...] = ()
+    #: Disputes moved while the provider was read: read it again.
+    is_stale: bool = False
 
 
 class Settlement(msgspec.Struct, frozen=True):

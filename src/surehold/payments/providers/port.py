@@ -18,6 +18,7 @@ from surehold.db.shop import ShopSettings
 from surehold.kernel.money import Money
 from surehold.payments.model import NextAction, PaymentState
 from surehold.payments.providers.amounts import Amounts
+from surehold.payments.providers.disputes import DisputeAnswer, DisputeSnapshot
 
 #: What a provider says of amounts before any money moved, when it says nothing of them.
 NOTHING: Final = Money(0, "XXX")
@@ -61,6 +62,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     #: makes it one, and ``find_refund`` finds none.
     can_find_refunds: bool = True
     can_read_disputes: bool = False
+    #: What the store says to a dispute can be sent; without, people send it at the provider.
+    can_answer_disputes: bool = False
     #: A dispute may begin as a question that moves no money.
     has_inquiries: bool = True
     #: The browser brings proof back. Without it, what it brings is worth nothing.
@@ -178,42 +181,6 @@ class RefundSnapshot(msgspec.Struct, frozen=True):
     failure_code: str | None = None
 
 
-class DisputeStage(enum.Enum):
-    """How far a dispute has gone. An inquiry moves no money."""
-
-    INQUIRY = "inquiry"
-    CHARGEBACK = "chargeback"
-    PRE_ARBITRATION = "pre_arbitration"
-    ARBITRATION = "arbitration"
-
-
-class DisputeState(enum.Enum):
-    """Where a dispute stands. ``closed``: an inquiry that came to nothing."""
-
-    NEEDS_RESPONSE = "needs_response"
-    UNDER_REVIEW = "under_review"
-    WON = "won"
-    LOST = "lost"
-    CLOSED = "closed"
-
-
-class DisputeSnapshot(msgspec.Struct, frozen=True):
-    """One dispute as the provider has it."""
-
-    provider_dispute_id: str
-    amount: Money
-    stage: DisputeStage
-    state: DisputeState
-    reason: str
-    respond_by: datetime | None = None
-
-    @property
-    def is_money_away(self) -> bool:
-        """Whether the provider has taken the amount, or keeps it until the end."""
-        is_over = self.state in (DisputeState.WON, DisputeState.CLOSED)
-        return self.stage is not DisputeStage.INQUIRY and not is_over
-
-
 class ProviderSnapshot(msgspec.Struct, frozen=True):
     """One payment as the provider has it, read from the provider: the only proof there is.
 
@@ -234,6 +201,7 @@ class ProviderSnapshot(msgspec.Struct, frozen=True):
     failure_code: str | None = None
     failure_message: str | None = None
     refunds: tuple[RefundSnapshot, ...] = ()
+    disputes: tuple[DisputeSnapshot, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.requested is not None or not self.captured.amount, "money without an amount"
@@ -409,6 +377,18 @@ class RemoteProvider(Protocol):
         """Every dispute of a payment, oldest first."""
         ...
 
+    def prepare_answer(self, answer: DisputeAnswer) -> bytes:
+        """What ``answer_dispute`` will send, and about which dispute. Pure."""
+        ...
+
+    async def answer_dispute(self, body: bytes, *, idempotency_key: str) -> None:
+        """Say something to a dispute. What comes of it is read with the payment.
+
+        Raises:
+            StateConflict: It is decided, or was answered.
+        """
+        ...
+
     async def load_proof(self, headers: Mapping[str, str]) -> None:
         """Fetch what ``parse_webhook`` needs for this message, where the provider keeps it.
 
@@ -463,6 +443,16 @@ class NoOptions:
         """Refuse."""
         del provider_payment_id
         raise Unsupported("there is no list of disputes")
+
+    def prepare_answer(self, answer: DisputeAnswer) -> bytes:
+        """Refuse."""
+        del answer
+        raise Unsupported("disputes are answered at the provider")
+
+    async def answer_dispute(self, body: bytes, *, idempotency_key: str) -> None:
+        """Refuse."""
+        del body, idempotency_key
+        raise Unsupported("disputes are answered at the provider")
 
     async def load_proof(self, headers: Mapping[str, str]) -> None:
         """Nothing: the secrets are enough."""

@@ -21,6 +21,12 @@ from surehold.kernel.money import Money
 from surehold.payments.model import NoAction, PaymentState, Redirect, Wait
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import ProviderKind, WebhookSecret
+from surehold.payments.providers.disputes import (
+    DisputeAnswer,
+    DisputeSnapshot,
+    DisputeStage,
+    DisputeState,
+)
 from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.port import (
     AmountRefused,
@@ -75,6 +81,17 @@ class _Refund(msgspec.Struct, frozen=True):
     failure_code: str | None
 
 
+class _Dispute(msgspec.Struct, frozen=True):
+    id: str
+    amount: int
+    currency: str
+    reason: str
+    state: str
+    stage: DisputeStage = DisputeStage.CHARGEBACK
+    respond_by: int | None = None
+    fee: int = 0
+
+
 class _Card(msgspec.Struct, frozen=True):
     brand: str
     last4: str
@@ -95,9 +112,10 @@ class _Payment(msgspec.Struct, frozen=True):
     card: _Card | None
     failure: _Failure | None
     refunds: tuple[_Refund, ...]
+    disputes: tuple[_Dispute, ...] = ()
 
 
-class _Hosted(_Payment, frozen=True):
+class _Hosted(_Payment, frozen=True, kw_only=True):
     hosted_url: str
 
 
@@ -109,6 +127,11 @@ class _Sent(msgspec.Struct, frozen=True):
     """What a create body promises; the answer must be about the same payment."""
 
     merchant_reference: str
+
+
+class _Said(msgspec.Struct, frozen=True):
+    dispute: str
+    evidence: str | None
 
 
 class _Error(msgspec.Struct, frozen=True):
@@ -138,6 +161,13 @@ class _Event(msgspec.Struct, frozen=True):
     data: _EventData
 
 
+_DISPUTES: Final = {
+    "open": DisputeState.NEEDS_RESPONSE,
+    "answered": DisputeState.UNDER_REVIEW,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+    "closed": DisputeState.CLOSED,
+}
 _STATES: Final = {
     "requires_action": PaymentState.REQUIRES_ACTION,
     "processing": PaymentState.PENDING,
@@ -172,6 +202,8 @@ class SandboxProvider(NoOptions):
             hold_kind=HoldKind.REDIRECT,
             is_for_demo_only=True,
             can_capture_later=True,
+            can_read_disputes=True,
+            can_answer_disputes=True,
             page_origins=(f"{parts.scheme}://{parts.netloc}",),
         )
         self._secrets = tuple(
@@ -290,6 +322,26 @@ class SandboxProvider(NoOptions):
     async def list_refunds(self, provider_payment_id: str) -> tuple[RefundSnapshot, ...]:
         """Every refund: the payment carries them."""
         return (await self.fetch(provider_payment_id)).refunds
+
+    async def list_disputes(self, provider_payment_id: str) -> tuple[DisputeSnapshot, ...]:
+        """Every dispute: the payment carries them."""
+        return (await self.fetch(provider_payment_id)).disputes
+
+    def prepare_answer(self, answer: DisputeAnswer) -> bytes:
+        """What ``answer_dispute`` will send, and about which dispute."""
+        return msgspec.json.encode(
+            {"dispute": answer.provider_dispute_id, "evidence": answer.evidence}
+        )
+
+    async def answer_dispute(self, body: bytes, *, idempotency_key: str) -> None:
+        """Send the evidence, or give in."""
+        said = msgspec.json.decode(body, type=_Said)
+        verb = "accept" if said.evidence is None else "answer"
+        path = f"/v1/disputes/{_path_part(said.dispute)}/{verb}"
+        sent = b"{}" if said.evidence is None else msgspec.json.encode({"evidence": said.evidence})
+        found = await self._post(path, sent, _Dispute, key=idempotency_key)
+        if found.id != said.dispute:
+            raise OutcomeUnknown("the answer is about another dispute")
 
     def parse_webhook(
         self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int
@@ -415,6 +467,21 @@ def _snapshot(payment: _Payment) -> ProviderSnapshot:
         failure_code=payment.failure.code if payment.failure else None,
         failure_message=payment.failure.message if payment.failure else None,
         refunds=tuple(_refund(refund) for refund in payment.refunds),
+        disputes=tuple(map(_dispute, payment.disputes)),
+    )
+
+
+def _dispute(dispute: _Dispute) -> DisputeSnapshot:
+    respond_by = dispute.respond_by
+    return DisputeSnapshot(
+        provider_dispute_id=dispute.id,
+        amount=Money(dispute.amount, dispute.currency),
+        stage=dispute.stage,
+        # A word that we do not know is a dispute that somebody must look at.
+        state=_DISPUTES.get(dispute.state, DisputeState.NEEDS_RESPONSE),
+        reason=dispute.reason,
+        respond_by=None if respond_by is None else datetime.fromtimestamp(respond_by, UTC),
+        fee_minor=dispute.fee,
     )
 
 

@@ -31,6 +31,8 @@ DEFAULTS: Final[Mapping[str, ReportMapping]] = MappingProxyType(
                 "dispute_reversal": "dispute_reversal",
                 "payout": "payout",
             },
+            # What a dispute costs is told with the dispute, and booked with it.
+            skipped=("dispute_fee",),
             amounts="minor",
             date_format="unix",
         ),

@@ -175,7 +175,8 @@ LIST_FACTS: Final = query(
              LIMIT 1) AS refund
         ON true
       LEFT JOIN LATERAL (
-            SELECT found.id, found.currency, found.disputed_minor
+            SELECT found.id, found.currency,
+                   found.disputed_minor + found.lost_minor AS disputed_minor
               FROM payments AS found
              WHERE wanted.kind IN ('charge', 'dispute', 'dispute_reversal')
                AND (found.id = wanted.reference

@@ -13,14 +13,18 @@ from typing import Any, Final
 import msgspec
 
 from surehold.db import Statement, command
-
-#: What stands where an address was. Nobody gets mail under ``invalid`` (RFC 2606).
-NO_ONE: Final = "erased@erased.invalid"
+from surehold.privacy.sql import erasing_orders
 
 _ORDERS: Final = "(SELECT order_id FROM erasure_orders WHERE erasure_id = $1)"
 _PAYMENTS: Final = f"(SELECT id FROM payments WHERE order_id IN {_ORDERS})"
-_ACCOUNT: Final = "(SELECT account_id FROM erasures WHERE id = $1)"
 _RETURNS: Final = f"(SELECT id FROM returns WHERE order_id IN {_ORDERS})"
+_DRAFTS: Final = f"""(SELECT draft_orders.id
+              FROM draft_orders
+             WHERE draft_orders.state IN ('placed', 'canceled')
+               AND (draft_orders.order_id IN {_ORDERS}
+                    OR lower(draft_orders.content ->> 'email')
+                       = (SELECT lower(email) FROM erasures WHERE id = $1)))"""
+_ACCOUNT: Final = "(SELECT account_id FROM erasures WHERE id = $1)"
 _LETTERS: Final = """(SELECT account_letters.id
               FROM account_letters
               JOIN erasures ON erasures.id = $1
@@ -30,18 +34,6 @@ _LETTERS: Final = """(SELECT account_letters.id
 _CARDS: Final = """(SELECT gift_cards.id
               FROM gift_cards
              WHERE gift_cards.owner_email = (SELECT lower(email) FROM erasures WHERE id = $1))"""
-_DRAFTS: Final = f"""(SELECT draft_orders.id
-              FROM draft_orders
-             WHERE draft_orders.state IN ('placed', 'canceled')
-               AND (draft_orders.order_id IN {_ORDERS}
-                    OR lower(draft_orders.content ->> 'email')
-                       = (SELECT lower(email) FROM erasures WHERE id = $1)))"""
-_DRAFT: Final = """(content - 'email' - 'shipping_address' - 'billing_address' - 'vat_id' - 'note'
-           - 'discount_reason')
-           || jsonb_build_object('lines', (
-               SELECT jsonb_agg(line - 'reason')
-                 FROM jsonb_array_elements(content -> 'lines') AS line))"""
-_BLANK: Final = "'name', '', 'line1', '', 'city', ''"
 
 
 class Needs(enum.Enum):
@@ -61,218 +53,6 @@ class Step(msgspec.Struct, frozen=True):
     statement: Statement[Any]
     needs: Needs = Needs.NOTHING
 
-
-ORDERS: Final = command(
-    f"""
-    /* privacy.erase_orders */
-    UPDATE orders
-       SET email = '{NO_ONE}',
-           shipping_address = jsonb_strip_nulls(jsonb_build_object(
-               {_BLANK}, 'country', shipping_address -> 'country',
-               'region', shipping_address -> 'region')),
-           billing_address = CASE WHEN billing_address IS NOT NULL
-                                  THEN jsonb_strip_nulls(jsonb_build_object(
-                                      {_BLANK}, 'country', billing_address -> 'country',
-                                      'region', billing_address -> 'region')) END,
-           change_reason = 'erased'
-     WHERE id IN {_ORDERS}
-    """
-)
-
-ORDER_EVENTS: Final = command(
-    f"""
-    /* privacy.erase_order_events */
-    UPDATE order_events
-       SET reason = 'erased'
-     WHERE order_id IN {_ORDERS}
-    """
-)
-
-ORDER_NOTES: Final = command(
-    f"""
-    /* privacy.erase_order_notes */
-    UPDATE order_notes
-       SET text = 'erased'
-     WHERE order_id IN {_ORDERS}
-    """
-)
-
-CANCELLATIONS: Final = command(
-    f"""
-    /* privacy.erase_cancellations */
-    UPDATE cancellations
-       SET reason = 'erased'
-     WHERE order_id IN {_ORDERS}
-    """
-)
-
-RETURNS: Final = command(
-    f"""
-    /* privacy.erase_returns */
-    UPDATE returns
-       SET note = NULL, answer = NULL, change_reason = 'erased'
-     WHERE order_id IN {_ORDERS}
-    """
-)
-
-RETURN_LINES: Final = command(
-    f"""
-    /* privacy.erase_return_lines */
-    UPDATE return_lines
-       SET note = NULL
-     WHERE return_id IN {_RETURNS}
-    """
-)
-
-RETURN_EVENTS: Final = command(
-    f"""
-    /* privacy.erase_return_events */
-    UPDATE return_events
-       SET reason = 'erased'
-     WHERE return_id IN {_RETURNS}
-    """
-)
-
-RETURN_PHOTOS: Final = command(
-    f"""
-    /* privacy.erase_return_photos */
-    DELETE FROM return_photos
-     WHERE return_line_id IN (SELECT id FROM return_lines WHERE return_id IN {_RETURNS})
-    """
-)
-
-TRANSFER_PROOFS: Final = command(
-    f"""
-    /* privacy.erase_transfer_proofs */
-    DELETE FROM transfer_proofs
-     WHERE payment_id IN {_PAYMENTS}
-    """
-)
-
-FULFILLMENTS: Final = command(
-    f"""
-    /* privacy.erase_fulfillments */
-    UPDATE fulfillments
-       SET tracking_number = NULL, change_reason = 'erased'
-     WHERE order_id IN {_ORDERS}
-    """
-)
-
-FULFILLMENT_EVENTS: Final = command(
-    f"""
-    /* privacy.erase_fulfillment_events */
-    UPDATE fulfillment_events
-       SET tracking_number = NULL, reason = 'erased'
-     WHERE fulfillment_id IN (SELECT id FROM fulfillments WHERE order_id IN {_ORDERS})
-    """
-)
-
-ORDER_CHANGES: Final = command(
-    f"""
-    /* privacy.erase_order_changes */
-    UPDATE order_changes
-       SET change_reason = 'erased'
-     WHERE order_id IN {_ORDERS}
-    """
-)
-
-ORDER_CHANGE_EVENTS: Final = command(
-    f"""
-    /* privacy.erase_order_change_events */
-    UPDATE order_change_events
-       SET reason = 'erased'
-     WHERE change_id IN (SELECT id FROM order_changes WHERE order_id IN {_ORDERS})
-    """
-)
-
-# Before the drafts: they are found by the address that is in them.
-DRAFT_ORDER_EVENTS: Final = command(
-    f"""
-    /* privacy.erase_draft_order_events */
-    UPDATE draft_order_events
-       SET content = {_DRAFT}, reason = 'erased'
-     WHERE draft_id IN {_DRAFTS}
-    """
-)
-
-DRAFT_ORDERS: Final = command(
-    f"""
-    /* privacy.erase_draft_orders */
-    UPDATE draft_orders
-       SET content = {_DRAFT}, token_hash = NULL, link_expires_at = NULL, change_reason = 'erased'
-     WHERE id IN {_DRAFTS}
-    """
-)
-
-# A packing slip at once; what the law wants kept when it does no longer. $2: years.
-DOCUMENTS: Final = command(
-    f"""
-    /* privacy.erase_documents */
-    UPDATE documents
-       SET content = content || jsonb_build_object(
-               'email', '',
-               'billed_to', jsonb_strip_nulls(jsonb_build_object(
-                   {_BLANK}, 'country', content #> '{{billed_to,country}}',
-                   'region', content #> '{{billed_to,region}}')),
-               'shipped_to', jsonb_strip_nulls(jsonb_build_object(
-                   {_BLANK}, 'country', content #> '{{shipped_to,country}}',
-                   'region', content #> '{{shipped_to,region}}')))
-     WHERE order_id IN {_ORDERS}
-       AND (kind = 'packing_slip'
-            OR issued_at < store_now() - make_interval(years => $2))
-    """
-)
-
-PAYMENTS: Final = command(
-    f"""
-    /* privacy.erase_payments */
-    UPDATE payments
-       SET next_action = '{{"type": "none"}}', failure_message = NULL
-     WHERE order_id IN {_ORDERS}
-    """
-)
-
-PAYMENT_OPERATIONS: Final = command(
-    f"""
-    /* privacy.erase_payment_operations */
-    UPDATE payment_operations
-       SET request = ''
-     WHERE payment_id IN {_PAYMENTS}
-       AND next_attempt_at IS NULL
-    """
-)
-
-REFUNDS: Final = command(
-    f"""
-    /* privacy.erase_refunds */
-    UPDATE refunds
-       SET reason = 'erased',
-           internal_reason = CASE WHEN internal_reason IS NOT NULL THEN 'erased' END
-     WHERE order_id IN {_ORDERS}
-    """
-)
-
-# What has not been worked off yet is left: it is found the next time.
-WEBHOOK_EVENTS: Final = command(
-    f"""
-    /* privacy.erase_webhook_events */
-    UPDATE webhook_events
-       SET raw_body = ''
-     WHERE next_attempt_at IS NULL
-       AND (merchant_reference = ANY($2::text[])
-            OR (provider, provider_payment_id) IN (
-                SELECT provider, provider_payment_id FROM payments WHERE order_id IN {_ORDERS}))
-    """
-)
-
-COUPON_REDEMPTIONS: Final = command(
-    f"""
-    /* privacy.erase_coupon_redemptions */
-    UPDATE coupon_redemptions
-       SET buyer = '{NO_ONE}'
-     WHERE order_id IN {_ORDERS}
-    """
-)
 
 GIFT_CARD_ENTRIES: Final = command(
     f"""
@@ -467,27 +247,29 @@ STEPS: Final = (
     Step("reviews", REVIEWS),
     Step("wishlists", WISHLISTS),
     Step("reminder_refusals", REMINDER_REFUSALS),
-    Step("orders", ORDERS),
-    Step("order_events", ORDER_EVENTS),
-    Step("order_notes", ORDER_NOTES),
-    Step("cancellations", CANCELLATIONS),
-    Step("returns", RETURNS),
-    Step("return_lines", RETURN_LINES),
-    Step("return_events", RETURN_EVENTS),
-    Step("return_photos", RETURN_PHOTOS),
-    Step("transfer_proofs", TRANSFER_PROOFS),
-    Step("fulfillments", FULFILLMENTS),
-    Step("fulfillment_events", FULFILLMENT_EVENTS),
-    Step("order_changes", ORDER_CHANGES),
-    Step("order_change_events", ORDER_CHANGE_EVENTS),
-    Step("draft_order_events", DRAFT_ORDER_EVENTS),
-    Step("draft_orders", DRAFT_ORDERS),
-    Step("documents", DOCUMENTS, Needs.RETENTION_YEARS),
-    Step("payments", PAYMENTS),
-    Step("payment_operations", PAYMENT_OPERATIONS),
-    Step("refunds", REFUNDS),
-    Step("webhook_events", WEBHOOK_EVENTS, Needs.REFERENCES),
-    Step("coupon_redemptions", COUPON_REDEMPTIONS),
+    Step("orders", erasing_orders.ORDERS),
+    Step("order_events", erasing_orders.ORDER_EVENTS),
+    Step("order_notes", erasing_orders.ORDER_NOTES),
+    Step("cancellations", erasing_orders.CANCELLATIONS),
+    Step("returns", erasing_orders.RETURNS),
+    Step("return_lines", erasing_orders.RETURN_LINES),
+    Step("return_events", erasing_orders.RETURN_EVENTS),
+    Step("return_photos", erasing_orders.RETURN_PHOTOS),
+    Step("transfer_proofs", erasing_orders.TRANSFER_PROOFS),
+    Step("disputes", erasing_orders.DISPUTES),
+    Step("payment_reviews", erasing_orders.PAYMENT_REVIEWS),
+    Step("fulfillments", erasing_orders.FULFILLMENTS),
+    Step("fulfillment_events", erasing_orders.FULFILLMENT_EVENTS),
+    Step("order_changes", erasing_orders.ORDER_CHANGES),
+    Step("order_change_events", erasing_orders.ORDER_CHANGE_EVENTS),
+    Step("draft_order_events", erasing_orders.DRAFT_ORDER_EVENTS),
+    Step("draft_orders", erasing_orders.DRAFT_ORDERS),
+    Step("documents", erasing_orders.DOCUMENTS, Needs.RETENTION_YEARS),
+    Step("payments", erasing_orders.PAYMENTS),
+    Step("payment_operations", erasing_orders.PAYMENT_OPERATIONS),
+    Step("refunds", erasing_orders.REFUNDS),
+    Step("webhook_events", erasing_orders.WEBHOOK_EVENTS, Needs.REFERENCES),
+    Step("coupon_redemptions", erasing_orders.COUPON_REDEMPTIONS),
     Step("gift_card_entries", GIFT_CARD_ENTRIES),
     Step("gift_cards", GIFT_CARDS),
     Step("outbox", OUTBOX),

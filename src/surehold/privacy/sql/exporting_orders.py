@@ -250,6 +250,32 @@ REFUNDS: Final = query(
     Row,
 )
 
+DISPUTES: Final = query(
+    """
+    /* privacy.export_disputes */
+    SELECT jsonb_build_object('order_id', order_id, 'amount_minor', amount_minor,
+                              'currency', currency, 'state', state, 'answer', answer,
+                              'opened_at', opened_at) AS row
+      FROM disputes
+     WHERE order_id = ANY($1::uuid[])
+     ORDER BY id
+    """,
+    Row,
+)
+
+PAYMENT_REVIEWS: Final = query(
+    """
+    /* privacy.export_payment_reviews */
+    SELECT jsonb_build_object('payment_id', payment_id, 'decision', decision,
+                              'note', note, 'decided_at', decided_at) AS row
+      FROM payment_reviews
+      JOIN payments ON payments.id = payment_id
+     WHERE payments.order_id = ANY($1::uuid[])
+     ORDER BY payment_reviews.id
+    """,
+    Row,
+)
+
 COUPONS: Final = query(
     """
     /* privacy.export_coupons */
@@ -285,6 +311,8 @@ BY_ORDERS: Final = MappingProxyType(
         "return_lines": RETURN_LINES,
         "return_history": RETURN_HISTORY,
         "return_photos": RETURN_PHOTOS,
+        "disputes": DISPUTES,
+        "payment_reviews": PAYMENT_REVIEWS,
         "transfer_proofs": TRANSFER_PROOFS,
         "parcels": PARCELS,
         "parcel_history": PARCEL_HISTORY,

@@ -51,6 +51,7 @@ _CANCELED_BECAUSE: Final[Mapping[str, str]] = MappingProxyType(
             "Your payment arrived after the holding time, and the items were gone."
         ),
         CancelReason.REFUSED.value: "It was not taken at the door.",
+        CancelReason.DISPUTE_LOST.value: "Your bank gave you the money back.",
     }
 )
 

@@ -18,6 +18,7 @@ from surehold.kernel.money import Money
 from surehold.payments.model import NoAction, PaymentState, Redirect
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig
+from surehold.payments.providers.disputes import DisputeSnapshot
 from surehold.payments.providers.http import Answer, ProviderHttp, provider_client
 from surehold.payments.providers.paypal.proof import Certificates
 from surehold.payments.providers.paypal.wire import (
@@ -52,7 +53,6 @@ from surehold.payments.providers.port import (
     CreateRequest,
     CreateResult,
     Declined,
-    DisputeSnapshot,
     HoldKind,
     NoOptions,
     NormalizedEvent,
@@ -369,6 +369,7 @@ class PayPal(NoOptions):
             failure_code=code,
             failure_message=message,
             refunds=refunds,
+            disputes=disputes,
         )
 
     async def _read_disputes(self, taken: Sequence[Capture]) -> tuple[DisputeSnapshot, ...]:

@@ -11,14 +11,12 @@ import msgspec
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.amounts import Amounts, NotCarried
+from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
 from surehold.payments.providers.http import Answer
 from surehold.payments.providers.port import (
     AmountRefused,
     ConfigurationFault,
     Declined,
-    DisputeSnapshot,
-    DisputeStage,
-    DisputeState,
     InvalidRequest,
     NotFound,
     ProviderFailure,

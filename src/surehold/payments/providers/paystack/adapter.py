@@ -13,6 +13,7 @@ from surehold.kernel.money import Money
 from surehold.payments.model import ClientSecret, NextAction, PaymentState, Redirect
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig
+from surehold.payments.providers.disputes import DisputeSnapshot
 from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.paystack.settings import Page
 from surehold.payments.providers.paystack.wire import (
@@ -40,7 +41,6 @@ from surehold.payments.providers.port import (
     ConfigurationFault,
     CreateRequest,
     CreateResult,
-    DisputeSnapshot,
     HoldKind,
     InvalidRequest,
     NoOptions,
@@ -290,6 +290,7 @@ class Paystack(NoOptions):
             failure_code="declined" if is_failed else None,
             failure_message=found.gateway_response if is_failed else None,
             refunds=refunds,
+            disputes=disputes,
         )
 
     async def _list_refunds(self, paid: Transaction) -> tuple[RefundSnapshot, ...]:

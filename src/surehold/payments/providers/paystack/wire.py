@@ -12,12 +12,10 @@ import msgspec
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.amounts import Amounts, NotCarried
+from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
 from surehold.payments.providers.http import Answer
 from surehold.payments.providers.port import (
     ConfigurationFault,
-    DisputeSnapshot,
-    DisputeStage,
-    DisputeState,
     InvalidRequest,
     NotFound,
     ProviderFailure,
@@ -154,6 +152,8 @@ class About(msgspec.Struct, frozen=True):
     domain: str | None = None
     transaction: Named | int | None = None
     transaction_reference: str | None = None
+    #: How a dispute ended: it may be resolved again, otherwise.
+    resolution: str | None = None
 
     @property
     def named(self) -> Named:
@@ -282,6 +282,8 @@ def digest(kind: str, about: About, raw_body: bytes) -> str:
     alone: there every byte counts, and one fact told twice is read twice, which does no harm.
     """
     told: object = (about.id, about.reference, about.status)
+    if kind.startswith("charge.dispute."):
+        told = (about.id, about.reference, about.status, about.resolution)
     if kind.startswith("refund.") or about.id is None:
         told = raw_body
     return hashlib.sha256(repr((kind, told)).encode()).hexdigest()

@@ -15,6 +15,7 @@ from surehold.kernel.money import Money
 from surehold.payments.model import JsCheckout, NextAction, NoAction, PaymentState, PostForm
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig, WebhookSecret
+from surehold.payments.providers.disputes import DisputeSnapshot
 from surehold.payments.providers.http import ProviderHttp
 from surehold.payments.providers.port import (
     AmountRefused,
@@ -23,7 +24,6 @@ from surehold.payments.providers.port import (
     ConfigurationFault,
     CreateRequest,
     CreateResult,
-    DisputeSnapshot,
     HoldKind,
     InvalidRequest,
     NoOptions,
@@ -379,6 +379,7 @@ class Razorpay(NoOptions):
             failure_code=(failed.error_reason or failed.error_code) if failed else None,
             failure_message=failed.error_description if failed else None,
             refunds=refunds,
+            disputes=disputes,
         )
 
     async def _find_taken(self, provider_payment_id: str) -> Attempt:

@@ -15,6 +15,7 @@ from surehold.kernel.money import Money
 from surehold.payments.model import ClientSecret, NextAction, NoAction, PaymentState, Redirect
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig
+from surehold.payments.providers.disputes import DisputeSnapshot
 from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.port import (
     Capabilities,
@@ -22,7 +23,6 @@ from surehold.payments.providers.port import (
     ConfigurationFault,
     CreateRequest,
     CreateResult,
-    DisputeSnapshot,
     HoldKind,
     InvalidRequest,
     NoOptions,
@@ -387,6 +387,7 @@ class Stripe(NoOptions):
             failure_code=error.decline_code or error.code,
             failure_message=error.message,
             refunds=tuple(refunds),
+            disputes=tuple(disputes),
         )
 
     def _check_mode(self, *, is_live: bool) -> None:

@@ -1,0 +1,185 @@
+"""What a person decides about a payment that was held for one."""
+
+from __future__ import annotations
+
+import msgspec
+
+from surehold.checkout.case import Case
+from surehold.checkout.model import Actor
+from surehold.checkout.rules.refunding import PlannedRefund, Wish, plan_refund
+from surehold.checkout.rules.returning import (
+    REFUND_FAILED,
+    Cause,
+    book_refund,
+    new_refund,
+    return_money,
+)
+from surehold.kernel.errors import DomainError
+from surehold.kernel.ids import PaymentReviewId, new_id
+from surehold.payments.errors import ReviewNotPossible
+from surehold.payments.model import (
+    Payment,
+    PaymentReview,
+    PaymentState,
+    RefundLine,
+    RefundState,
+    ReviewDecision,
+)
+from surehold.payments.providers.port import (
+    ProviderRefundState,
+    ProviderSnapshot,
+    RefundSnapshot,
+)
+from surehold.payments.providers.registry import Providers
+
+#: Reasons for which the books are right as they are, once nothing is kept that is not due.
+_ABOUT_MONEY_KEPT = frozenset({"won_after_cancel", "dispute_currency_mismatch"})
+#: The money has gone at the provider, and the books do not know.
+AT_PROVIDER = "refunded_at_provider"
+
+
+def list_decisions(case: Case, payment: Payment) -> tuple[ReviewDecision, ...]:
+    """What may be decided about a payment now.
+
+    Money that was never booked as collected, or that came back from a refund, is put right with
+    the provider first.
+    """
+    reason = payment.review_reason
+    if reason is None or payment.state is not PaymentState.CAPTURED:
+        return ()
+    if reason == AT_PROVIDER:
+        return (ReviewDecision.ACCEPT,)
+    if reason not in _ABOUT_MONEY_KEPT and not reason.startswith(REFUND_FAILED):
+        return ()
+    excess = min(_excess(case), case.refundable_minor(payment))
+    if excess <= 0:
+        return (ReviewDecision.ACCEPT,)
+    return () if payment.disputed_minor else (ReviewDecision.REFUND,)
+
+
+def review(
+    case: Case,
+    payment: Payment,
+    decision: ReviewDecision,
+    evidence: ProviderSnapshot | None,
+    *,
+    note: str,
+    actor: Actor,
+    providers: Providers,
+) -> str:
+    """Decide about a payment that is held; ``evidence`` is the provider's view of it.
+
+    ``accept`` of what went back at the provider books it. ``refund`` asks for what is kept beyond
+    what is due to go back.
+
+    Raises:
+        ReviewNotPossible: It is not held, or for a reason that this does not settle.
+    """
+    allowed = list_decisions(case, payment)
+    if decision not in allowed:
+        raise _not_possible(payment, allowed)
+    reason = payment.review_reason or ""
+    gone = _list_gone(case, payment, evidence) if reason == AT_PROVIDER else ()
+    if reason == AT_PROVIDER and not gone:
+        raise _not_possible(payment, ())
+    case.put_payment(msgspec.structs.replace(payment, review_reason=None))
+    effect = "accepted"
+    for row in gone:
+        _book_one(case, case.payment(payment.id), row, actor=actor)
+    if decision is ReviewDecision.REFUND:
+        effect = return_money(
+            case,
+            case.payment(payment.id),
+            cause=Cause("not due", actor, internal_reason=note),
+            providers=providers,
+            amount_minor=_excess(case),
+        )
+    case.writes.reviews.append(
+        PaymentReview(
+            id=PaymentReviewId(new_id()),
+            payment_id=payment.id,
+            reason=reason,
+            decision=decision,
+            note=note,
+            actor=actor.name,
+            decided_at=case.now,
+        )
+    )
+    case.change_order(actor=actor.name, reason=f"reviewed: {decision.value}")
+    case.relabel()
+    return effect
+
+
+def _not_possible(payment: Payment, allowed: tuple[ReviewDecision, ...]) -> ReviewNotPossible:
+    return ReviewNotPossible(
+        "This decision does not settle why the payment is held."
+        if payment.review_reason
+        else "Nobody is asked about this payment.",
+        reason=payment.review_reason,
+        allowed=[one.value for one in allowed],
+    )
+
+
+def _excess(case: Case) -> int:
+    """What is kept of an order's money beyond what is due of it."""
+    if case.order.canceled_at is not None:
+        return case.kept_minor
+    back = sum(
+        row.amount_minor
+        for row in case.refunds.values()
+        if row.is_of_sale and row.state is not RefundState.FAILED
+    )
+    return case.kept_minor - (case.order.due_minor - back)
+
+
+def _list_gone(
+    case: Case, payment: Payment, evidence: ProviderSnapshot | None
+) -> tuple[RefundSnapshot, ...]:
+    """Every refund of the provider's that is not ours; none when there is no room for them."""
+    known = {row.provider_refund_id for row in case.refunds.values()}
+    known |= {str(row.id) for row in case.refunds.values()}
+    gone = tuple(
+        row
+        for row in (evidence.refunds if evidence else ())
+        if row.state is ProviderRefundState.SUCCEEDED
+        and row.provider_refund_id not in known
+        and (row.refund_reference or "") not in known
+    )
+    total = sum(row.amount.amount for row in gone)
+    is_ours = all(row.amount.currency == payment.currency for row in gone)
+    return gone if is_ours and total <= case.refundable_minor(payment) else ()
+
+
+def _book_one(case: Case, payment: Payment, gone: RefundSnapshot, *, actor: Actor) -> None:
+    cause = Cause("refunded at the provider", actor)
+    amount_minor = gone.amount.amount
+    refund = new_refund(case, payment, amount_minor=amount_minor, cause=cause)
+    refund = msgspec.structs.replace(refund, provider_refund_id=gone.provider_refund_id)
+    planned = _plan(case, payment, gone)
+    lines: tuple[RefundLine, ...] = ()
+    if planned is not None:
+        refund = msgspec.structs.replace(
+            refund,
+            is_of_sale=True,
+            shipping_minor=planned.shipping_minor,
+            shipping_tax_minor=planned.shipping_tax_minor,
+        )
+        lines = tuple(
+            RefundLine(refund.id, share.line_id, share.quantity, share.net_minor, share.tax_minor)
+            for share in planned.shares
+        )
+    case.add_refund(refund, lines)
+    case.change_order(actor=actor.name, reason=cause.reason)
+    ended = msgspec.structs.replace(refund, state=RefundState.SUCCEEDED, ended_at=case.now)
+    book_refund(case, ended, provider=payment.provider)
+
+
+def _plan(case: Case, payment: Payment, gone: RefundSnapshot) -> PlannedRefund | None:
+    """What of the sale it was of; ``None`` when nothing (more) of the order is sold for it."""
+    if not case.is_sold or case.order.canceled_at is not None:
+        return None
+    try:
+        (planned,) = plan_refund(case, Wish(amount=gone.amount, payment_id=payment.id))
+    except DomainError:
+        return None
+    return planned
