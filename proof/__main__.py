@@ -62,6 +62,13 @@ def explorer(wish: Wish) -> Iterable[Finding]:
     yield run(schedules=wish.schedules, seed=wish.seed, jobs=wish.jobs)
 
 
+def walk(wish: Wish) -> Iterable[Finding]:
+    """Provider events copied, shuffled and lost: the same books as told once and in order."""
+    from proof.walk.run import run
+
+    yield run(seed=wish.seed)
+
+
 def triples(wish: Wish) -> Iterable[Finding]:
     """The core five commands in threes."""
     from proof.explorer.explore import triples as threes
@@ -168,6 +175,7 @@ HARNESSES: Final[dict[str, Callable[[Wish], Iterable[Finding]]]] = {
         machines,
         api,
         carts,
+        walk,
         planted,
         sleepers,
         connections,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from proof.commands import exercises
 from proof.explorer.actors import BOUGHT, UNPAID, Place, S, part
 from proof.explorer.scene import CURRENCY, STAFF
+from surehold.checkout import commands
 from surehold.kernel.money import Money
 from surehold.orders.vendor_accounts import commands as vendor_accounts
 from surehold.orders.vendor_accounts import queries
@@ -107,10 +108,15 @@ async def take_in_a_report(at: Place) -> tuple[int, bool]:
 
 
 @part(S.SOLD, S.TRANSFER_SOLD, S.PAID_THERE, S.PART_ASKED, refusals=(DifferenceEnded,))
-@exercises(reconciliation.resolve_difference, reconciliation.explain_differences)
+@exercises(
+    reconciliation.resolve_difference,
+    reconciliation.explain_differences,
+    commands.look_into_differences,
+)
 async def look_at_differences(at: Place) -> str:
     """Somebody resolves the oldest difference, or the sweeper looks at all of them."""
     if at.seat.chance.random() < 0.5:
+        await commands.look_into_differences(at.seat.checkout)
         return f"{await reconciliation.explain_differences(at.seat.db)} explained"
     async with at.seat.db.connection() as connection:
         found = (

@@ -9,6 +9,7 @@ from uuid import uuid4
 from proof.commands import exercises
 from proof.simulation.process import Process
 from proof.simulation.world import Violated, World
+from surehold.checkout import commands
 from surehold.db import Database
 from surehold.kernel.money import Money
 from surehold.orders.vendor_accounts import commands as vendor_accounts
@@ -52,9 +53,16 @@ async def take_in_a_report(world: World, process: Process, dice: random.Random) 
         raise Violated("a file that was here before did something", first.report)
 
 
-@exercises(reconciliation.explain_differences, reconciliation.resolve_difference)
+@exercises(
+    commands.look_into_differences,
+    reconciliation.explain_differences,
+    reconciliation.resolve_difference,
+)
 async def look_at_differences(world: World, process: Process, dice: random.Random) -> None:
     """Let the books explain what they can, and say of some of the others what became of them."""
+    world.counts["differences looked into"] += await commands.look_into_differences(
+        process.checkout
+    )
     world.counts["differences explained"] += await reconciliation.explain_differences(process.db)
     async with process.db.connection() as connection:
         found = (await reports.list_differences(connection)).items

@@ -364,6 +364,7 @@ def _of_bookkeeping(middle: Middle) -> dict[str, list[Case]]:
             Case(("open", "sandbox", "missing_here", None, PAGE)),
         ],
         "payments.list_open_settlement_differences": [Case((first, PAGE), (difference_id, PAGE))],
+        "payments.list_doubtful_payments": [Case((first, PAGE), (difference_id, PAGE))],
         "orders.list_behind_commissions": [
             Case(
                 (datetime(1970, 1, 1, tzinfo=UTC), PAGE),

@@ -76,6 +76,7 @@ def list_schedules(
             EVERY_MINUTE,
             lambda: _until_idle(lambda: inventory.tell_backorders(checkout.db, limit=BATCH)),
         ),
+        Schedule("look_into_differences", HOURLY, swept(commands.look_into_differences)),
         Schedule(
             "explain_differences",
             EVERY_10_MINUTES,

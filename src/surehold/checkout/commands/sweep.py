@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import structlog
 
@@ -35,6 +36,7 @@ from surehold.orders.transfers import commands as transfers
 from surehold.payments import commands as payments
 from surehold.payments.gift_cards import commands as gift_cards
 from surehold.payments.providers.port import ProviderFailure
+from surehold.payments.reconciliation import queries as reconciliation
 from surehold.pricing import commands as pricing
 
 log = structlog.get_logger(__name__)
@@ -129,6 +131,22 @@ async def check_due_payments(checkout: Checkout) -> int:
             log.warning("payment_undecided", payment=str(payment_id), checks=check_count)
     await _each(check(payment_id) for payment_id, _ in due)
     return len(due)
+
+
+async def look_into_differences(checkout: Checkout) -> int:
+    """Ask providers again about payments of which their reports say otherwise; returns how many.
+
+    A dispute or a refund that nobody told of is found so. What is a person's stays a person's.
+    """
+    count, after = 0, UUID(int=0)
+    while True:
+        async with checkout.db.connection() as connection:
+            found = await reconciliation.list_doubtful(connection, after=after, limit=BATCH)
+        if not found:
+            return count
+        after = found[-1][0]
+        await _each(check_payment(checkout, one) for one in {one for _, one in found})
+        count += len(found)
 
 
 async def process_due_webhooks(checkout: Checkout) -> int:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from surehold.db import Connection, shop
 from surehold.kernel.errors import Fault, InvalidInput
+from surehold.kernel.ids import PaymentId
 from surehold.kernel.page import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor
 from surehold.kernel.report_mapping import ReportMapping
 from surehold.payments.reconciliation import sql
@@ -32,6 +33,14 @@ async def list_reports(
     if len(rows) <= limit:
         return Page(tuple(rows))
     return Page(tuple(rows[:limit]), encode_cursor(str(rows[limit - 1].id)))
+
+
+async def list_doubtful(
+    connection: Connection, *, after: UUID, limit: int
+) -> list[tuple[UUID, PaymentId]]:
+    """Open differences past this one, each with the payment that it is about."""
+    rows = await connection.all(sql.LIST_DOUBTFUL, after, limit)
+    return [(row.id, row.payment_id) for row in rows]
 
 
 async def list_differences(

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from surehold.db import command, query
+from surehold.kernel.ids import PaymentId
 from surehold.payments.reconciliation.model import Difference, Facts, Missing, Report
 
 _REPORT: Final = """id, provider, account, row_count, covered_from, covered_until, actor,
@@ -338,6 +339,36 @@ LIST_OPEN: Final = query(
      LIMIT (SELECT $2::int)
     """,
     OpenRow,
+)
+
+
+class DoubtfulRow(msgspec.Struct, frozen=True):
+    """An open difference, and the payment that it is about."""
+
+    id: UUID
+    payment_id: PaymentId
+
+
+# The payment is named by the difference, or by its row in one of two ways.
+LIST_DOUBTFUL: Final = query(
+    """
+    /* payments.list_doubtful_payments */
+    SELECT difference.id, payment.id AS payment_id
+      FROM settlement_differences AS difference
+      LEFT JOIN settlement_rows AS part ON part.id = difference.row_id
+     CROSS JOIN LATERAL (
+            SELECT payments.id
+              FROM payments
+             WHERE payments.id IN (difference.payment_id, part.reference)
+                OR payments.provider_payment_id = part.provider_payment_id
+               AND (payments.provider, payments.account) = (part.provider, part.account)
+             LIMIT 1) AS payment
+     WHERE difference.state = 'open'
+       AND difference.id > $1
+     ORDER BY difference.id
+     LIMIT (SELECT $2::int)
+    """,
+    DoubtfulRow,
 )
 
 _DIFFERENCE: Final = """difference.id, difference.provider, difference.account, difference.cause,
