@@ -38,6 +38,9 @@ _AIMED_PART: Final = 0.6
 #: What a shop's security schemes accept as proof.
 PROOFS: Final[Mapping[str, frozenset[Who]]] = {
     "staff": frozenset({Who.STAFF}),
+    # Nobody here has signed in.
+    "account": frozenset(),
+    "browser_session": frozenset(),
     "cron": frozenset({Who.CRON}),
     "order_token": frozenset({Who.BUYER}),
     "cart_token": frozenset({Who.BUYER}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from surehold.checkout.model import Actor
 from surehold.db import Database
 from surehold.db.database import Settings
 from surehold.kernel.ids import OrderId, PaymentId, merchant_reference
+from surehold.payments.errors import ReviewNotPossible
 from surehold.payments.model import ReviewDecision
 from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
@@ -163,7 +164,10 @@ class Store:
             held = await connection.raw.fetch(_HELD)
         for row in held:
             asked = await commands.preview_review(self.checkout, payment_id=row["id"])
-            if ReviewDecision.ACCEPT in (asked.allowed or ()):
+            if ReviewDecision.ACCEPT not in (asked.allowed or ()):
+                continue
+            # More may be gone at the bank than is left to be booked: that stays a person's.
+            with suppress(ReviewNotPossible):
                 await commands.review_payment(
                     self.checkout,
                     payment_id=row["id"],

@@ -248,6 +248,8 @@ def test_money_that_is_kept_is_what_is_due(
         "order_id": order.id,
         "provider": "bank_transfer",
         "review_reason": None,
+        "is_disputed": False,
+        "at_bank_minor": 0,
         "captured_minor": captured,
         "refunded_minor": 0,
         "returning_minor": back,

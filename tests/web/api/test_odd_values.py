@@ -331,6 +331,7 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "refuse at the door": ("POST", "/payments/PAYMENT/refuse", {"reason": "not at home"}),
     "reject": ("POST", "/payments/PAYMENT/reject", {"reason": "of another order"}),
     "answer dispute": ("POST", f"/disputes/{NOBODY}/answer", {"evidence": "Signed for"}),
+    "accept dispute": ("POST", f"/disputes/{NOBODY}/accept", {}),
     "record dispute": (
         "POST",
         "/payments/PAYMENT/disputes",
