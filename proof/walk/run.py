@@ -20,7 +20,7 @@ from typing import Any, Final
 from structlog.testing import capture_logs
 
 from proof.report import Finding
-from proof.walk.script import Fact, write
+from proof.walk.script import LASTING, Fact, write
 from proof.walk.store import Post, Store, open_store
 from surehold.db import Connection
 from surehold.db.invariants import check_invariants
@@ -111,7 +111,7 @@ async def _tell_anyhow(
         if dice.random() < share / (1 + share) * 1.5:
             fact = next(facts, None)
             if fact is not None:
-                post.take(await store.happen(fact))
+                post.take(await store.happen(fact), is_lasting=fact.what in LASTING)
         delivery = post.bring()
         if delivery is None:
             continue
@@ -124,7 +124,9 @@ async def _tell_anyhow(
             wrong.append(f"delivery {counts['deliveries']}: the ledger is off by {unbalanced}")
             break
     for fact in facts:
-        post.take(await store.happen(fact))
+        post.take(await store.happen(fact), is_lasting=fact.what in LASTING)
+    while (rest := post.bring_the_rest()) is not None:
+        await store.hear(rest)
     counts["lost on the way"] = post.lost
     return counts, wrong
 
@@ -132,7 +134,8 @@ async def _tell_anyhow(
 async def _look(store: Store) -> list[str]:
     """Every invariant, at rest."""
     await documents.issue_due(store.db, limit=10_000)
-    await outbox.publish(store.db, subscribers=())
+    while await outbox.publish(store.db, subscribers=()):
+        pass
     async with store.db.connection() as connection:
         found = await check_invariants(Connection(connection.raw), at_rest=True)
     return [f"{code}: {rows[0]}" for code, rows in found.items()]

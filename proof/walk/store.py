@@ -20,7 +20,6 @@ from surehold.db import Database
 from surehold.db.database import Settings
 from surehold.kernel.ids import OrderId, PaymentId, merchant_reference
 from surehold.payments.errors import ReviewNotPossible
-from surehold.payments.model import ReviewDecision
 from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
 from surehold.payments.reconciliation import commands as reconciliation
@@ -69,6 +68,14 @@ _BOOKS: Final = """
       FROM orders
      WHERE orders.id = $1
 """
+
+
+#: Whatever the worker has to finish, in its order.
+_SWEEPS: Final = (
+    commands.process_due_webhooks,
+    commands.ask_due_operations,
+    commands.check_due_payments,
+)
 
 
 class Store:
@@ -147,9 +154,9 @@ class Store:
     async def sweep(self) -> None:
         """The worker comes by, and every lease has run out."""
         await make_due(self.db)
-        await commands.process_due_webhooks(self.checkout)
-        await commands.ask_due_operations(self.checkout)
-        await commands.check_due_payments(self.checkout)
+        for finish in _SWEEPS:
+            while await finish(self.checkout):
+                pass  # A round takes so many at a time.
 
     async def come_to_rest(self) -> None:
         """Sweep until all is said, take the bank's report in, and let people decide."""
@@ -163,20 +170,23 @@ class Store:
         async with self.db.connection() as connection:
             held = await connection.raw.fetch(_HELD)
         for row in held:
-            asked = await commands.preview_review(self.checkout, payment_id=row["id"])
-            if ReviewDecision.ACCEPT not in (asked.allowed or ()):
-                continue
             # More may be gone at the bank than is left to be booked: that stays a person's.
             with suppress(ReviewNotPossible):
-                await commands.review_payment(
-                    self.checkout,
-                    payment_id=row["id"],
-                    decision=ReviewDecision.ACCEPT,
-                    note="walked",
-                    actor=STAFF,
-                )
+                await self._decide(row["id"])
+                await self._decide(row["id"])
         for _ in range(_ROUNDS):
             await self.sweep()
+
+    async def _decide(self, payment_id: PaymentId) -> None:
+        asked = await commands.preview_review(self.checkout, payment_id=payment_id)
+        for decision in (asked.allowed or ())[:1]:
+            await commands.review_payment(
+                self.checkout,
+                payment_id=payment_id,
+                decision=decision,
+                note="walked",
+                actor=STAFF,
+            )
 
     async def find_unbalanced(self) -> list[str]:
         """Currencies whose books do not add up to nothing."""
@@ -225,10 +235,10 @@ class Post:
         self._known: list[Delivery] = []
         self.lost = 0
 
-    def take(self, deliveries: list[Delivery]) -> None:
-        """Take what the bank sends; some of it never arrives."""
+    def take(self, deliveries: list[Delivery], *, is_lasting: bool) -> None:
+        """Take what the bank sends; some of it never arrives, unless it is sent until heard."""
         for delivery in deliveries:
-            if self._dice.random() < self._loss:
+            if self._dice.random() < self._loss and not is_lasting:
                 self.lost += 1
             else:
                 self._bag.append(delivery)
@@ -240,6 +250,10 @@ class Post:
             self._known.append(found)
             return found
         return self._dice.choice(self._known) if self._known else None
+
+    def bring_the_rest(self) -> Delivery | None:
+        """What is still under way, in any order."""
+        return self._bag.pop(self._dice.randrange(len(self._bag))) if self._bag else None
 
     @property
     def is_empty(self) -> bool:

@@ -28,13 +28,14 @@ from surehold.checkout.rules.fulfilling import (
     move_fulfillment,
     open_fulfillments,
 )
+from surehold.checkout.rules.reviewing import list_decisions, review
 from surehold.kernel.money import Money
 from surehold.orders.errors import OrderDisputed, OrderNotCancelable
 from surehold.orders.model import CancelReason, OrderStatus
 from surehold.orders.states import FulfillmentEvent
 from surehold.payments.disputes.errors import DisputeAnswered, DisputeOver
 from surehold.payments.disputes.model import AnswerState, Dispute
-from surehold.payments.model import Payment, PaymentState
+from surehold.payments.model import Payment, PaymentState, ReviewDecision
 from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
 from surehold.payments.providers.port import ProviderRefundState, RefundOrigin, RefundSnapshot
 from surehold.payments.providers.registry import Providers
@@ -228,6 +229,27 @@ def test_money_that_is_won_for_an_order_that_was_given_up_waits_for_a_person() -
     assert balances(case) == owed(TOTAL) | {"customer_deposits": -TOTAL}
     assert hear(case, told(OPEN)) == "held_for_review"
     assert balances(case) == {"disputes": TOTAL, "customer_deposits": -TOTAL}
+
+
+def test_a_decision_does_not_hide_what_else_a_person_must_decide() -> None:
+    case = a_paid_case()
+    by_hand = RefundSnapshot(
+        "re_1", None, Money(300, "EUR"), ProviderRefundState.SUCCEEDED, RefundOrigin.DASHBOARD
+    )
+    back: dict[str, Any] = {"refunds": (by_hand,), "refunded": Money(300, "EUR")}
+    hear(case, told(LOST))
+    hear(case, told(WON), **back)
+    case.put_payment(
+        msgspec.structs.replace(the_payment(case), review_reason="refunded_at_provider")
+    )
+    word = evidence(the_payment(case), PaymentState.CAPTURED, disputes=(told(WON),), **back)
+
+    decide: dict[str, Any] = {"note": "by hand", "actor": STAFF, "providers": PROVIDERS}
+    review(case, the_payment(case), ReviewDecision.ACCEPT, word, **decide)
+
+    assert case.order.canceled_at is not None
+    assert the_payment(case).review_reason == "won_after_cancel"
+    assert list_decisions(case, the_payment(case)) == (ReviewDecision.REFUND,)
 
 
 def test_inquiry_moves_no_money() -> None:

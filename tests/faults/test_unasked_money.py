@@ -12,8 +12,10 @@ from uuid import UUID
 import pytest
 
 from proof.oracle import reconcile
+from surehold.checkout import commands
 from surehold.db import Database
-from tests.support.bank import Bazaar, Standing
+from tests.support.api import STAFF, a_key
+from tests.support.bank import Bazaar, Standing, payment_id_of
 from tests.support.placing import count_rows
 
 
@@ -52,6 +54,31 @@ async def test_P13_refund_at_the_dashboard_is_parked_and_nothing_is_booked(
     assert await bazaar.moved() == [("capture", total), ("refund", -(amount or total))]
     assert await bazaar.look(placed) == Standing(
         "paid", ("captured",), ("refunded_at_provider",), total, 0, ("capture", "sale")
+    )
+    await bazaar.check()
+
+
+async def test_P13_refund_at_the_dashboard_that_was_accepted_is_not_found_again(
+    bazaar: Bazaar, lamp: UUID
+) -> None:
+    placed, _ = await _paid(bazaar, lamp)
+    payment_id = await bazaar.find_at_bank(placed)
+    await bazaar.bank.control(f"payments/{payment_id}/refund", {"amount": 500})
+    await bazaar.hear()
+    path = f"/payments/{placed['payment']['id']}"
+    decided = {"decision": "accept", "note": "Broken on the way"}
+    answer = await bazaar.api.post(f"{path}/review", decided, headers={**STAFF, **a_key()})
+    assert answer.status == 200, answer.raw
+
+    outcome = await commands.check_payment(bazaar.api.checkout, payment_id_of(placed))
+
+    assert outcome is not None
+    assert outcome.effect == "unchanged"
+    seen = await bazaar.look(placed)
+    assert (seen.status, seen.refunded, seen.review_reasons) == (
+        "partially_refunded",
+        500,
+        (None,),
     )
     await bazaar.check()
 

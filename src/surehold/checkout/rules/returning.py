@@ -241,6 +241,8 @@ def find_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> st
     )
     is_of_dispute = 0 < by_dispute <= at_bank
     ours = {str(row.id): row for row in case.refunds.values()}
+    # What a person began at the provider and another has accepted here is known by its id there.
+    accepted = {row.provider_refund_id: row for row in case.refunds.values()}
     asked_minor = evidence.refunded.amount - (by_dispute if is_of_dispute else 0)
     if asked_minor > 0 and all(
         row.state is RefundState.FAILED for row in ours.values() if row.payment_id == payment.id
@@ -248,6 +250,8 @@ def find_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> st
         return "refunded_at_provider"
     for snapshot in evidence.refunds:
         refund = ours.get(snapshot.refund_reference or "")
+        if refund is None and snapshot.provider_refund_id:
+            refund = accepted.get(snapshot.provider_refund_id)
         is_failed = snapshot.state is ProviderRefundState.FAILED
         if is_of_dispute and snapshot.origin is RefundOrigin.PROVIDER:
             continue

@@ -6,6 +6,7 @@ import msgspec
 
 from surehold.checkout.case import Case
 from surehold.checkout.model import Actor
+from surehold.checkout.rules.disputing import WON_AFTER_CANCEL
 from surehold.checkout.rules.refunding import PlannedRefund, Wish, plan_refund
 from surehold.checkout.rules.returning import (
     REFUND_FAILED,
@@ -33,7 +34,7 @@ from surehold.payments.providers.port import (
 from surehold.payments.providers.registry import Providers
 
 #: Reasons for which the books are right as they are, once nothing is kept that is not due.
-_ABOUT_MONEY_KEPT = frozenset({"won_after_cancel", "dispute_currency_mismatch"})
+_ABOUT_MONEY_KEPT = frozenset({WON_AFTER_CANCEL, "dispute_currency_mismatch"})
 #: The money has gone at the provider, and the books do not know.
 AT_PROVIDER = "refunded_at_provider"
 
@@ -107,7 +108,15 @@ def review(
     )
     case.change_order(actor=actor.name, reason=f"reviewed: {decision.value}")
     case.relabel()
+    _hold_what_is_kept(case, payment)
     return effect
+
+
+def _hold_what_is_kept(case: Case, payment: Payment) -> None:
+    """A reason may hide another: of an order that was given up nothing is kept unseen."""
+    after = case.payment(payment.id)
+    if case.order.canceled_at is not None and case.refundable_minor(after) > 0:
+        case.put_payment(msgspec.structs.replace(after, review_reason=WON_AFTER_CANCEL))
 
 
 def _not_possible(payment: Payment, allowed: tuple[ReviewDecision, ...]) -> ReviewNotPossible:
