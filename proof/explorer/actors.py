@@ -120,7 +120,8 @@ class Part(msgspec.Struct, frozen=True):
     """An actor: what it does, at which stages, and with what it may be refused.
 
     ``is_expiring``: it looks for holds that are over; ``is_sweeping``: for what is due;
-    ``is_canceling_old``: for orders that nobody paid; ``is_taking``: it only ever takes stock.
+    ``is_canceling_old``: for orders that nobody paid; ``is_taking``: it only ever takes stock;
+    ``is_over_all``: what others left is in its way, so it begins in an empty store.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Part(msgspec.Struct, frozen=True):
     is_sweeping: bool = False
     is_canceling_old: bool = False
     is_taking: bool = False
+    is_over_all: bool = False
 
 
 PARTS: Final[dict[str, Part]] = {}

@@ -35,14 +35,16 @@ async def commission(at: Place) -> int:
     return await vendor_accounts.post_commissions(at.seat.db, order_id=at.subject.order_id)
 
 
-@part(*BOUGHT)
+@part(*BOUGHT, is_over_all=True)
 @exercises(vendor_accounts.post_due_commissions)
 async def commission_all(at: Place) -> int:
     """Whatever is behind is commissioned."""
     return await vendor_accounts.post_due_commissions(at.seat.db, limit=20)
 
 
-@part(*BOUGHT, refusals=(NothingToPayOut, PayoutBatchNotMovable, PayoutNotCovered))
+@part(
+    *BOUGHT, refusals=(NothingToPayOut, PayoutBatchNotMovable, PayoutNotCovered), is_over_all=True
+)
 @exercises(
     vendor_accounts.propose_payouts,
     vendor_accounts.approve_payouts,
@@ -62,7 +64,11 @@ async def pay_vendors(at: Place) -> str:
     return paid.batch.state.value
 
 
-@part(*BOUGHT, refusals=(PayoutBatchNotMovable, PayoutNotCovered, BankReferenceUsed))
+@part(
+    *BOUGHT,
+    refusals=(PayoutBatchNotMovable, PayoutNotCovered, BankReferenceUsed),
+    is_over_all=True,
+)
 @exercises(
     vendor_accounts.cancel_payouts, vendor_accounts.approve_payouts, vendor_accounts.pay_payouts
 )
@@ -107,7 +113,14 @@ async def take_in_a_report(at: Place) -> tuple[int, bool]:
     return done.new_count, done.is_known
 
 
-@part(S.SOLD, S.TRANSFER_SOLD, S.PAID_THERE, S.PART_ASKED, refusals=(DifferenceEnded,))
+@part(
+    S.SOLD,
+    S.TRANSFER_SOLD,
+    S.PAID_THERE,
+    S.PART_ASKED,
+    refusals=(DifferenceEnded,),
+    is_over_all=True,
+)
 @exercises(
     reconciliation.resolve_difference,
     reconciliation.explain_differences,

@@ -356,6 +356,8 @@ async def _set(
                 stages.append(chance.choice(part.stages))
                 shared = [len(stages) - 1]
             chosen.append(shared[0])
+    if any(part.is_over_all for part in parts):
+        world.start_afresh()
     is_over = chance.random() < (0.85 if any(part.is_expiring for part in parts) else 0.15)
     scene = await set_scene(
         world,

@@ -145,8 +145,9 @@ async def look_into_differences(checkout: Checkout) -> int:
         if not found:
             return count
         after = found[-1][0]
-        await _each(check_payment(checkout, one) for one in {one for _, one in found})
-        count += len(found)
+        doubtful = {one for _, one in found if one is not None}
+        await _each(check_payment(checkout, one) for one in doubtful)
+        count += len(doubtful)
 
 
 async def process_due_webhooks(checkout: Checkout) -> int:

@@ -37,8 +37,8 @@ async def list_reports(
 
 async def list_doubtful(
     connection: Connection, *, after: UUID, limit: int
-) -> list[tuple[UUID, PaymentId]]:
-    """Open differences past this one, each with the payment that it is about."""
+) -> list[tuple[UUID, PaymentId | None]]:
+    """Open differences past this one, each with the payment that it is about, if it is known."""
     rows = await connection.all(sql.LIST_DOUBTFUL, after, limit)
     return [(row.id, row.payment_id) for row in rows]
 

@@ -343,10 +343,10 @@ LIST_OPEN: Final = query(
 
 
 class DoubtfulRow(msgspec.Struct, frozen=True):
-    """An open difference, and the payment that it is about."""
+    """An open difference, and the payment that it is about, if that is known."""
 
     id: UUID
-    payment_id: PaymentId
+    payment_id: PaymentId | None
 
 
 # The payment is named by the difference, or by its row in one of two ways.
@@ -354,19 +354,26 @@ LIST_DOUBTFUL: Final = query(
     """
     /* payments.list_doubtful_payments */
     SELECT difference.id, payment.id AS payment_id
-      FROM settlement_differences AS difference
-      LEFT JOIN settlement_rows AS part ON part.id = difference.row_id
-     CROSS JOIN LATERAL (
+      FROM (
+            SELECT id, row_id, payment_id
+              FROM settlement_differences
+             WHERE state = 'open'
+               AND id > $1
+             ORDER BY id
+             LIMIT (SELECT $2::int)) AS difference
+      LEFT JOIN LATERAL (
             SELECT payments.id
-              FROM payments
-             WHERE payments.id IN (difference.payment_id, part.reference)
+              FROM settlement_rows AS part
+              JOIN payments
+                ON payments.id = part.reference
                 OR payments.provider_payment_id = part.provider_payment_id
                AND (payments.provider, payments.account) = (part.provider, part.account)
-             LIMIT 1) AS payment
-     WHERE difference.state = 'open'
-       AND difference.id > $1
+             WHERE part.id = difference.row_id
+               AND difference.payment_id IS NULL
+             LIMIT 1) AS found
+        ON true
+      LEFT JOIN payments AS payment ON payment.id = coalesce(difference.payment_id, found.id)
      ORDER BY difference.id
-     LIMIT (SELECT $2::int)
     """,
     DoubtfulRow,
 )
