@@ -43,8 +43,10 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 GUESSES: Final = Rate("guesses", 60, is_shared=True)
-WRITES: Final = Rate("writes", 300)
-READS: Final = Rate("reads", 1_200)
+#: Against floods alone. A telephone company puts thousands of buyers behind one address, and they
+#: come at once when a sale opens; what is more than the store can do the lanes turn away.
+WRITES: Final = Rate("writes", 6_000)
+READS: Final = Rate("reads", 24_000)
 
 #: Starts of paths under which a change is a guess at a secret: a password, a code, a token.
 GUESSED_AT: Final = (
