@@ -555,6 +555,10 @@ async def send_back(world: World, process: Process, dice: random.Random) -> None
     world.counts[f"returns exchanged: {effect}"] += 1
     async with process.db.connection() as connection:
         placed = await queries.get_placed_order(connection, order_id=purchase.known_id)
+    # The price is told at once; what becomes of it, by whoever asks next.
+    for change in placed.changes:
+        if change.id == made.id:
+            made.difference_minor = change.difference_minor
     note_payment(purchase, placed.payment)
 
 
