@@ -19,7 +19,7 @@ RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench prove format lock schema clean
+.PHONY: help demo test check bench prove format lock messages schema clean
 .DELETE_ON_ERROR:
 
 help: ## List what make can do
@@ -59,6 +59,9 @@ lock: ## Resolve the dependencies again and write locks/*.txt
 	.venv/lock/bin/uv $(COMPILE) --group build pyproject.toml -o locks/runtime.txt
 	.venv/lock/bin/uv $(COMPILE) --extra pdf --group build --group dev pyproject.toml -o locks/dev.txt
 	rm -rf .venv/lock
+
+messages: $(DEV) ## Bring the catalogs of the pages' words up to date (then translate what is empty)
+	$(BIN)/python -m tools.write_messages
 
 schema: $(DEV) ## Write schema.sql from the migrations
 	$(BIN)/python -m tools.dump_schema schema.sql

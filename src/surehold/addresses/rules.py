@@ -33,6 +33,16 @@ def format_of(country: str) -> CountryFormat:
     return rules_of(country).format
 
 
+def name_in_text(country: str) -> str:
+    """The country's name inside an English sentence.
+
+    >>> name_in_text("IE"), name_in_text("NL")
+    ('Ireland', 'the Netherlands')
+    """
+    name = name_of(country)
+    return f"the {name}" if country in _WITH_ARTICLE else name
+
+
 @lru_cache(maxsize=KEPT)
 def judge(country: str, region: str | None, postal_code: str | None) -> Verdict:
     """What one of ``COUNTRIES`` makes of a region and a postal code.
@@ -81,7 +91,7 @@ def _read_region(
     if region is None:
         if form.is_region_required:
             example = f", such as {_written(rules)}" if form.regions else ""
-            detail = f"Addresses in {_in_text(form)} name the {what}{example}."
+            detail = f"Addresses in {name_in_text(form.code)} name the {what}{example}."
             faults.append(AddressFault("region", FaultKind.MISSING, detail))
         return None, False
     if not form.regions:
@@ -90,7 +100,9 @@ def _read_region(
         fold(region.removeprefix(f"{form.code}-"))
     )
     if code is None:
-        detail = f"No {what} in {_in_text(form)} is called this. One is {_written(rules)}."
+        detail = (
+            f"No {what} in {name_in_text(form.code)} is called this. One is {_written(rules)}."
+        )
         faults.append(AddressFault("region", FaultKind.UNKNOWN_REGION, detail))
         return region, False
     return code, True
@@ -103,7 +115,9 @@ def _read_postal_code(
     what = _article(_lower(form.postal_code_label))
     if postal_code is None:
         if form.is_postal_code_required:
-            detail = f"Addresses in {_in_text(form)} have {what}, such as {_examples(form)}."
+            detail = (
+                f"Addresses in {name_in_text(form.code)} have {what}, such as {_examples(form)}."
+            )
             faults.append(AddressFault("postal_code", FaultKind.MISSING, detail))
         return None
     if rules.postal_code is None:
@@ -111,7 +125,9 @@ def _read_postal_code(
     for text in _spellings(rules, postal_code):
         if rules.postal_code.fullmatch(text):
             return text
-    detail = f"{what[:1].upper()}{what[1:]} in {_in_text(form)} looks like {_examples(form)}."
+    detail = (
+        f"{what[:1].upper()}{what[1:]} in {name_in_text(form.code)} looks like {_examples(form)}."
+    )
     faults.append(AddressFault("postal_code", FaultKind.INVALID_POSTAL_CODE, detail))
     return postal_code
 
@@ -151,16 +167,10 @@ def _elsewhere(rules: Rules, region: str, postal_code: str) -> Iterator[AddressF
 def _invalid_phone(country: str) -> AddressFault:
     form = format_of(country)
     detail = (
-        f"No telephone has this number. Write it as it is dialed in {_in_text(form)}, or in "
-        f"full, beginning with +{form.calling_code} or another country's code."
+        f"No telephone has this number. Write it as it is dialed in {name_in_text(country)}, "
+        f"or in full, beginning with +{form.calling_code} or another country's code."
     )
     return AddressFault("phone", FaultKind.INVALID_PHONE, detail)
-
-
-def _in_text(form: CountryFormat) -> str:
-    """The country's name inside a sentence."""
-    name = name_of(form.code)
-    return f"the {name}" if form.code in _WITH_ARTICLE else name
 
 
 def _lower(label: str) -> str:

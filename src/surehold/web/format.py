@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final
@@ -16,6 +18,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date as babel_date
 from babel.dates import format_datetime as babel_datetime
 from babel.dates import format_interval, format_skeleton, format_time, format_timedelta
+from babel.lists import format_list as babel_list
 from babel.numbers import NumberPattern
 
 from surehold.kernel.money import Money, exponent, to_major
@@ -28,17 +31,17 @@ _HYPHEN: Final = "-"
 _MINUS: Final = "\N{MINUS SIGN}"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def parse_locale(tag: str) -> Locale:
-    """The locale of a language tag; English when Babel has never heard of it.
+    """The locale of a language tag; without its region when Babel has never heard of the two.
 
-    >>> str(parse_locale("de-AT")), str(parse_locale("xx"))
-    ('de_AT', 'en')
+    >>> str(parse_locale("de-AT")), str(parse_locale("de-IE")), str(parse_locale("xx"))
+    ('de_AT', 'de', 'en')
     """
-    try:
-        return Locale.parse(tag.replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        return FALLBACK
+    for known in (tag.replace("-", "_"), tag.partition("-")[0]):
+        with suppress(UnknownLocaleError, ValueError):
+            return Locale.parse(known)
+    return FALLBACK
 
 
 def format_money(minor: int, currency: str, locale: str, *, with_code: bool = False) -> str:
@@ -65,7 +68,7 @@ def format_money(minor: int, currency: str, locale: str, *, with_code: bool = Fa
     return f"{text}\N{NO-BREAK SPACE}{currency}" if with_code and currency not in text else text
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _money_pattern(locale: str, digits: int) -> NumberPattern:
     pattern: NumberPattern = copy.copy(parse_locale(locale).currency_formats["standard"])
     pattern.frac_prec = (digits, digits)
@@ -126,6 +129,15 @@ def format_days(first: date, last: date, locale: str) -> str:
 def format_long_day(day: date, locale: str) -> str:
     """The day with its year, as in "25 November 2026"."""
     return babel_date(day, "long", locale=parse_locale(locale))
+
+
+def format_list(names: Sequence[str], locale: str) -> str:
+    """Names as one phrase.
+
+    >>> format_list(["Lamp", "Mug", "Tray"], "en-IE"), format_list(["Lampe", "Becher"], "de")
+    ('Lamp, Mug and Tray', 'Lampe und Becher')
+    """
+    return babel_list(names, locale=parse_locale(locale))
 
 
 def format_clock(seconds: int) -> str:

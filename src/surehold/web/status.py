@@ -2,7 +2,8 @@
 
 A badge is a dot and a word, never color alone. The dot tells how far: empty is not begun or
 stopped, half is under way, full is done. Values are those of the database; a value without a row
-here is our bug, and the tests walk every one of them.
+here is our bug, and the tests walk every one of them. Words are in English; pages say them in the
+reader's language.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from types import MappingProxyType
 from typing import Final
 
 import msgspec
+
+from surehold.web.translations import gettext_noop
 
 
 class Tone(enum.Enum):
@@ -163,24 +166,24 @@ STATUSES: Final[Mapping[Axis, Mapping[str, Status]]] = MappingProxyType(
 #: What a buyer reads under the label: what happened, and what happens next.
 BUYER_SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "pending_payment": "We are holding your items and waiting for your payment.",
-        "payment_failed": (
+        "pending_payment": gettext_noop("We are holding your items and waiting for your payment."),
+        "payment_failed": gettext_noop(
             "Your payment did not go through, and no money was taken. You can pay another way."
         ),
-        "paid": "We have your payment. Next, we check and confirm your order.",
-        "confirmed": "Your order is confirmed. We start packing it soon.",
-        "processing": "We are packing your order.",
-        "ready_for_shipment": "Your parcel is packed and waits for the carrier.",
-        "shipped": "Your parcel has left us.",
-        "in_transit": "Your parcel is on its way to you.",
-        "delivered": "Your parcel was delivered.",
-        "canceled": "This order is canceled. Nothing will be sent.",
-        "partially_refunded": "We refunded part of this order to the way you paid.",
-        "refunded": "We refunded this order in full to the way you paid.",
-        "disputed": (
+        "paid": gettext_noop("We have your payment. Next, we check and confirm your order."),
+        "confirmed": gettext_noop("Your order is confirmed. We start packing it soon."),
+        "processing": gettext_noop("We are packing your order."),
+        "ready_for_shipment": gettext_noop("Your parcel is packed and waits for the carrier."),
+        "shipped": gettext_noop("Your parcel has left us."),
+        "in_transit": gettext_noop("Your parcel is on its way to you."),
+        "delivered": gettext_noop("Your parcel was delivered."),
+        "canceled": gettext_noop("This order is canceled. Nothing will be sent."),
+        "partially_refunded": gettext_noop("We refunded part of this order to the way you paid."),
+        "refunded": gettext_noop("We refunded this order in full to the way you paid."),
+        "disputed": gettext_noop(
             "Your bank asked us about this payment. We are answering; you need do nothing here."
         ),
-        "archived": "This order is complete and kept for your records.",
+        "archived": gettext_noop("This order is complete and kept for your records."),
     }
 )
 

@@ -22,6 +22,7 @@ from jinja2_fragments import render_block as render_one_block
 from surehold.kernel.money import Money, to_major
 from surehold.web import format as formatting
 from surehold.web import status as statuses
+from surehold.web.translations import LANGUAGES, in_language, language_of
 
 FOLDER: Final = Path(__file__).with_name("templates")
 
@@ -47,11 +48,16 @@ def build_environment(asset_url: Callable[[str], str]) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    install: Any = vars(environment)["install_gettext_callables"]  # the extension puts it there
+    install(_gettext, _ngettext, newstyle=True)
     environment.globals.update(
         asset_url=asset_url,
         status_of=statuses.get_status,
         buyer_sentence=statuses.buyer_sentence,
+        languages=LANGUAGES,
     )
     environment.filters.update(
         money=_money,
@@ -101,6 +107,16 @@ def _extended(environment: jinja2.Environment, template: str) -> str | None:
 
 def _locale(context: Context) -> str:
     return str(context["page"].locale)
+
+
+@jinja2.pass_context
+def _gettext(context: Context, message: str) -> str:
+    return in_language(language_of(_locale(context))).gettext(message) if message else ""
+
+
+@jinja2.pass_context
+def _ngettext(context: Context, one: str, many: str, number: int) -> str:
+    return in_language(language_of(_locale(context))).ngettext(one, many, number)
 
 
 def _zone(context: Context) -> tzinfo:

@@ -49,6 +49,7 @@ POSTS = (
     "/account/security/email",
     "/account/security/sessions/others/end",
     "/currency",
+    "/language",
     "/theme",
     "/p/trail-lamp/reviews",
     "/wishlist/items",

@@ -244,8 +244,24 @@ async def test_figures_follow_the_reader(browser: Browser, db: Database) -> None
     english = await browser.get(f"/p/{lamp.slug}", accept_language="en-GB")
 
     assert "€ 1.234,56" in german.text
-    assert 'lang="en-AT"' in german.html
+    assert 'lang="de-AT"' in german.html
     assert "€1,234.56" in english.text
+
+
+async def test_the_language_is_chosen_and_kept(browser: Browser, db: Database) -> None:
+    lamp = await a_product(db, price=123456)
+    page = await browser.get("/cart", accept_language="en-IE")
+
+    chosen = await browser.submit(page, "/language", button="Deutsch")
+    product = await browser.get(f"/p/{lamp.slug}", accept_language="en-IE")
+    odd = await browser.post("/language", {**page.form("/language").fields, "language": "xx"})
+
+    assert chosen.path == "/cart"
+    assert "Warenkorb" in chosen.text
+    # The words are German, the figures those of the reader's region where the two go together.
+    assert 'lang="de-IE"' in product.html
+    assert "1.234,56" in product.text
+    assert "Warenkorb" in odd.text
 
 
 async def test_the_light_is_kept(browser: Browser) -> None:

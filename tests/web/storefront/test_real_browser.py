@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, Route, async_playwright
 
 from surehold.db import Database
 from surehold.orders import queries as orders
+from surehold.web import assets, templating
+from surehold.web.storefront import samples
 from tests.builders.accounts import PASSWORD, a_customer, an_identity
 from tests.builders.catalog import a_product
 from tests.builders.orders import look_at, pay, ship
@@ -39,7 +42,7 @@ pytestmark = [
 
 
 @asynccontextmanager
-async def _open(served: Served, *, has_scripts: bool) -> AsyncIterator[tuple[Page, list[str]]]:
+async def open_page(served: Served, *, has_scripts: bool) -> AsyncIterator[tuple[Page, list[str]]]:
     """A page, and what its console complained of."""
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
@@ -67,7 +70,7 @@ async def _fill(page: Page) -> None:
 async def test_without_scripts(served: Served, db: Database) -> None:
     lamp = await a_product(db, name="Trail lamp", price=3900, on_hand=5, images=0)
 
-    async with _open(served, has_scripts=False) as (page, complaints):
+    async with open_page(served, has_scripts=False) as (page, complaints):
         await page.goto("/")
         await page.click("text=Trail lamp")
         await page.click("button:has-text('Add to cart')")
@@ -89,7 +92,7 @@ async def test_without_scripts(served: Served, db: Database) -> None:
 async def test_with_scripts(served: Served, db: Database) -> None:
     lamp = await a_product(db, name="Trail lamp", price=3900, on_hand=5, images=0)
 
-    async with _open(served, has_scripts=True) as (page, complaints):
+    async with open_page(served, has_scripts=True) as (page, complaints):
         await page.goto(f"/p/{lamp.slug}")
         await page.click(".buy-add")
         await page.wait_for_selector("dialog.cart-drawer[open]")
@@ -122,13 +125,58 @@ async def test_with_scripts(served: Served, db: Database) -> None:
     assert await counters(db, lamp.variant_id) == (5, 2, 0)
 
 
+class _Marked:
+    """A language in which every message stands in brackets."""
+
+    def gettext(self, message: str) -> str:
+        return f"[{message}]"
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        return f"[{one if number == 1 else many}]"
+
+
+async def _answer(html: str, route: Route) -> None:
+    await route.fulfill(body=html, content_type="text/html; charset=utf-8")
+
+
+async def test_scripts_speak_in_the_words_of_the_page(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(templating, "in_language", lambda _: _Marked())
+    environment = templating.build_environment(assets.AssetIndex().url)
+    pages = {
+        sample.name: templating.render_page(
+            environment, sample.template, page=sample.shell, view=sample.view, csrf_token=""
+        )
+        for sample in samples.samples()
+        if sample.name in {"pay-redirect", "checkout-busy"}
+    }
+
+    async with open_page(served, has_scripts=True) as (page, complaints):
+        for name, html in pages.items():
+            await page.route(f"**/{name}", partial(_answer, html))
+        await page.goto("/pay-redirect")
+        await page.wait_for_selector("[data-counting]:visible")
+        line = await page.inner_text(".hold-line")
+        held = await page.text_content("[data-say]")
+        await page.goto("/checkout-busy")
+        await page.wait_for_selector("[data-retry-text]:has-text('by ourselves')")
+        again = await page.text_content("[data-retry-text]")
+
+    assert line.endswith("[We are holding your items.]")
+    assert held == "[We are holding your items for 15 minutes.]"
+    assert again == "[We try again by ourselves in 5 s.]"
+    # The pictures of samples are served by nobody.
+    assert [one for one in complaints if "404" not in one] == []
+
+
 async def test_whoever_is_signed_in_buys_by_keyboard_and_follows_the_parcel_live(
     served: Served, db: Database
 ) -> None:
     lamp = await a_product(db, name="Trail lamp", price=3900, on_hand=5, images=0)
     await a_customer(an_identity(db), password=PASSWORD)
 
-    async with _open(served, has_scripts=True) as (page, complaints):
+    async with open_page(served, has_scripts=True) as (page, complaints):
         await page.goto(f"/p/{lamp.slug}")
         await page.click(".buy-add")
         await page.wait_for_selector("dialog.cart-drawer[open]")

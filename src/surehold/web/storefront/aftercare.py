@@ -29,28 +29,31 @@ from surehold.web.storefront.views import (
     StepState,
     StepView,
 )
+from surehold.web.translations import gettext, gettext_noop
 
 _F: Final = FulfillmentState
 _R: Final = ReturnState
 
 _LATEST: Final = MappingProxyType(
     {
-        _F.SHIPPED: "It left us",
-        _F.IN_TRANSIT: "It is on its way",
-        _F.DELIVERED: "It was delivered",
-        _F.LOST: "The carrier cannot find it. We are looking into it and write to you.",
-        _F.RETURNED_TO_SENDER: "It came back to us. We write to you.",
+        _F.SHIPPED: gettext_noop("It left us"),
+        _F.IN_TRANSIT: gettext_noop("It is on its way"),
+        _F.DELIVERED: gettext_noop("It was delivered"),
+        _F.LOST: gettext_noop(
+            "The carrier cannot find it. We are looking into it and write to you."
+        ),
+        _F.RETURNED_TO_SENDER: gettext_noop("It came back to us. We write to you."),
     }
 )
 #: Nothing more happens to such a parcel by itself.
 _AT_REST: Final = frozenset({_F.DELIVERED, _F.RETURNED_TO_SENDER})
 _RETURN_STEPS: Final = (
-    ("Asked", frozenset({_R.REQUESTED})),
-    ("Agreed", frozenset({_R.APPROVED})),
-    ("On its way", frozenset({_R.IN_TRANSIT})),
-    ("Received", frozenset({_R.RECEIVED})),
-    ("Checked", frozenset({_R.INSPECTED})),
-    ("Settled", frozenset({_R.COMPLETED})),
+    (gettext_noop("Asked"), frozenset({_R.REQUESTED})),
+    (gettext_noop("Agreed"), frozenset({_R.APPROVED})),
+    (gettext_noop("On its way"), frozenset({_R.IN_TRANSIT})),
+    (gettext_noop("Received"), frozenset({_R.RECEIVED})),
+    (gettext_noop("Checked"), frozenset({_R.INSPECTED})),
+    (gettext_noop("Settled"), frozenset({_R.COMPLETED})),
 )
 _RETURN_ENDED: Final = frozenset({_R.REJECTED, _R.CANCELED})
 RETURN_OVER: Final = _RETURN_ENDED | {_R.COMPLETED}
@@ -67,7 +70,7 @@ def tell_parcels(
             tracking_number=parcel.tracking_number or "",
             tracking_url=tracking_url(parcel.carrier, parcel.tracking_number),
             contents=_contents(parcel, names),
-            latest=_LATEST[parcel.state],
+            latest=gettext(_LATEST[parcel.state]),
             latest_at=parcel.delivered_at or parcel.updated_at,
             is_done=parcel.state in _AT_REST,
         )
@@ -161,7 +164,7 @@ def _return_steps(state: ReturnState) -> tuple[StepView, ...]:
     reached = next(index for index, (_, states) in enumerate(_RETURN_STEPS) if state in states)
     return tuple(
         StepView(
-            label,
+            gettext(label),
             StepState.DONE
             if index <= reached
             else StepState.CURRENT

@@ -117,6 +117,7 @@ HANDLERS: Final = (
     security.change_email,
     security.end_session,
     choices.choose_currency,
+    choices.choose_language,
     choices.choose_theme,
     nowhere,
 )

@@ -46,6 +46,7 @@ from surehold.web.storefront.views import (
     TotalsView,
 )
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext, gettext_noop, ngettext
 from surehold.web.validation import parse_id
 
 SUGGESTED: Final = 4
@@ -53,9 +54,7 @@ MAX_QUANTITY: Final = 999
 _MAX_DIGITS: Final = 4
 #: No variant has this id.
 _NONE: Final = UUID(int=0)
-_BAD_QUANTITY: Final = BannerView(
-    tone="bad", title="Enter a quantity from 1 to 999", text="Your cart is as it was."
-)
+_AS_IT_WAS: Final = gettext_noop("Your cart is as it was.")
 
 
 @get("/cart")
@@ -87,18 +86,17 @@ async def add(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     quantity = read_quantity(form.get("quantity", "1"))
     try:
         if quantity is None or quantity < 1:
-            return await _not_added(
-                store, visit, variant_id, "Enter a quantity from 1 to 999.", 422
-            )
+            words = gettext("Enter a quantity from 1 to %(most)s.", most=MAX_QUANTITY)
+            return await _not_added(store, visit, variant_id, words, 422)
         cart = await add_to_cart(store, visit, variant_id=variant_id, quantity=quantity)
     except InsufficientStock as refusal:
         reason = _too_few(refusal, has_some=_quantity_of(visit.cart, variant_id))
         return await _not_added(store, visit, variant_id, reason, 409)
     except NotForSale:
-        words = "This is not for sale right now."
+        words = gettext("This is not for sale right now.")
         return await _not_added(store, visit, variant_id, words, 409)
     except CartFull as refusal:
-        return await _not_added(store, visit, variant_id, refusal.detail, 409)
+        return await _not_added(store, visit, variant_id, cart_full(refusal), 409)
     visit.cart = cart
     line = next(row for row in cart.lines if row.variant_id == variant_id)
     goal = form.get("next")
@@ -155,7 +153,9 @@ async def change(
     form = await store.read_form(request, visit)
     quantity = read_quantity(form.get("quantity", ""))
     if quantity is None or visit.cart_token is None:
-        return await cart_page(store, visit, status=422, banner=_BAD_QUANTITY)
+        title = gettext("Enter a quantity from 1 to %(most)s", most=MAX_QUANTITY)
+        banner = BannerView(tone="bad", title=title, text=gettext(_AS_IT_WAS))
+        return await cart_page(store, visit, status=422, banner=banner)
     if quantity == 0:
         return await _remove(store, visit, line_id)
     # An id that is none belongs to no line.
@@ -163,14 +163,14 @@ async def change(
     try:
         await carts.change_line(store.db, token=visit.cart_token, line_id=found, quantity=quantity)
     except (CartLineNotFound, CartNotFound):
-        visit.leave_notice(BannerView(tone="info", title="That was removed already"))
+        visit.leave_notice(BannerView(tone="info", title=gettext("That was removed already")))
     except (InsufficientStock, NotForSale, CartFull) as refusal:
-        reason = "It is not for sale right now."
+        reason = gettext("It is not for sale right now.")
         if isinstance(refusal, InsufficientStock):
             reason = _too_few(refusal, has_some=0)
         elif isinstance(refusal, CartFull):
-            reason = refusal.detail
-        banner = BannerView(tone="warn", title=reason, text="Your cart is as it was.")
+            reason = cart_full(refusal)
+        banner = BannerView(tone="warn", title=reason, text=gettext(_AS_IT_WAS))
         return await cart_page(store, visit, status=409, banner=banner)
     return store.go(visit, "/cart")
 
@@ -198,14 +198,19 @@ async def accept(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         return store.go(visit, "/cart")
     reduced = [row for row in accepted.changes if row.kind is ProblemKind.TOO_FEW]
     words = [
-        f"{full_name(line.name, line.options)}: we changed {row.requested} to {line.quantity}."
+        gettext(
+            "%(name)s: we changed %(asked)s to %(left)s.",
+            name=full_name(line.name, line.options),
+            asked=row.requested,
+            left=line.quantity,
+        )
         for row in reduced
         for line in accepted.cart.lines
         if line.id == row.line_id
     ]
     if accepted.changes:
-        notice = BannerView(tone="ok", title="Your cart is up to date", text=" ".join(words))
-        visit.leave_notice(notice)
+        title = gettext("Your cart is up to date")
+        visit.leave_notice(BannerView(tone="ok", title=title, text=" ".join(words)))
     return store.go(visit, "/cart")
 
 
@@ -214,7 +219,7 @@ async def _remove(store: Store, visit: Visit, line_id: str) -> Page:
         pass
     line = _line_of(visit.cart, line_id)
     if line is None or visit.cart_token is None:
-        visit.leave_notice(BannerView(tone="info", title="That was removed already"))
+        visit.leave_notice(BannerView(tone="info", title=gettext("That was removed already")))
         return store.go(visit, "/cart")
     try:
         await carts.remove_line(store.db, token=visit.cart_token, line_id=line.id)
@@ -228,7 +233,7 @@ async def _remove(store: Store, visit: Visit, line_id: str) -> Page:
     visit.leave_notice(
         BannerView(
             tone="neutral",
-            title=f"Removed {full_name(line.name, line.options)}",
+            title=gettext("Removed %(name)s", name=full_name(line.name, line.options)),
             undo_url=None if is_gone(line) else "/cart/items",
             undo_fields=fields,
         )
@@ -315,7 +320,7 @@ async def _not_added(
     subtotal = None
     if visit.cart is not None and count:
         subtotal = MoneyView(visit.cart.subtotal_minor, visit.cart.currency)
-    words = f"{reason} Nothing was added to your cart."
+    words = f"{reason} {gettext('Nothing was added to your cart.')}"
     refused = CartAddedView(cart_count=count, problem=words, subtotal=subtotal)
     return store.page(
         visit,
@@ -340,9 +345,25 @@ def _added(store: Store, cart: Cart, line: Line) -> CartAddedView:
 def _too_few(refusal: InsufficientStock, *, has_some: int) -> str:
     left = max(refusal.shortages[0].available, 0)
     if not left:
-        return "The last one was just taken."
-    mine = f", and {has_some} of them in your cart" if has_some else ""
-    return f"Only {left} {'is' if left == 1 else 'are'} left{mine}."
+        return gettext("The last one was just taken.")
+    if has_some:
+        return ngettext(
+            "Only %(num)s is left, and %(mine)s of them in your cart.",
+            "Only %(num)s are left, and %(mine)s of them in your cart.",
+            left,
+            mine=has_some,
+        )
+    return ngettext("Only %(num)s is left.", "Only %(num)s are left.", left)
+
+
+def cart_full(refusal: CartFull) -> str:
+    """Why nothing more goes into a cart: too many units of one line, or too many lines."""
+    limit = refusal.facts["limit"]
+    if "requested" in refusal.facts:
+        return ngettext(
+            "A line has at most %(num)s unit.", "A line has at most %(num)s units.", limit
+        )
+    return ngettext("A cart has at most %(num)s line.", "A cart has at most %(num)s lines.", limit)
 
 
 def read_quantity(text: str) -> int | None:

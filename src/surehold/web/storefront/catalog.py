@@ -30,14 +30,17 @@ from surehold.web.storefront.shown import product_card
 from surehold.web.storefront.views import CatalogView, LinkView, SuggestView
 from surehold.web.storefront.visit import StoreRequest, Visit
 from surehold.web.templating import render_block
+from surehold.web.translations import gettext, gettext_noop, ngettext
 
 PAGE_SIZE: Final = 24
 #: From so many letters on there are suggestions, so many products and shelves.
 SUGGEST_FROM: Final = 2
 SUGGESTED: Final = 6
 SUGGESTED_SHELVES: Final = 3
-_HEADING: Final = "Well-made things for home and away"
-_INTRO: Final = "Made in small runs by people we know. What you see here is really on our shelves."
+_HEADING: Final = gettext_noop("Well-made things for home and away")
+_INTRO: Final = gettext_noop(
+    "Made in small runs by people we know. What you see here is really on our shelves."
+)
 
 
 @get("/")
@@ -45,8 +48,9 @@ async def home(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     """The front page."""
     visit = store.greet(request)
     async with store.open(visit) as connection:
+        wanted = read_wanted(visit, "/")
         view = await _view(
-            store, connection, read_wanted(visit, "/"), heading=_HEADING, intro=_INTRO
+            store, connection, wanted, heading=gettext(_HEADING), intro=gettext(_INTRO)
         )
     view = msgspec.structs.replace(view, is_home=True)
     return store.page(visit, "store/home.html", view, block="results")
@@ -87,7 +91,7 @@ async def search(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     words = _words(visit)
     async with store.open(visit) as connection:
         if not words:
-            view = _nothing(store, "Search", query="")
+            view = _nothing(store, gettext("Search"), query="")
         else:
             wanted = read_wanted(visit, "/search", search=words)
             view = await _view(store, connection, wanted, heading="", intro="")
@@ -139,8 +143,10 @@ def _words(visit: Visit) -> str:
 
 def _heading(count: int, words: str) -> str:
     if not count:
-        return "No results"
-    return f"{count} result{'' if count == 1 else 's'} for “{words}”"
+        return gettext("No results")
+    return ngettext(
+        "%(num)s result for “%(query)s”", "%(num)s results for “%(query)s”", count, query=words
+    )
 
 
 async def _view(

@@ -78,10 +78,11 @@ from surehold.web.storefront.views import (
     SummaryView,
 )
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext, gettext_noop
 from surehold.web.validation import parse_id
 
 _MAX_ATTEMPT: Final = 99
-_NO_CARD: Final = "This gift card cannot be used here."
+_NO_CARD: Final = gettext_noop("This gift card cannot be used here.")
 
 
 class _Order(msgspec.Struct, frozen=True):
@@ -151,7 +152,7 @@ async def _use_coupon(
     code = None if form.get("coupon_code") == "off" else normalize_code(typed.coupon)
     key = checkout_form.read_key(form)
     if code is not None and not is_code(code):
-        said = Said(faults=_coupon_fault("There is no such coupon."), key=key, status=422)
+        said = Said(faults=_coupon_fault(gettext("There is no such coupon.")), key=key, status=422)
         async with store.open(visit) as connection:
             return await _page(store, connection, visit, typed, said)
     if visit.cart_token is not None:
@@ -246,17 +247,21 @@ def refused(
             busy = ShopBusy(refusal.retry_after_seconds, attempt)
             return Said(problem=busy, key=key, attempt=attempt, status=503)
         case ShippingMethodUnknown():
-            field, words = "shipping_method", "We do not send it this way. Choose another one."
+            field = "shipping_method"
+            words = gettext("We do not send it this way. Choose another one.")
         case GiftCardNotUsable():
-            field, words = "gift_card", f"{_NO_CARD} Nothing was ordered."
+            field = "gift_card"
+            words = gettext("This gift card cannot be used here. Nothing was ordered.")
         case GiftCardBalanceTooLow():
-            field, words = "gift_card", "There is nothing left on this gift card."
+            field, words = "gift_card", gettext("There is nothing left on this gift card.")
         case CurrencyNotSupported():
-            field, words = "provider", "This way of paying does not take the cart's currency."
+            field = "provider"
+            words = gettext("This way of paying does not take the cart's currency.")
         case AmountNotSupported():
-            field, words = "provider", "This way of paying does not take this amount."
+            field = "provider"
+            words = gettext("This way of paying does not take this amount.")
         case _:
-            field, words = "provider", "Choose how you want to pay."
+            field, words = "provider", gettext("Choose how you want to pay.")
     faults = (checkout_form.fault(field, words, typed.country),)
     return Said(faults=faults, key=key, status=422)
 
@@ -378,13 +383,13 @@ async def _view(
         has_wait = any(line.backorder for line in cart.lines)
         shipping = shipping_choices(options, quote, None if has_wait else arrival)
         typed = msgspec.structs.replace(typed, shipping_method=quote.shipping_method)
-    label = "tax" if place is None else place.tax_label
+    label = gettext_noop("tax") if place is None else place.tax_label
     totals, is_refused = await checkout_extras.with_card(
         connection, typed, quote, quote_totals(quote, tax_label=label)
     )
     faults = said.faults
     if is_refused and not faults:
-        faults = (checkout_form.fault("gift_card", _NO_CARD),)
+        faults = (checkout_form.fault("gift_card", gettext(_NO_CARD)),)
     return CheckoutView(
         form=typed,
         summary=SummaryView(_lines(store, cart, quote), totals),

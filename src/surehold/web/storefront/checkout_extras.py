@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from surehold.payments.gift_cards import codes
 from surehold.payments.gift_cards import commands as gift_cards
 from surehold.payments.gift_cards.model import CardWish
 from surehold.payments.gift_cards.rules import CardRefused, Purses
-from surehold.pricing.model import Quote
+from surehold.pricing.model import Explanation, Quote
 from surehold.web.storefront.checkout_form import read_email
 from surehold.web.storefront.shown import address_lines
 from surehold.web.storefront.views import (
@@ -25,10 +26,30 @@ from surehold.web.storefront.views import (
     TotalsView,
 )
 from surehold.web.storefront.visit import Visit
+from surehold.web.translations import gettext, gettext_noop
 
 #: An address that is typed, and none of the saved ones.
 NEW: Final = "new"
 _ADDRESS: Final = frozenset(Address.__struct_fields__)
+#: Why a coupon gives nothing, as pricing says it.
+_REASONS: Final = frozenset(
+    {
+        gettext_noop("There is no such coupon."),
+        gettext_noop("The coupon cannot be used yet."),
+        gettext_noop("The coupon has ended."),
+        gettext_noop("The coupon was used as often as it may be."),
+        gettext_noop("It has not begun."),
+        gettext_noop("It has ended."),
+        gettext_noop("It is for a first order: an e-mail address says whether this is one."),
+        gettext_noop("It is for a first order, and there was one."),
+        gettext_noop("It is not given in this currency."),
+        gettext_noop("Nothing in the basket is part of it."),
+        gettext_noop("There are too few of the items that it is for."),
+        gettext_noop("It cannot be combined with what was taken off already."),
+        gettext_noop("Nothing is left that it could reduce."),
+    }
+)
+_AMOUNT: Final = re.compile(r"[0-9.]+ [A-Z]{3}").search
 
 
 async def with_account(
@@ -60,13 +81,20 @@ def coupon_view(quote: Quote, code: str | None) -> CouponView | None:
         return None
     said = [row for row in quote.explanations if row.coupon_code == code]
     saving = sum(row.amount_minor for row in said if row.is_applied)
-    reasons = [row.detail for row in said if not row.is_applied]
+    reasons = [_reason(row) for row in said if not row.is_applied]
     return CouponView(
         code=code,
         is_applied=quote.coupon is not None,
         saving=MoneyView(saving, quote.currency) if saving else None,
-        reason=reasons[0] if reasons else "It gives nothing for what is in the cart.",
+        reason=reasons[0] if reasons else gettext("It gives nothing for what is in the cart."),
     )
+
+
+def _reason(row: Explanation) -> str:
+    """Why it gives nothing, in the reader's language."""
+    if row.code == "minimum_not_reached" and (missing := _AMOUNT(row.detail)):
+        return gettext("The goods must come to %(amount)s more.", amount=missing.group())
+    return gettext(row.detail) if row.detail in _REASONS else row.detail
 
 
 async def with_card(

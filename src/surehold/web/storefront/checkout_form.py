@@ -7,6 +7,7 @@ missing gets the words of the form.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -15,6 +16,7 @@ import msgspec
 
 from surehold.cart.commands import hash_token
 from surehold.checkout.model import Placement
+from surehold.kernel.errors import Fault
 from surehold.kernel.ids import CartId
 from surehold.kernel.money import MAX_MINOR
 from surehold.orders.model import Address
@@ -27,8 +29,10 @@ from surehold.web.api.fields import (
     normalize_email,
     settle_address,
 )
+from surehold.web.storefront.address_words import address_words
 from surehold.web.storefront.destinations import DESTINATIONS
 from surehold.web.storefront.views import CheckoutForm, FieldFault
+from surehold.web.translations import gettext, gettext_noop
 from surehold.web.validation import list_faults
 
 #: Longer than any field may be, so that the fault can be told with what was typed.
@@ -38,37 +42,58 @@ _SHOUTED: Final = frozenset({"postal_code", "country", "coupon"})
 
 _LABELS: Final = MappingProxyType(
     {
-        "email": "Email",
-        "name": "Full name",
-        "country": "Country",
-        "line1": "Address",
-        "line2": "Apartment, floor",
-        "city": "City",
-        "region": "Region",
-        "postal_code": "Postcode",
-        "phone": "Phone",
-        "company": "Company",
-        "shipping_method": "Shipping method",
-        "provider": "Payment",
-        "gift_card": "Gift card",
-        "coupon": "Coupon code",
+        "email": gettext_noop("Email"),
+        "name": gettext_noop("Full name"),
+        "country": gettext_noop("Country"),
+        "line1": gettext_noop("Address"),
+        "line2": gettext_noop("Apartment, floor"),
+        "city": gettext_noop("City"),
+        "region": gettext_noop("Region"),
+        "postal_code": gettext_noop("Postcode"),
+        "phone": gettext_noop("Phone"),
+        "company": gettext_noop("Company"),
+        "shipping_method": gettext_noop("Shipping method"),
+        "provider": gettext_noop("Payment"),
+        "gift_card": gettext_noop("Gift card"),
+        "coupon": gettext_noop("Coupon code"),
     }
 )
+_NO_COUNTRY: Final = gettext_noop("Choose the country to deliver to.")
 _MISSING: Final = MappingProxyType(
     {
-        "email": "Enter your email, so that we can send the confirmation.",
-        "name": "Enter your full name.",
-        "country": "Choose the country to deliver to.",
-        "line1": "Enter the street and house number.",
-        "city": "Enter the town or city.",
-        "shipping_method": "Choose how we send it.",
-        "provider": "Choose how you want to pay.",
+        "email": gettext_noop("Enter your email, so that we can send the confirmation."),
+        "name": gettext_noop("Enter your full name."),
+        "country": _NO_COUNTRY,
+        "line1": gettext_noop("Enter the street and house number."),
+        "city": gettext_noop("Enter the town or city."),
+        "shipping_method": gettext_noop("Choose how we send it."),
+        "provider": gettext_noop("Choose how you want to pay."),
     }
 )
+_FILL: Final = gettext_noop("Fill this in.")
+_CHECK: Final = gettext_noop("Check this field.")
 #: Fields whose faults are the country's to tell; its sentence says what it wants.
 _OF_THE_COUNTRY: Final = frozenset({"phone", "postal_code", "region"})
 #: What the checkout asks for beside an address.
 _BESIDE_ADDRESS: Final = frozenset({"email", "shipping_method", "provider", "gift_card"})
+#: The commonest of what the library says of an e-mail address; the others stay in English.
+_OF_EMAILS: Final = frozenset(
+    {
+        gettext_noop("An email address must have an @-sign."),
+        gettext_noop("There must be something before the @-sign."),
+        gettext_noop("There must be something after the @-sign."),
+        gettext_noop("The email address contains invalid characters before the @-sign."),
+        gettext_noop("An email address cannot have two periods in a row."),
+        gettext_noop("The part after the @-sign is not valid. It should have a period."),
+    }
+)
+_OF_TEXTS: Final = frozenset(
+    {
+        gettext_noop("NUL and halves of surrogate pairs are not text."),
+        gettext_noop("One line of text, without control characters."),
+    }
+)
+_NUMBER: Final = re.compile(r"[0-9]+").search
 _EMPTY_CODES: Final = frozenset({"missing", "blank", "too_short", "wrong_type"})
 
 
@@ -97,9 +122,11 @@ def find_faults(typed: CheckoutForm) -> tuple[FieldFault, ...]:
     for field, words in _form_faults(typed):
         found.setdefault(field, words)
     if typed.gift_card and codes.find_code(typed.gift_card) is None:
-        found["gift_card"] = "Enter the 20 letters and digits of the card, or leave this empty."
+        found["gift_card"] = gettext(
+            "Enter the 20 letters and digits of the card, or leave this empty."
+        )
     if typed.country not in DESTINATIONS:
-        found.setdefault("country", _MISSING["country"])
+        found.setdefault("country", gettext(_NO_COUNTRY))
     order = [field for field in _LABELS if field in found]
     return tuple(FieldFault(field, _label(field, typed.country), found[field]) for field in order)
 
@@ -123,19 +150,26 @@ def _form_faults(typed: CheckoutForm) -> Iterator[tuple[str, str]]:
     }
     for one in list_faults(msgspec.json.encode(body), _Body):
         field = one.pointer.rpartition("/")[2]
-        yield field, _words(field, one.code, one.detail)
+        yield field, _words(typed, field, one)
 
 
-def _words(field: str, code: str, detail: str) -> str:
-    if code in _EMPTY_CODES and field not in _OF_THE_COUNTRY:
-        return _MISSING.get(field, "Fill this in.")
-    if code == "invalid_email":
-        return "Enter an address such as name@example.com. " + detail
-    if code == "invalid_country":
-        return _MISSING["country"]
-    if code in {"too_long", "invalid_text"} or field in _OF_THE_COUNTRY:
-        return detail
-    return _MISSING.get(field, "Check this field.")
+def _words(typed: CheckoutForm, field: str, one: Fault) -> str:
+    if one.code in _EMPTY_CODES and field not in _OF_THE_COUNTRY:
+        return gettext(_MISSING.get(field, _FILL))
+    if one.code == "invalid_email":
+        why = gettext(one.detail) if one.detail in _OF_EMAILS else one.detail
+        return gettext("Enter an address such as name@example.com. %(why)s", why=why)
+    if one.code == "invalid_country":
+        return gettext(_NO_COUNTRY)
+    if one.code == "too_long" and (most := _NUMBER(one.detail)):
+        return gettext("At most %(most)s characters.", most=most.group())
+    if one.code == "invalid_text":
+        return gettext(one.detail) if one.detail in _OF_TEXTS else one.detail
+    if field in _OF_THE_COUNTRY and typed.country in DESTINATIONS:
+        return address_words(typed, field, one.code, one.detail)
+    if field in _OF_THE_COUNTRY:
+        return one.detail
+    return gettext(_MISSING.get(field, _CHECK))
 
 
 def _label(field: str, country: str) -> str:
@@ -147,8 +181,8 @@ def _label(field: str, country: str) -> str:
             "region": place.address.region_label,
         }
         if field in labels:
-            return labels[field]
-    return _LABELS[field]
+            return gettext(labels[field])
+    return gettext(_LABELS[field])
 
 
 def _address_fields(typed: CheckoutForm) -> dict[str, str]:

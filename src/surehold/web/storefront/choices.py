@@ -1,4 +1,4 @@
-"""What a visitor chooses for all pages: the currency and the light."""
+"""What a visitor chooses for all pages: the currency, the language and the light."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from litestar.di import NamedDependency
 from surehold.cart import commands as carts
 from surehold.cart.errors import CartNotFound
 from surehold.pricing.errors import NotForSale
+from surehold.web.format import format_list
 from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.shown import full_name
 from surehold.web.storefront.views import BannerView, Theme
 from surehold.web.storefront.visit import (
     CURRENCY_COOKIE,
+    LANGUAGE_COOKIE,
     THEME_COOKIE,
     StoreRequest,
     local_path,
 )
+from surehold.web.translations import LANGUAGES, gettext
 
 _KEPT_SECONDS: Final = 365 * 24 * 60 * 60
 
@@ -48,13 +51,29 @@ async def choose_currency(request: StoreRequest, store: NamedDependency[Store]) 
             visit.leave_notice(
                 BannerView(
                     tone="warn",
-                    title=f"Not everything in your cart is sold in {currency}",
-                    text=f"Remove {' and '.join(names)} first. Your cart is as it was.",
+                    title=gettext(
+                        "Not everything in your cart is sold in %(currency)s", currency=currency
+                    ),
+                    text=gettext(
+                        "Remove %(names)s first. Your cart is as it was.",
+                        names=format_list(names, visit.locale),
+                    ),
                 )
             )
             return store.go(visit, target)
     visit.keep(CURRENCY_COOKIE, currency, seconds=_KEPT_SECONDS)
     return store.go(visit, target)
+
+
+@post("/language")
+async def choose_language(request: StoreRequest, store: NamedDependency[Store]) -> Page:
+    """Read the pages in another language; figures stay those of the reader's region."""
+    visit = store.greet(request)
+    form = await store.read_form(request, visit)
+    language = form.get("language", "")
+    if language in LANGUAGES:
+        visit.keep(LANGUAGE_COOKIE, language, seconds=_KEPT_SECONDS)
+    return store.go(visit, local_path(form.get("next", "/")))
 
 
 @post("/theme")

@@ -20,17 +20,35 @@ from surehold.web.storefront.views import (
     CountryChoice,
     RegionChoice,
 )
+from surehold.web.translations import gettext_noop
 
 _SATURDAY: Final = 5
+VAT: Final = gettext_noop("VAT")
+TAX: Final = gettext_noop("tax")
+#: What countries call parts of their addresses: the form says them to its reader.
+LABELS: Final = frozenset(
+    {
+        gettext_noop("City"),
+        gettext_noop("Town or city"),
+        gettext_noop("Postcode"),
+        gettext_noop("ZIP code"),
+        gettext_noop("PIN code"),
+        gettext_noop("Eircode"),
+        gettext_noop("Region"),
+        gettext_noop("County"),
+        gettext_noop("Province"),
+        gettext_noop("State"),
+    }
+)
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """One country: its address form, and working days until arrival."""
+    """One country: its address form, working days until arrival, and what it calls the tax."""
 
     address: AddressFormat
     days_first: int
     days_last: int
-    tax_label: str = "VAT"
+    tax_label: str = VAT
 
 
 def _address(code: str) -> AddressFormat:
@@ -50,7 +68,7 @@ def _address(code: str) -> AddressFormat:
     )
 
 
-def _destination(code: str, first: int, last: int, tax_label: str = "VAT") -> Destination:
+def _destination(code: str, first: int, last: int, tax_label: str = VAT) -> Destination:
     return Destination(
         address=_address(code), days_first=first, days_last=last, tax_label=tax_label
     )
@@ -60,16 +78,21 @@ DESTINATIONS: Final[Mapping[str, Destination]] = MappingProxyType(
     {
         "AT": _destination("AT", 3, 5),
         "BE": _destination("BE", 3, 5),
-        "CA": _destination("CA", 6, 9, "tax"),
+        "CA": _destination("CA", 6, 9, TAX),
         "CH": _destination("CH", 4, 6),
         "DE": _destination("DE", 2, 4),
         "ES": _destination("ES", 3, 6),
+        "ET": _destination("ET", 7, 12),
         "FR": _destination("FR", 3, 5),
         "GB": _destination("GB", 2, 4),
         "IE": _destination("IE", 1, 2),
+        "IN": _destination("IN", 6, 10),
         "IT": _destination("IT", 3, 6),
+        "KE": _destination("KE", 7, 12),
+        "NG": _destination("NG", 7, 12),
         "NL": _destination("NL", 2, 4),
-        "US": _destination("US", 5, 8, "tax"),
+        "US": _destination("US", 5, 8, TAX),
+        "ZA": _destination("ZA", 7, 12),
     }
 )
 #: Where a visitor of unknown country is taken to be.

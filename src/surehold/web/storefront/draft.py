@@ -59,6 +59,7 @@ from surehold.web.storefront.views import (
     SummaryView,
 )
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext_noop
 
 _MAX_TOKEN: Final = 200
 _MAX_ATTEMPT: Final = 99
@@ -309,7 +310,8 @@ async def _view(
     typed = msgspec.structs.replace(typed, shipping_method=quote.shipping_method)
     arrival = destinations.arrival(country, clock.now().date(), visit.locale)
     has_wait = any(line.waits for line in lines)
-    totals = quote_totals(quote, tax_label="tax" if place is None else place.tax_label)
+    label = gettext_noop("tax") if place is None else place.tax_label
+    totals = quote_totals(quote, tax_label=label)
     return CheckoutView(
         form=typed,
         summary=SummaryView(lines, totals),

@@ -9,10 +9,22 @@ from surehold.web.problems import problem_of
 from surehold.web.storefront.parts import NO_STORE, Page, Store
 from surehold.web.storefront.views import ErrorView
 from surehold.web.storefront.visit import StoreRequest
+from surehold.web.translations import gettext, gettext_noop
 
 _SERVER_FAULT: Final = 500
 #: Refusals of ours whose sentence is meant for the visitor.
 _SAID: Final = frozenset({403, 409})
+#: What those say that are met here. They know no pages and speak English.
+_SENTENCES: Final = frozenset(
+    {
+        gettext_noop(
+            "The page was open for too long, or cookies are off. Go back, reload, try again."
+        ),
+        gettext_noop("The store has taken this order back."),
+        gettext_noop("This draft order was canceled."),
+        gettext_noop("The link has expired. Ask the store for another."),
+    }
+)
 
 
 def error_page(store: Store, request: StoreRequest, error: Exception) -> Page:
@@ -27,7 +39,7 @@ def error_page(store: Store, request: StoreRequest, error: Exception) -> Page:
     can_retry = visit.method == "GET" and reply.status >= _SERVER_FAULT
     view = ErrorView(
         status=reply.status,
-        detail=error.detail if isinstance(error, DomainError) and reply.status in _SAID else "",
+        detail=_words_of(error) if reply.status in _SAID else "",
         retry_after_seconds=int(after) if after is not None and after.isdigit() else None,
         retry_url=visit.here if can_retry else None,
     )
@@ -43,6 +55,12 @@ def error_page(store: Store, request: StoreRequest, error: Exception) -> Page:
         cache=NO_STORE,
         headers=headers,
     )
+
+
+def _words_of(error: Exception) -> str:
+    if not isinstance(error, DomainError):
+        return ""
+    return gettext(error.detail) if error.detail in _SENTENCES else error.detail
 
 
 def _wait_of(error: Exception) -> str | None:

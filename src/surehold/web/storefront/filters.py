@@ -25,6 +25,7 @@ from surehold.web.storefront.views import (
     SortChoice,
 )
 from surehold.web.storefront.visit import Visit
+from surehold.web.translations import gettext, gettext_noop
 
 #: How a parameter of an address begins that names an option: ``o.Color=Black``.
 OPTION: Final = "o."
@@ -35,10 +36,10 @@ _MAX_TEXT: Final = 200
 _PRICE: Final = re.compile(r"[0-9]{1,12}(?:[.,][0-9]{1,3})?", re.ASCII)
 _SORTS: Final = MappingProxyType(
     {
-        shelf.NEWEST: "Newest",
-        "price": "Price, low to high",
-        "-price": "Price, high to low",
-        "name": "Name",
+        shelf.NEWEST: gettext_noop("Newest"),
+        "price": gettext_noop("Price, low to high"),
+        "-price": gettext_noop("Price, high to low"),
+        "name": gettext_noop("Name"),
     }
 )
 
@@ -185,7 +186,7 @@ def category_facets(wanted: Wanted, found: Sequence[FacetCount]) -> tuple[FacetV
         for row in shown
         if row.count or row.value == wanted.category
     ]
-    return (FacetView("All", url(None), everything, wanted.category is None), *facets)
+    return (FacetView(gettext("All"), url(None), everything, wanted.category is None), *facets)
 
 
 def further_facets(wanted: Wanted, found: Sequence[FacetCount]) -> tuple[FacetGroup, ...]:
@@ -202,7 +203,7 @@ def further_facets(wanted: Wanted, found: Sequence[FacetCount]) -> tuple[FacetGr
             )
             for row in vendors
         )
-        groups.append(FacetGroup("Maker", links, wanted.vendor is not None))
+        groups.append(FacetGroup(gettext("Maker"), links, wanted.vendor is not None))
     chosen = dict(wanted.options)
     named = [
         (name, list(rows))
@@ -246,9 +247,9 @@ def sorts(wanted: Wanted) -> tuple[SortChoice, ...]:
     """The orders of the grid."""
     choices = dict(_SORTS)
     if wanted.search is not None:
-        choices = {shelf.RELEVANCE: "Best match", **choices}
+        choices = {shelf.RELEVANCE: gettext_noop("Best match"), **choices}
     return tuple(
-        SortChoice(value, label, value == wanted.sort) for value, label in choices.items()
+        SortChoice(value, gettext(label), value == wanted.sort) for value, label in choices.items()
     )
 
 
@@ -276,7 +277,7 @@ def chips(wanted: Wanted, found: Sequence[FacetCount]) -> tuple[ChipView, ...]:
             )
         )
     if wanted.in_stock:
-        shown.append(ChipView("In stock only", wanted.url(in_stock=False)))
+        shown.append(ChipView(gettext("In stock only"), wanted.url(in_stock=False)))
     return tuple(shown)
 
 

@@ -43,7 +43,7 @@ async def show(request: StoreRequest, store: NamedDependency[Store], name: FromP
     sample = _samples().get(name)
     if sample is None:
         raise RouteNotFound("There is no such sample.")
-    shell = msgspec.structs.replace(sample.shell, theme=visit.theme)
+    shell = msgspec.structs.replace(sample.shell, theme=visit.theme, locale=visit.locale)
     template = store.environment.get_template(sample.template)
     html = template.render(page=shell, view=sample.view, csrf_token=visit.csrf_token)
     return store.answer(visit, html)

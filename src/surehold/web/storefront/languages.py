@@ -1,7 +1,7 @@
-"""Which region's dates and amounts a visitor reads.
+"""Which language and which region's dates and amounts a visitor reads.
 
-The pages are in English for now, so a reader from Germany gets English words with German figures:
-"en-DE". When a translation comes, its language joins the table.
+A locale is a language that pages are written in and, where it is known, the reader's region:
+"de-AT", or "en-IT" for a reader from Italy, who gets English words with Italian figures.
 """
 
 from __future__ import annotations
@@ -10,39 +10,21 @@ import re
 from types import MappingProxyType
 from typing import Final
 
-FALLBACK: Final = "en"
-#: What the store formats for; Babel knows every one of them.
-LOCALES: Final = frozenset(
-    f"en-{region}"
-    for region in [
-        "US",
-        "GB",
-        "IE",
-        "CA",
-        "AU",
-        "NZ",
-        "DE",
-        "AT",
-        "CH",
-        "FR",
-        "ES",
-        "IT",
-        "NL",
-        "BE",
-        "PT",
-        "DK",
-        "SE",
-        "FI",
-        "NO",
-        "PL",
-        "CZ",
+from surehold.web.translations import LANGUAGES, SOURCE
+
+#: The regions that figures and dates are laid out for.
+REGIONS: Final = frozenset(
+    [
+        "US", "GB", "IE", "CA", "AU", "NZ", "DE", "AT", "CH", "FR", "ES", "IT", "NL", "BE", "PT",
+        "DK", "SE", "FI", "NO", "PL", "CZ", "LU", "ET", "IN", "KE", "NG", "ZA",
     ]
-) | {FALLBACK}
+)  # fmt: skip
 #: The region that a language without one is read in.
 _HOME: Final = MappingProxyType(
     {
-        "de": "DE", "fr": "FR", "es": "ES", "it": "IT", "nl": "NL", "pt": "PT", "da": "DK",
-        "sv": "SE", "fi": "FI", "nb": "NO", "no": "NO", "pl": "PL", "cs": "CZ",
+        "am": "ET", "de": "DE", "fr": "FR", "hi": "IN", "es": "ES", "it": "IT", "nl": "NL",
+        "pt": "PT", "da": "DK", "sv": "SE", "fi": "FI", "nb": "NO", "no": "NO", "pl": "PL",
+        "cs": "CZ",
     }
 )  # fmt: skip
 _RANGE: Final = re.compile(
@@ -52,28 +34,25 @@ _RANGE: Final = re.compile(
 _MAX_HEADER: Final = 500
 
 
-def choose_locale(accept_language: str) -> str:
-    """The locale for an Accept-Language header.
+def choose_locale(accept_language: str, language: str = "") -> str:
+    """The locale for an Accept-Language header, and for the language that was chosen here.
 
     >>> choose_locale("de-AT,de;q=0.9,en;q=0.8"), choose_locale("fr"), choose_locale("ja")
-    ('en-AT', 'en-FR', 'en')
+    ('de-AT', 'fr-FR', 'en')
+    >>> choose_locale("it"), choose_locale("de-AT", "am"), choose_locale("", "hi")
+    ('en-IT', 'am-AT', 'hi-IN')
     """
-    wanted: list[tuple[int, str, str]] = []
-    for part in accept_language[:_MAX_HEADER].split(","):
-        found = _RANGE.fullmatch(part)
-        if found is None:
-            continue
-        weight = _thousandths(found[3])
-        if weight:
-            wanted.append((weight, found[1].lower(), (found[2] or "").upper()))
-    # The sort is stable: what comes first wins among equals.
-    for _, language, region in sorted(wanted, key=lambda row: -row[0]):
-        locale = f"en-{region or _HOME.get(language, '')}".rstrip("-")
-        if locale in LOCALES and (language == "en" or language in _HOME):
-            return locale
-        if language == "en":
-            return FALLBACK
-    return FALLBACK
+    wanted = _wanted(accept_language)
+    if language in LANGUAGES:
+        own = [region for tongue, region in wanted if tongue == language]
+        regions = [*own, *(region for _, region in wanted), _HOME.get(language, "")]
+        return _tag(language, next((region for region in regions if region in REGIONS), ""))
+    for tongue, region in wanted:
+        if tongue in LANGUAGES:
+            return _tag(tongue, region)
+        if region in REGIONS and tongue in _HOME:
+            return _tag(SOURCE, region)
+    return SOURCE
 
 
 def region_of(locale: str) -> str | None:
@@ -83,6 +62,23 @@ def region_of(locale: str) -> str | None:
     ('IE', None)
     """
     return locale.partition("-")[2] or None
+
+
+def _wanted(accept_language: str) -> list[tuple[str, str]]:
+    """The languages of a header with their regions, the most wanted first."""
+    found: list[tuple[int, str, str]] = []
+    for part in accept_language[:_MAX_HEADER].split(","):
+        match = _RANGE.fullmatch(part)
+        weight = 0 if match is None else _thousandths(match[3])
+        if match is not None and weight:
+            language = match[1].lower()
+            found.append((weight, language, (match[2] or _HOME.get(language, "")).upper()))
+    # The sort is stable: what comes first wins among equals.
+    return [row[1:] for row in sorted(found, key=lambda row: -row[0])]
+
+
+def _tag(language: str, region: str) -> str:
+    return f"{language}-{region}" if region in REGIONS else language
 
 
 def _thousandths(quality: str | None) -> int:

@@ -38,6 +38,7 @@ from surehold.web.storefront.pay_state import UNPAID
 from surehold.web.storefront.shown import address_lines, order_summary
 from surehold.web.storefront.views import BannerView, FieldFault, OrderView, TrackView
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext, gettext_noop
 from surehold.web.validation import is_clean
 
 #: Tries to find an order from one address, in one minute.
@@ -45,7 +46,7 @@ TRIES: Final = 10
 TRY_SECONDS: Final = 60
 _ADDRESSES_KEPT: Final = 10_000
 _MAX_EMAIL: Final = 254
-_SHIPPING_NAME: Final = "Standard"
+_SHIPPING_NAME: Final = gettext_noop("Standard")
 #: The goods went, or go, before the money.
 _DUE: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.AUTHORIZED})
 _OVER: Final = frozenset(
@@ -105,11 +106,12 @@ async def cancel(
     except OrderNotCancelable:
         banner = BannerView(
             tone="warn",
-            title="This order cannot be canceled any more",
-            text="It has gone too far. Nothing was changed.",
+            title=gettext("This order cannot be canceled any more"),
+            text=gettext("The order has gone too far. Nothing was changed."),
         )
         return await order_page(store, visit, number, status=409, banner=banner)
-    visit.leave_notice(BannerView(tone="ok", title=f"Order {number} is canceled"))
+    title = gettext("Order %(number)s is canceled", number=number)
+    visit.leave_notice(BannerView(tone="ok", title=title))
     return store.go(visit, order_url(number))
 
 
@@ -156,8 +158,8 @@ async def order_page(
         address=address_lines(order.shipping_address, visit.locale),
         steps=order_words.list_steps(order, events),
         events=order_words.tell_events(order, events, locale=visit.locale),
-        paid_with="Not paid yet" if is_unpaid else f"{way}, not paid yet" if is_due else way,
-        shipping_name=_SHIPPING_NAME,
+        paid_with=_paid_with(way, is_unpaid=is_unpaid, is_due=is_due),
+        shipping_name=gettext(_SHIPPING_NAME),
         headline=_headline(order, opened, visit.locale),
         parcels=aftercare.tell_parcels(parcels, opened.lines),
         changes=aftercare.tell_changes(changes, opened.lines, opened.payments),
@@ -182,6 +184,12 @@ async def order_page(
     )
 
 
+def _paid_with(way: str, *, is_unpaid: bool, is_due: bool) -> str:
+    if is_unpaid:
+        return gettext("Not paid yet")
+    return gettext("%(way)s, not paid yet", way=way) if is_due else way
+
+
 def _return_facts(opened: Opened, parcels: Sequence[Fulfillment]) -> dict[str, Any]:
     """Whether something can be sent back, and until when."""
     until = aftercare.returns_until(parcels, days=opened.settings.return_days)
@@ -202,14 +210,15 @@ def _is_over(order: Order, returns: Sequence[Return]) -> bool:
 def _headline(order: Order, opened: Opened, locale: str) -> str | None:
     """One sentence with a date, once one can be given."""
     if order.canceled_at is not None:
-        return "This order is canceled"
+        return gettext("This order is canceled")
     if opened.backorders:
         return None
     if order.status.value in {"paid", "confirmed", "processing", "ready_for_shipment"} | _GONE_OUT:
         country = order.shipping_address.country
         arrival = destinations.arrival(country, order.placed_at.date(), locale)
         if arrival is not None and arrival.last_day >= opened.now.date():
-            return f"Arrives {format_days(arrival.first_day, arrival.last_day, locale)}"
+            days = format_days(arrival.first_day, arrival.last_day, locale)
+            return gettext("Arrives %(days)s", days=days)
     return None
 
 
@@ -221,8 +230,12 @@ def _cancel_effect(opened: Opened, way: str, locale: str) -> str | None:
     going = sum(row.amount_minor for row in opened.refunds if row.state is not RefundState.FAILED)
     if order.paid_minor > going:
         amount = format_money(order.paid_minor - going, order.currency, locale)
-        return f"We refund {amount} to the way you paid ({way}); it reaches you in 5–10 days."
-    return "Your items go back on sale. Nothing was charged."
+        return gettext(
+            "We refund %(amount)s to the way you paid (%(way)s); it reaches you in 5–10 days.",
+            amount=amount,
+            way=way,
+        )
+    return gettext("Your items go back on sale. Nothing was charged.")
 
 
 # --- Finding an order ---------------------------------------------------------------------------
@@ -269,10 +282,11 @@ async def track(
     email = form.get("email", "").strip()[:_MAX_EMAIL]
     faults = []
     if not number:
-        fault = "Enter the number from your confirmation email."
-        faults.append(FieldFault("number", "Order number", fault))
+        words = gettext("Enter the number from your confirmation email.")
+        faults.append(FieldFault("number", gettext("Order number"), words))
     if not email:
-        faults.append(FieldFault("email", "Email", "Enter the address that you ordered with."))
+        words = gettext("Enter the address that you ordered with.")
+        faults.append(FieldFault("email", gettext("Email"), words))
     if faults:
         view = TrackView(number=number, email=email, faults=tuple(faults))
         return await _track_page(store, visit, view, status=422)

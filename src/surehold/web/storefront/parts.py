@@ -35,6 +35,7 @@ from surehold.web.storefront.proofs import Signer
 from surehold.web.storefront.views import BannerView, ImageView, LinkView, Shell
 from surehold.web.storefront.visit import StoreRequest, Visit
 from surehold.web.templating import build_environment, render_block, render_page
+from surehold.web.translations import gettext
 
 Page: TypeAlias = Response[bytes]
 
@@ -112,7 +113,10 @@ class Store:
         form = await self.read_fields(request, visit, most=most)
         if not visit.is_csrf_token(form.pop("csrf_token", "")):
             raise FormNotOurs(
-                "The page was open for too long, or cookies are off. Go back, reload, try again."
+                gettext(
+                    "The page was open for too long, or cookies are off. "
+                    "Go back, reload, try again."
+                )
             )
         return form
 

@@ -27,6 +27,7 @@ from surehold.payments.model import (
     find_main,
 )
 from surehold.web.storefront.views import PayState
+from surehold.web.translations import gettext, gettext_noop
 
 #: What inventory writes when late money found the goods still there.
 PAID_LATE: Final = "paid late"
@@ -48,13 +49,15 @@ AFTER_PAYMENT: Final = frozenset(
 #: The provider's reasons in plain words; without one the sentence is left out.
 DECLINE_REASONS: Final = MappingProxyType(
     {
-        "insufficient_funds": "Your bank says there is not enough money on this card.",
-        "do_not_honor": "Your bank gave no reason; it can tell you.",
-        "expired_card": "Your bank says this card has expired.",
-        "lost_card": "Your bank says this card was reported lost.",
-        "incorrect_cvc": "The security code was not right.",
-        "processing_error": "Your bank had a technical problem.",
-        "authentication_refused": "The payment was not confirmed with your bank.",
+        "insufficient_funds": gettext_noop(
+            "Your bank says there is not enough money on this card."
+        ),
+        "do_not_honor": gettext_noop("Your bank gave no reason; it can tell you."),
+        "expired_card": gettext_noop("Your bank says this card has expired."),
+        "lost_card": gettext_noop("Your bank says this card was reported lost."),
+        "incorrect_cvc": gettext_noop("The security code was not right."),
+        "processing_error": gettext_noop("Your bank had a technical problem."),
+        "authentication_refused": gettext_noop("The payment was not confirmed with your bank."),
     }
 )
 
@@ -146,11 +149,12 @@ def is_refused_transfer(payment: Payment | None) -> bool:
 def describe_decline(payment: Payment | None) -> tuple[str, str | None]:
     """The headline of a payment that came to nothing, and its reason in plain words."""
     if payment is None or payment.state is not PaymentState.FAILED:
-        return "The payment was not finished", "It was canceled or took too long."
+        reason = gettext("It was canceled or took too long.")
+        return gettext("The payment was not finished"), reason
     if is_refused_transfer(payment):
-        return "We could not match your transfer", payment.failure_message
-    reason = DECLINE_REASONS.get(payment.failure_code or "")
-    return "Your bank declined the card", reason
+        return gettext("We could not match your transfer"), payment.failure_message
+    known = DECLINE_REASONS.get(payment.failure_code or "")
+    return gettext("Your bank declined the card"), None if known is None else gettext(known)
 
 
 def may_retry(state: PayState) -> bool:

@@ -34,11 +34,12 @@ from surehold.web.storefront.views import (
     SectionView,
 )
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext, gettext_noop
 
 RELATED: Final = 4
 #: How many of the products that were looked at before are shown.
 SEEN: Final = 4
-RETURNS: Final = "Send it back within 30 days if it is not right"
+RETURNS: Final = gettext_noop("Send it back within 30 days if it is not right")
 
 
 @get("/p/{slug:str}")
@@ -100,11 +101,11 @@ async def product_view(
         arrival=None
         if of_chosen.available <= 0
         else destinations.arrival(country, today, visit.locale),
-        returns_sentence=RETURNS,
+        returns_sentence=gettext(RETURNS),
         sections=sections,
         vendor=LinkView(found.vendor_name, f"/v/{found.vendor_slug}"),
         breadcrumbs=(
-            LinkView("All", "/"),
+            LinkView(gettext("All"), "/"),
             *(LinkView(row.name, category_url(row.slug)) for row in found.categories[:1]),
         ),
         related=await _related(store, connection, visit, found),
@@ -167,9 +168,9 @@ def _describe(found: ProductDetail) -> tuple[str, tuple[SectionView, ...]]:
     lead, *rest = [block for block in blocks if block] or [""]
     sections = []
     if rest:
-        sections.append(SectionView("What it is", tuple(rest)))
+        sections.append(SectionView(gettext("What it is"), tuple(rest)))
     if found.details:
-        sections.append(SectionView("Measures and material", facts=found.details))
+        sections.append(SectionView(gettext("Measures and material"), facts=found.details))
     return lead, tuple(sections)
 
 

@@ -42,24 +42,29 @@ from surehold.web.storefront.views import (
     ReturnFormView,
 )
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext, gettext_noop
 from surehold.web.validation import is_clean, parse_id
 
 #: Two fields for each of an order's lines, and a few more.
 _MOST_FIELDS: Final = 250
 _MAX_NOTE: Final = 200
 _REASONS: Final = (
-    (ReturnReason.DOES_NOT_FIT.value, "It does not fit"),
-    (ReturnReason.DAMAGED.value, "It arrived damaged"),
-    (ReturnReason.DEFECTIVE.value, "It does not work"),
-    (ReturnReason.WRONG_ITEM.value, "It is not what I ordered"),
-    (ReturnReason.NOT_AS_DESCRIBED.value, "It is not as described"),
-    (ReturnReason.CHANGED_MIND.value, "I changed my mind"),
-    (ReturnReason.OTHER.value, "Something else"),
+    (ReturnReason.DOES_NOT_FIT.value, gettext_noop("It does not fit")),
+    (ReturnReason.DAMAGED.value, gettext_noop("It arrived damaged")),
+    (ReturnReason.DEFECTIVE.value, gettext_noop("It does not work")),
+    (ReturnReason.WRONG_ITEM.value, gettext_noop("It is not what I ordered")),
+    (ReturnReason.NOT_AS_DESCRIBED.value, gettext_noop("It is not as described")),
+    (ReturnReason.CHANGED_MIND.value, gettext_noop("I changed my mind")),
+    (ReturnReason.OTHER.value, gettext_noop("Something else")),
 )
 _KNOWN: Final = frozenset(value for value, _ in _REASONS)
 _EVENTS: Final = {"send": ReturnEvent.SEND, "cancel": ReturnEvent.CANCEL}
-_TOO_LATE: Final = "The time for sending this order back is over. Write to us if it is broken."
-_TOO_MANY: Final = "Some of it is coming back already. Look at the numbers once more."
+_TOO_LATE: Final = gettext_noop(
+    "The time for sending this order back is over. Write to us if it is broken."
+)
+_TOO_MANY: Final = gettext_noop(
+    "Some of it is coming back already. Look at the numbers once more."
+)
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -132,14 +137,14 @@ async def ask(request: StoreRequest, store: NamedDependency[Store], number: From
             keep=Keep(RETURNS, f"{order.id}:page:{key}", b"", render, 201),
         )
     except ReturnWindowOver:
-        return _page(store, visit, asked, problem=_TOO_LATE, status=409)
+        return _page(store, visit, asked, problem=gettext(_TOO_LATE), status=409)
     except UnitsNotReturnable:
-        return _page(store, visit, asked, problem=_TOO_MANY, status=409)
+        return _page(store, visit, asked, problem=gettext(_TOO_MANY), status=409)
     visit.leave_notice(
         BannerView(
             tone="ok",
-            title="We have your request",
-            text="We look at it and write to you. Keep the goods until we have agreed.",
+            title=gettext("We have your request"),
+            text=gettext("We look at it and write to you. Keep the goods until we have agreed."),
         )
     )
     return store.go(visit, order_url(number))
@@ -175,8 +180,8 @@ async def move(
         visit.leave_notice(
             BannerView(
                 tone="warn",
-                title="The return has gone further meanwhile",
-                text="Nothing was changed. Its steps are below.",
+                title=gettext("The return has gone further meanwhile"),
+                text=gettext("Nothing was changed. Its steps are below."),
             )
         )
     return store.go(visit, order_url(number))
@@ -203,16 +208,17 @@ def _read_wanted(asked: _Asked) -> tuple[tuple[Wanted, ...], tuple[FieldFault, .
         count = read_quantity(asked.form.get(f"quantity_{line.id}", "") or "0")
         reason = asked.form.get(f"reason_{line.id}", "")
         if count is None or count > most:
-            words = f"A number from 0 to {most}."
+            words = gettext("A number from 0 to %(most)s.", most=most)
             faults.append(FieldFault(f"quantity_{line.id}", name, words))
         elif count and reason not in _KNOWN:
-            faults.append(FieldFault(f"reason_{line.id}", name, "Tell us why it comes back."))
+            words = gettext("Tell us why it comes back.")
+            faults.append(FieldFault(f"reason_{line.id}", name, words))
         elif count:
             wanted.append(Wanted(line.id, count, ReturnReason(reason)))
     if not wanted and not faults and asked.left:
         first = next(iter(asked.left))
-        words = "Choose how many of what come back."
-        faults.append(FieldFault(f"quantity_{first}", "Items", words))
+        words = gettext("Choose how many of what come back.")
+        faults.append(FieldFault(f"quantity_{first}", gettext("Items"), words))
     return tuple(wanted), tuple(faults)
 
 
@@ -262,13 +268,14 @@ def _page(
             for line in opened.lines
             if line.id in left
         ),
-        reasons=_REASONS,
+        reasons=tuple((value, gettext(label)) for value, label in _REASONS),
         days=days,
         until=aftercare.day_of(until),
         note=_read_note(form),
         estimate=money,
         way=paid_with(store.checkout.context.providers, opened),
-        problem=problem or (_TOO_LATE if until is not None and opened.now > until else ""),
+        problem=problem
+        or (gettext(_TOO_LATE) if until is not None and opened.now > until else ""),
         faults=faults,
     )
     return store.page(

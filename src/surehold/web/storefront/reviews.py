@@ -12,7 +12,7 @@ from surehold.catalog import queries as catalog
 from surehold.catalog.model import ProductDetail
 from surehold.db import Connection
 from surehold.identity.model import Principal
-from surehold.kernel.errors import InvalidInput
+from surehold.kernel.errors import Fault, InvalidInput
 from surehold.reviews import commands, queries, rules
 from surehold.reviews.errors import AlreadyReviewed
 from surehold.reviews.model import Opinion, PublicReview, Ratings, Review
@@ -30,23 +30,25 @@ from surehold.web.storefront.views import (
     StarRow,
 )
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext, gettext_noop
 
 #: So many on the product's own page, and on each page of all of them.
 NEWEST: Final = 3
 PAGE_SIZE: Final = 20
 _NO_FAULTS: Final = ReviewForm()
 _LABELS: Final = {
-    "stars": "Stars",
-    "title": "In a few words",
-    "body": "What should others know?",
-    "author": "Name that others see",
+    "stars": gettext_noop("Stars"),
+    "title": gettext_noop("In a few words"),
+    "body": gettext_noop("What should others know?"),
+    "author": gettext_noop("Name that others see"),
 }
 _REQUIRED: Final = {
-    "stars": "Choose from 1 to 5 stars",
-    "title": "Say it in a few words",
-    "body": "Write a sentence or two",
-    "author": "Enter a name that others may see",
+    "stars": gettext_noop("Choose from 1 to 5 stars"),
+    "title": gettext_noop("Say it in a few words"),
+    "body": gettext_noop("Write a sentence or two"),
+    "author": gettext_noop("Enter a name that others may see"),
 }
+_LIMITS: Final = {"title": rules.MAX_TITLE, "body": rules.MAX_BODY, "author": rules.MAX_AUTHOR}
 
 
 def reviews_url(slug: str) -> str:
@@ -118,16 +120,16 @@ async def write(request: StoreRequest, store: NamedDependency[Store], slug: From
         visit.leave_notice(
             BannerView(
                 tone="info",
-                title="You have reviewed this product",
-                text="Your review is as you first wrote it.",
+                title=gettext("You have reviewed this product"),
+                text=gettext("Your review is as you first wrote it."),
             )
         )
     else:
         visit.leave_notice(
             BannerView(
                 tone="ok",
-                title="Thank you for your review",
-                text="We read every review before it is shown.",
+                title=gettext("Thank you for your review"),
+                text=gettext("We read every review before it is shown."),
             )
         )
     return store.go(visit, reviews_url(found.slug))
@@ -138,10 +140,7 @@ async def _refuse(
 ) -> Page:
     """The form with what was typed, and what is wrong with each field."""
     wrong = {
-        fault.pointer.removeprefix("/"): _REQUIRED[fault.pointer.removeprefix("/")]
-        if fault.code in {"required", "out_of_range"}
-        else fault.detail
-        for fault in refusal.faults
+        (field := fault.pointer.removeprefix("/")): _tell(field, fault) for fault in refusal.faults
     }
     async with store.open(visit) as connection:
         view = await _view(
@@ -150,9 +149,20 @@ async def _refuse(
             found.slug,
             form=typed,
             errors=ReviewForm(**wrong),
-            faults=tuple(FieldFault(name, _LABELS[name], text) for name, text in wrong.items()),
+            faults=tuple(
+                FieldFault(name, gettext(_LABELS[name]), text) for name, text in wrong.items()
+            ),
         )
     return store.page(visit, "store/reviews.html", view, status=422, cache=NO_STORE)
+
+
+def _tell(field: str, fault: Fault) -> str:
+    """What is wrong with one field."""
+    if fault.code in {"required", "out_of_range"}:
+        return gettext(_REQUIRED[field])
+    if fault.code == "too_long":
+        return gettext("At most %(most)s characters.", most=_LIMITS[field])
+    return gettext("It contains characters that cannot be stored.")
 
 
 async def _view(

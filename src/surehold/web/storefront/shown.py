@@ -37,11 +37,37 @@ from surehold.web.storefront.views import (
     TotalsView,
     WaitView,
 )
+from surehold.web.translations import gettext, gettext_noop
 
 #: From here on down a page says how many are left.
 FEW: Final = 5
 #: More than anybody types into a quantity field.
 MOST: Final = 99
+#: What ways to pay call themselves, and what happens next. They know no pages and speak English.
+WAYS_TO_PAY: Final = frozenset(
+    {
+        gettext_noop("Card"),
+        gettext_noop("Card or wallet"),
+        gettext_noop("Card, bank or mobile money"),
+        gettext_noop("UPI, card or net banking"),
+        gettext_noop("Telebirr, CBE Birr or card"),
+        gettext_noop("Bank transfer"),
+        gettext_noop("Cash on delivery"),
+        gettext_noop("You approve at PayPal, then come back here."),
+        gettext_noop("You choose on Chapa's page, then come back here."),
+        gettext_noop("You choose on Flutterwave's page, then come back here."),
+        gettext_noop("You pay here; Paystack takes the details."),
+        gettext_noop("You pay here; Razorpay takes the details."),
+        gettext_noop("You pay here; Stripe takes the details."),
+        gettext_noop("You pay in cash when your order is brought to you."),
+        gettext_noop("You pay on Paystack's page, then come back here."),
+        gettext_noop("You pay on Razorpay's page, then come back here."),
+        gettext_noop("You pay on Stripe's page, then come back here."),
+        gettext_noop("You pay on Telebirr's page with your telephone, then come back here."),
+        gettext_noop("You pay on the bank's page, then come back here."),
+        gettext_noop("You send the amount from your bank; we hold your items until it arrives."),
+    }
+)
 
 
 def product_card(store: Store, product: ProductSummary) -> ProductCard:
@@ -148,7 +174,7 @@ def quote_totals(quote: Quote, *, tax_label: str, is_estimate: bool = False) -> 
         shipping=MoneyView(quote.shipping_minor, quote.currency),
         is_shipping_estimated=is_estimate,
         tax=_when_any(quote.tax_minor, quote.currency),
-        tax_label=tax_label,
+        tax_label=gettext(tax_label),
         is_tax_included=quote.is_tax_included,
     )
 
@@ -183,7 +209,7 @@ def order_summary(
         discount=_when_any(order.discount_minor, order.currency),
         shipping=MoneyView(order.shipping_minor, order.currency),
         tax=_when_any(order.tax_minor, order.currency),
-        tax_label="tax" if place is None else place.tax_label,
+        tax_label=gettext(destinations.TAX if place is None else place.tax_label),
         is_tax_included=order.is_tax_included,
         cards=parts,
         added=_when_any(order.added_minor, order.currency),
@@ -246,8 +272,8 @@ def payment_choices(providers: Iterable[Provider], *, currency: str) -> tuple[Pa
     return tuple(
         PaymentChoice(
             code=provider.name,
-            name=provider.capabilities.title,
-            explanation=provider.capabilities.explanation,
+            name=_say(provider.capabilities.title),
+            explanation=_say(provider.capabilities.explanation),
             icon=_icon(provider.capabilities),
             is_paid_later=provider.capabilities.hold_kind is HoldKind.TRANSFER
             or provider.capabilities.is_paid_on_delivery,
@@ -255,6 +281,11 @@ def payment_choices(providers: Iterable[Provider], *, currency: str) -> tuple[Pa
         for provider in providers
         if provider.capabilities.supports(currency)
     )
+
+
+def _say(words: str) -> str:
+    """What a provider says of itself; what a store wrote of its own bank, as it is written."""
+    return gettext(words) if words in WAYS_TO_PAY else words
 
 
 def _icon(capabilities: Capabilities) -> str:
@@ -293,8 +324,9 @@ def cart_shortages(
 
 def tax_note(settings: ShopSettings, currency: str) -> str:
     """What a price says about tax."""
-    label = "tax" if currency in {"USD", "CAD"} else "VAT"
-    return f"incl. {label}" if settings.is_tax_included else f"plus {label}"
+    if currency in {"USD", "CAD"}:
+        return gettext("incl. tax") if settings.is_tax_included else gettext("plus tax")
+    return gettext("incl. VAT") if settings.is_tax_included else gettext("plus VAT")
 
 
 def full_name(name: str, options: Iterable[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import segno
 from litestar import Response, post
 from litestar.di import NamedDependency
@@ -22,6 +24,16 @@ from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.uploads import read_upload
 from surehold.web.storefront.views import BannerView, CopyLine
 from surehold.web.storefront.visit import StoreRequest
+from surehold.web.translations import gettext, gettext_noop, ngettext
+
+#: What a bank account's lines are called: the settings' own words.
+_LABELS: Final = (
+    gettext_noop("Account holder"),
+    gettext_noop("Account number"),
+    gettext_noop("IBAN"),
+    gettext_noop("BIC"),
+    gettext_noop("Bank"),
+)
 
 
 @post("/orders/{number:str}/pay/proof")
@@ -42,15 +54,24 @@ async def prove(
     try:
         await show_proof(store.db, payment_id=payment.id, raw=upload.raw, actor=BUYER.name)
     except (ProofNotReadable, PhotoTooLarge):
-        title, text = "This file could not be read", "Choose a picture or a PDF of at most 8 MB."
-        banner = BannerView(tone="bad", title=title, text=f"{text} Nothing was kept.")
+        banner = BannerView(
+            tone="bad",
+            title=gettext("This file could not be read"),
+            text=gettext("Choose a picture or a PDF of at most 8 MB. Nothing was kept."),
+        )
     except ProofsFull:
-        banner = BannerView(tone="warn", title="We have as many files as we can take")
+        banner = BannerView(tone="warn", title=gettext("We have as many files as we can take"))
     except TransferNotAwaited:
-        banner = BannerView(tone="info", title="We do not wait for this transfer any more")
+        banner = BannerView(
+            tone="info", title=gettext("We do not wait for this transfer any more")
+        )
     else:
-        text = "We look at it together with our account. The order is paid when the money is here."
-        banner = BannerView(tone="ok", title="We have your proof", text=text)
+        text = ngettext(
+            "We look at it together with our account. The order is paid when the money is here.",
+            "We look at them together with our account. The order is paid when the money is here.",
+            1,
+        )
+        banner = BannerView(tone="ok", title=gettext("We have your proof"), text=text)
     visit.leave_notice(banner)
     return store.go(visit, f"{order_url(number)}/pay")
 
@@ -62,11 +83,15 @@ def transfer_lines(payment: Payment | None, order: Order, locale: str) -> tuple[
     amount = format_money(payment.requested_minor, order.currency, locale)
     reference = payment.next_action.reference
     lines = [
-        CopyLine(label, value, value.replace(" ", "") if label == "IBAN" else value)
+        CopyLine(gettext(label), value, value.replace(" ", "") if label == "IBAN" else value)
         for label, value in payment.next_action.lines
     ]
     plain = f"{to_major(payment.requested):f}"
-    return (*lines, CopyLine("Amount", amount, plain), CopyLine("Reference", reference, reference))
+    return (
+        *lines,
+        CopyLine(gettext("Amount"), amount, plain),
+        CopyLine(gettext("Reference"), reference, reference),
+    )
 
 
 def has_whole_code(payment: Payment | None) -> bool:

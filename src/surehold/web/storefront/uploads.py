@@ -12,6 +12,7 @@ from surehold.web.limits import PHOTO_LIMIT_BYTES, PHOTO_SECONDS, read_body
 from surehold.web.problems import BadRequest, UnsupportedMediaType
 from surehold.web.storefront.errors import FormNotOurs
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext
 
 _KIND: Final = "multipart/form-data"
 #: What the fields around a file may take.
@@ -59,6 +60,8 @@ async def read_upload(request: StoreRequest, visit: Visit, *, name: str) -> Uplo
     token = parts.get("csrf_token", b"").decode("latin-1")
     if not visit.is_csrf_token(token):
         raise FormNotOurs(
-            "The page was open for too long, or cookies are off. Go back, reload, try again."
+            gettext(
+                "The page was open for too long, or cookies are off. Go back, reload, try again."
+            )
         )
     return Upload(parts.get(name, b""))

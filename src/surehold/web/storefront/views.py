@@ -30,6 +30,8 @@ from uuid import UUID
 
 import msgspec
 
+from surehold.web.translations import gettext_noop, language_of
+
 # --- Shared parts -------------------------------------------------------------------------------
 
 
@@ -106,6 +108,11 @@ class Shell(msgspec.Struct, frozen=True, kw_only=True):
     is_signed_in: bool = False
     is_fragment: bool = False
 
+    @property
+    def language(self) -> str:
+        """The language of the words, without the region."""
+        return language_of(self.locale)
+
 
 class ArrivalView(msgspec.Struct, frozen=True):
     """When goods arrive, first and last likely day, and where ("Ireland")."""
@@ -121,8 +128,8 @@ class ArrivalView(msgspec.Struct, frozen=True):
 class StockWord(enum.Enum):
     """The only two stock words of a card; most cards have none."""
 
-    FEW_LEFT = "Few left"
-    SOLD_OUT = "Sold out"
+    FEW_LEFT = gettext_noop("Few left")
+    SOLD_OUT = gettext_noop("Sold out")
 
 
 class ProductCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,12 +26,14 @@ from surehold.web.requests import request_id_of
 from surehold.web.storefront.languages import choose_locale
 from surehold.web.storefront.proofs import Signer, new_secret
 from surehold.web.storefront.views import BannerView, Theme
+from surehold.web.translations import read_as
 from surehold.web.validation import parse_id
 
 StoreRequest: TypeAlias = Request[Any, Any, State]
 
 VISIT_COOKIE: Final = "surehold_visit"
 CURRENCY_COOKIE: Final = "surehold_currency"
+LANGUAGE_COOKIE: Final = "surehold_language"
 THEME_COOKIE: Final = "surehold_theme"
 NOTICE_COOKIE: Final = "surehold_notice"
 ORDER_COOKIE: Final = "surehold_order"
@@ -68,7 +70,6 @@ class Visit:
         self.request_id = request_id_of(headers)
         self.path: str = request.scope["path"]
         self.query = _query(request.scope["query_string"])
-        self.locale = choose_locale(_text(headers, b"accept-language"))
         self.is_htmx = _text(headers, b"hx-request") == "true"
         #: htmx wants a block; with a selector of its own it wants the page to select from.
         self.is_partial = self.is_htmx and _text(headers, b"hx-request-type") != "full"
@@ -79,6 +80,10 @@ class Visit:
         self._signer = signer
         self._is_secure = is_secure
         self._given = request.cookies
+        self.locale = choose_locale(
+            _text(headers, b"accept-language"), self._cookie(LANGUAGE_COOKIE)
+        )
+        read_as(self.locale)
         self.cart_token = self._cookie(CART_COOKIE) or None
         self.wishlist_token = self._cookie(WISHLIST_COOKIE) or None
         self.order_token = self._cookie(ORDER_COOKIE)

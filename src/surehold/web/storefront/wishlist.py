@@ -21,16 +21,16 @@ from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.ids import VariantId
 from surehold.pricing.errors import NotForSale
 from surehold.web.api.access import WISHLIST_COOKIE
-from surehold.web.storefront.cart import add_to_cart
+from surehold.web.storefront.cart import add_to_cart, cart_full
 from surehold.web.storefront.parts import NO_STORE, Page, Store, product_url
 from surehold.web.storefront.shown import full_name
 from surehold.web.storefront.views import BannerView, MoneyView, WishlistView, WishView
 from surehold.web.storefront.visit import StoreRequest, Visit, local_path
 from surehold.web.templating import render_block
+from surehold.web.translations import gettext, ngettext
 from surehold.web.validation import parse_id
 
 _NONE: Final = UUID(int=0)
-_GONE: Final = BannerView(tone="info", title="That was removed already")
 
 
 @get("/wishlist")
@@ -60,10 +60,14 @@ async def add(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     try:
         await _keep(store, visit, VariantId(variant_id or _NONE))
     except NotForSale:
-        visit.leave_notice(BannerView(tone="warn", title="This is not for sale any more"))
+        visit.leave_notice(BannerView(tone="warn", title=gettext("This is not for sale any more")))
         return store.go(visit, target)
     except WishlistFull as refusal:
-        visit.leave_notice(BannerView(tone="warn", title=refusal.detail))
+        limit = refusal.facts["limit"]
+        title = ngettext(
+            "A list has at most %(num)s wish.", "A list has at most %(num)s wishes.", limit
+        )
+        visit.leave_notice(BannerView(tone="warn", title=title))
         return store.go(visit, "/wishlist")
     if visit.is_partial:
         html = render_block(
@@ -75,7 +79,7 @@ async def add(request: StoreRequest, store: NamedDependency[Store]) -> Page:
             csrf_token=visit.csrf_token,
         )
         return store.answer(visit, html, cache=NO_STORE)
-    visit.leave_notice(BannerView(tone="ok", title="Kept on your wishlist"))
+    visit.leave_notice(BannerView(tone="ok", title=gettext("Kept on your wishlist")))
     return store.go(visit, target)
 
 
@@ -104,17 +108,17 @@ async def remove(
         wishlist = await find_wishlist(connection, visit)
     line = _line_of(wishlist, wish)
     if visit.wishlist_token is None or line is None:
-        visit.leave_notice(_GONE)
+        visit.leave_notice(_gone())
         return store.go(visit, "/wishlist")
     try:
         await carts.remove_wish(store.db, token=visit.wishlist_token, variant_id=wish)
     except (WishNotFound, WishlistNotFound):
-        visit.leave_notice(_GONE)
+        visit.leave_notice(_gone())
         return store.go(visit, "/wishlist")
     visit.leave_notice(
         BannerView(
             tone="neutral",
-            title=f"Removed {full_name(line.name, line.options)}",
+            title=gettext("Removed %(name)s", name=full_name(line.name, line.options)),
             undo_url="/wishlist/items" if line.is_for_sale else None,
             undo_fields=(("variant_id", str(wish)), ("next", "/wishlist")),
         )
@@ -134,28 +138,31 @@ async def move(
         wishlist = await find_wishlist(connection, visit)
     line = _line_of(wishlist, wish)
     if visit.wishlist_token is None or line is None:
-        visit.leave_notice(_GONE)
+        visit.leave_notice(_gone())
         return store.go(visit, "/wishlist")
     name = full_name(line.name, line.options)
     try:
         await add_to_cart(store, visit, variant_id=wish, quantity=1)
     except InsufficientStock:
-        refused = BannerView(tone="warn", title=f"{name} is sold out", text="It stays here.")
-        visit.leave_notice(refused)
-        return store.go(visit, "/wishlist")
+        return _stays(store, visit, gettext("%(name)s is sold out", name=name))
     except NotForSale:
-        refused = BannerView(
-            tone="warn", title=f"{name} is not for sale right now", text="It stays here."
-        )
-        visit.leave_notice(refused)
-        return store.go(visit, "/wishlist")
+        return _stays(store, visit, gettext("%(name)s is not for sale right now", name=name))
     except CartFull as refusal:
-        visit.leave_notice(BannerView(tone="warn", title=refusal.detail, text="It stays here."))
-        return store.go(visit, "/wishlist")
+        return _stays(store, visit, cart_full(refusal))
     # If another tab has taken it off, it is in the cart all the same.
     with suppress(WishNotFound, WishlistNotFound):
         await carts.remove_wish(store.db, token=visit.wishlist_token, variant_id=wish)
-    visit.leave_notice(BannerView(tone="ok", title=f"{name} is in your cart"))
+    visit.leave_notice(BannerView(tone="ok", title=gettext("%(name)s is in your cart", name=name)))
+    return store.go(visit, "/wishlist")
+
+
+def _gone() -> BannerView:
+    return BannerView(tone="info", title=gettext("That was removed already"))
+
+
+def _stays(store: Store, visit: Visit, reason: str) -> Page:
+    """Back to the list, which is as it was."""
+    visit.leave_notice(BannerView(tone="warn", title=reason, text=gettext("It stays here.")))
     return store.go(visit, "/wishlist")
 
 

@@ -10,7 +10,7 @@ class CopyButton extends HTMLElement {
       const use = button.querySelector("use");
       const href = use.getAttribute("href");
       use.setAttribute("href", href.replace(/#.*/, "#check"));
-      said.textContent = "Copied";
+      said.textContent = this.dataset.copied;
       setTimeout(() => {
         use.setAttribute("href", href);
         said.textContent = "";

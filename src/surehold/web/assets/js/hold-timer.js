@@ -1,6 +1,6 @@
 // Counts down how long items are held. The seconds left come from the server; a monotonic clock takes
 // it from there, and after the computer slept the server is asked again. The device's date is never used
-// to decide, and at 0:00 only the server can say that the hold has ended.
+// to decide, and at 0:00 only the server can say that the hold has ended. The words are the page's own.
 const NEAR_SECONDS = 120;
 const SAID_AT = [300, 120, 30];
 const SLEPT_MS = 2000;
@@ -22,8 +22,8 @@ class HoldTimer extends HTMLElement {
       return;
     }
     this.clock.hidden = false;
-    const until = this.querySelector("[data-static]");
-    if (until) until.hidden = true;
+    this.querySelector("[data-static]").hidden = true;
+    this.querySelector("[data-counting]").hidden = false;
     this.announce();
     this.tick = setInterval(() => this.update(), 500);
     this.onVisible = () => document.visibilityState === "visible" && this.resync();
@@ -53,8 +53,9 @@ class HoldTimer extends HTMLElement {
   }
   announce() {
     const left = this.left();
-    const words = left >= 60 ? `${Math.round(left / 60)} minutes` : `${left} seconds`;
-    this.say.textContent = `We are holding your items for ${words}.`;
+    const { sayMinute, sayMinutes, saySecond, saySeconds } = this.dataset;
+    const [count, one, many] = left >= 60 ? [Math.round(left / 60), sayMinute, sayMinutes] : [left, saySecond, saySeconds];
+    this.say.textContent = (count === 1 ? one : many).replace("%(num)s", count);
   }
   end() {
     clearInterval(this.tick);

@@ -86,7 +86,7 @@ for (const form of document.querySelectorAll("form[data-retry-after]")) {
   let left = Number(form.dataset.retryAfter);
   const words = form.querySelector("[data-retry-text]");
   const timer = setInterval(() => {
-    words.textContent = left > 0 ? `We try again by ourselves in ${left} s.` : "Trying again now.";
+    words.textContent = left > 0 ? words.dataset.againIn.replace("%(seconds)s", left) : words.dataset.againNow;
     if (left-- > 0) return;
     clearInterval(timer);
     form.requestSubmit(form.querySelector(".pay-row [type=submit]"));

@@ -24,6 +24,7 @@ from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.shown import address_lines
 from surehold.web.storefront.views import AddressFormat, BannerView, CheckoutForm, FieldFault
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext
 from surehold.web.validation import parse_id
 
 ADDRESSES = "/account/addresses"
@@ -123,12 +124,12 @@ async def _save(
         visit.leave_notice(
             BannerView(
                 tone="warn",
-                title=f"There are {MAX_ADDRESSES} addresses already",
-                text="Delete one first. Nothing was changed.",
+                title=gettext("There are %(count)s addresses already", count=MAX_ADDRESSES),
+                text=gettext("Delete one first. Nothing was changed."),
             )
         )
         return store.go(visit, ADDRESSES)
-    visit.leave_notice(BannerView(tone="ok", title="The address is saved"))
+    visit.leave_notice(BannerView(tone="ok", title=gettext("The address is saved")))
     return store.go(visit, ADDRESSES)
 
 
@@ -175,8 +176,8 @@ async def delete(
     visit.leave_notice(
         BannerView(
             tone="ok",
-            title="The address is deleted",
-            text="Orders keep the one that they were sent to.",
+            title=gettext("The address is deleted"),
+            text=gettext("Orders keep the one that they were sent to."),
         )
     )
     return store.go(visit, ADDRESSES)

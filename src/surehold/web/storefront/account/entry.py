@@ -21,13 +21,14 @@ from surehold.identity.errors import (
     TooManyAttempts,
 )
 from surehold.identity.model import AccountKind, EndReason, SessionKind, SignedIn
-from surehold.identity.rules import PASSWORD_MAX
+from surehold.identity.rules import PASSWORD_MAX, PASSWORD_MIN
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.web.api.identity.caller import place_of
 from surehold.web.storefront.account.views import EntryKind, EntryView
 from surehold.web.storefront.parts import NO_STORE, Page, Store
 from surehold.web.storefront.views import BannerView, FieldFault
 from surehold.web.storefront.visit import StoreRequest, Visit, local_path
+from surehold.web.translations import gettext, gettext_noop
 from surehold.web.validation import is_clean
 
 HOME: Final = "/account"
@@ -36,7 +37,7 @@ SIGN_OUT: Final = "/account/sign-out"
 MAX_EMAIL: Final = 254
 _MAX_CODE: Final = 30
 _MAX_TOKEN: Final = 200
-_WRONG: Final = "The email and the password do not belong together."
+_WRONG: Final = gettext_noop("The email and the password do not belong together.")
 
 
 @get("/account/sign-in")
@@ -64,12 +65,14 @@ async def sign_in(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     view = EntryView(email=email, next=_next_of(form), needs_code="code" in form)
     faults = []
     if not email:
-        faults.append(FieldFault("email", "Email", "Enter the email of your account."))
+        faults.append(
+            FieldFault("email", gettext("Email"), gettext("Enter the email of your account."))
+        )
     if not password:
-        faults.append(FieldFault("password", "Password", "Enter your password."))
+        faults.append(FieldFault("password", gettext("Password"), gettext("Enter your password.")))
     if faults:
         return await refuse(store, visit, "sign_in", view, *faults)
-    wrong = FieldFault("password", "Password", _WRONG)
+    wrong = FieldFault("password", gettext("Password"), gettext(_WRONG))
     if not is_clean(email) or not is_clean(password) or len(password) > PASSWORD_MAX:
         return await refuse(store, visit, "sign_in", view, wrong)
     try:
@@ -161,7 +164,7 @@ async def sign_out(request: StoreRequest, store: NamedDependency[Store]) -> Page
                 reason=EndReason.SIGNED_OUT,
             )
     visit.forget_session()
-    visit.leave_notice(BannerView(tone="ok", title="You are signed out"))
+    visit.leave_notice(BannerView(tone="ok", title=gettext("You are signed out")))
     return store.go(visit, "/")
 
 
@@ -181,11 +184,11 @@ async def _ask_for_code(
     store: Store, visit: Visit, page: str, view: EntryView, refusal: CodeRequired | CodeInvalid
 ) -> Page:
     """The second factor is asked for; the password is never sent back to the page."""
-    words = "Enter the code of your authenticator, or a recovery code."
+    words = gettext("Enter the code of your authenticator, or a recovery code.")
     if isinstance(refusal, CodeInvalid):
-        words = "This code does not fit, or was used before. Enter the next one."
+        words = gettext("This code does not fit, or was used before. Enter the next one.")
     view = msgspec.structs.replace(view, needs_code=True)
-    return await refuse(store, visit, page, view, FieldFault("code", "Code", words))
+    return await refuse(store, visit, page, view, FieldFault("code", gettext("Code"), words))
 
 
 # --- What the forms of coming in share ----------------------------------------------------------
@@ -248,7 +251,19 @@ async def refuse(
     return entry_page(store, visit, page, view, status=422)
 
 
-_LABELS: Final = {"email": "Email", "password": "Password", "name": "Name"}
+_LABELS: Final = {
+    "email": gettext_noop("Email"),
+    "password": gettext_noop("Password"),
+    "name": gettext_noop("Name"),
+}
+#: What the rules of passwords find, by their codes.
+FAULTS: Final = {
+    "password_too_short": gettext_noop("At least %(least)s characters."),
+    "password_too_long": gettext_noop("At most %(most)s characters."),
+    "password_too_common": gettext_noop("Too many people use this one; guessers know it."),
+    "password_is_email": gettext_noop("Do not make it of the e-mail address."),
+    "invalid_text": gettext_noop("Some of these characters cannot be used."),
+}
 
 
 def list_faults(refusal: InvalidInput) -> tuple[FieldFault, ...]:
@@ -258,8 +273,10 @@ def list_faults(refusal: InvalidInput) -> tuple[FieldFault, ...]:
         field = fault.pointer.rpartition("/")[2]
         words = fault.detail
         if field == "email":
-            words = "Enter an address such as name@example.com."
-        found.setdefault(field, FieldFault(field, _LABELS.get(field, field), words))
+            words = gettext("Enter an address such as name@example.com.")
+        elif fault.code in FAULTS:
+            words = gettext(FAULTS[fault.code], least=PASSWORD_MIN, most=PASSWORD_MAX)
+        found.setdefault(field, FieldFault(field, gettext(_LABELS.get(field, field)), words))
     return tuple(found.values())
 
 

@@ -31,14 +31,10 @@ from surehold.web.storefront.account.views import EntryKind, EntryView
 from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.views import BannerView, FieldFault
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext
 from surehold.web.validation import is_clean
 
 _MAX_NAME: Final = 200
-_TAKEN: Final = BannerView(
-    tone="warn",
-    title="There is an account with this email already",
-    text="Nothing was changed. Sign in, or set a new password.",
-)
 
 
 @get("/account/register")
@@ -60,7 +56,7 @@ async def register(request: StoreRequest, store: NamedDependency[Store]) -> Page
     name = " ".join(form.get("name", "").split())[:_MAX_NAME]
     view = EntryView(email=read_email(form), name=name)
     if not (is_clean(name) and name.isprintable()):
-        fault = FieldFault("name", "Name", "Letters and spaces only.")
+        fault = FieldFault("name", gettext("Name"), gettext("Letters and spaces only."))
         return await refuse(store, visit, "register", view, fault)
     try:
         check_email(view.email)
@@ -95,10 +91,14 @@ async def confirm(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     except TokenInvalid:
         return await void_page(store, visit, view)
     except AddressTaken:
-        visit.leave_notice(_TAKEN)
+        visit.leave_notice(_taken())
         return store.go(visit, SIGN_IN)
     visit.leave_notice(
-        BannerView(tone="ok", title="Your account is confirmed", text="You can sign in now.")
+        BannerView(
+            tone="ok",
+            title=gettext("Your account is confirmed"),
+            text=gettext("You can sign in now."),
+        )
     )
     return store.go(visit, SIGN_IN)
 
@@ -141,8 +141,8 @@ async def reset(request: StoreRequest, store: NamedDependency[Store]) -> Page:
     visit.leave_notice(
         BannerView(
             tone="ok",
-            title="Your new password is set",
-            text="Every session has ended. Sign in with the new password.",
+            title=gettext("Your new password is set"),
+            text=gettext("Every session has ended. Sign in with the new password."),
         )
     )
     return store.go(visit, SIGN_IN)
@@ -165,17 +165,25 @@ async def confirm_email(request: StoreRequest, store: NamedDependency[Store]) ->
     except TokenInvalid:
         return await void_page(store, visit, view)
     except AddressTaken:
-        visit.leave_notice(_TAKEN)
+        visit.leave_notice(_taken())
         return store.go(visit, SIGN_IN)
     visit.forget_session()
     visit.leave_notice(
         BannerView(
             tone="ok",
-            title="Your email address is changed",
-            text="Every session has ended. Sign in with the new address.",
+            title=gettext("Your email address is changed"),
+            text=gettext("Every session has ended. Sign in with the new address."),
         )
     )
     return store.go(visit, SIGN_IN)
+
+
+def _taken() -> BannerView:
+    return BannerView(
+        tone="warn",
+        title=gettext("There is an account with this email already"),
+        text=gettext("Nothing was changed. Sign in, or set a new password."),
+    )
 
 
 async def _button(store: Store, visit: Visit, kind: EntryKind) -> Page:
@@ -195,5 +203,7 @@ def _read_password(form: dict[str, str]) -> str:
     """
     password = form.get("password", "")
     if not is_clean(password):
-        raise InvalidInput((Fault("/password", "invalid_text", "Some of these signs are none."),))
+        raise InvalidInput(
+            (Fault("/password", "invalid_text", "Some of these characters cannot be used."),)
+        )
     return password

@@ -18,10 +18,11 @@ from surehold.web.storefront.account.views import SecurityView, SessionView
 from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.views import BannerView, FieldFault
 from surehold.web.storefront.visit import StoreRequest, Visit
+from surehold.web.translations import gettext, gettext_noop, ngettext
 from surehold.web.validation import is_clean, parse_id
 
 SECURITY = "/account/security"
-_WRONG = "This is not the password of your account."
+_WRONG = gettext_noop("This is not the password of your account.")
 
 
 @get("/account/security")
@@ -43,10 +44,10 @@ async def change_password(request: StoreRequest, store: NamedDependency[Store]) 
     if principal is None:
         return go_and_sign_in(store, visit)
     current, wanted = form.get("current_password", ""), form.get("password", "")
-    label = "Current password"
     try:
         if not is_clean(wanted):
-            fault = FieldFault("password", "New password", "Some of these signs are none.")
+            words = gettext("Some of these characters cannot be used.")
+            fault = FieldFault("password", gettext("New password"), words)
             return await _page(store, visit, principal, faults=(fault,), status=422)
         await commands.change_password(
             store.identity, principal=principal, current=_read_current(current), password=wanted
@@ -54,13 +55,15 @@ async def change_password(request: StoreRequest, store: NamedDependency[Store]) 
     except InvalidInput as refusal:
         return await _page(store, visit, principal, faults=list_faults(refusal), status=422)
     except InvalidCredentials:
-        fault = FieldFault("current_password", label, _WRONG)
+        fault = FieldFault("current_password", gettext("Current password"), gettext(_WRONG))
         return await _page(store, visit, principal, faults=(fault,), status=422)
     except TooManyAttempts as refusal:
         return await _wait(store, visit, principal, refusal)
     visit.leave_notice(
         BannerView(
-            tone="ok", title="Your password is changed", text="Every other session has ended."
+            tone="ok",
+            title=gettext("Your password is changed"),
+            text=gettext("Every other session has ended."),
         )
     )
     return store.go(visit, SECURITY)
@@ -85,19 +88,22 @@ async def change_email(request: StoreRequest, store: NamedDependency[Store]) -> 
             email=email,
         )
     except InvalidInput:
-        words = "Enter an address such as name@example.com."
-        faults = (FieldFault("new_email", "New email", words),)
+        words = gettext("Enter an address such as name@example.com.")
+        faults = (FieldFault("new_email", gettext("New email"), words),)
         return await _page(store, visit, principal, new_email=email, faults=faults, status=422)
     except InvalidCredentials:
-        faults = (FieldFault("email_password", "Password", _WRONG),)
+        faults = (FieldFault("email_password", gettext("Password"), gettext(_WRONG)),)
         return await _page(store, visit, principal, new_email=email, faults=faults, status=422)
     except TooManyAttempts as refusal:
         return await _wait(store, visit, principal, refusal)
     visit.leave_notice(
         BannerView(
             tone="ok",
-            title="Look into your mailbox",
-            text=f"We wrote to {email}. Until its link is used, your address stays as it is.",
+            title=gettext("Look into your mailbox"),
+            text=gettext(
+                "We wrote to %(email)s. Until its link is used, your address stays as it is.",
+                email=email,
+            ),
         )
     )
     return store.go(visit, SECURITY)
@@ -115,7 +121,7 @@ async def end_session(
         return go_and_sign_in(store, visit)
     if session_id == "others":
         count = await commands.end_sessions(store.db, principal=principal)
-        title = f"{count} session{'' if count == 1 else 's'} ended"
+        title = ngettext("%(num)s session ended", "%(num)s sessions ended", count)
         visit.leave_notice(BannerView(tone="ok", title=title))
         return store.go(visit, SECURITY)
     found = parse_id(session_id)
@@ -125,7 +131,7 @@ async def end_session(
         await commands.end_session(store.db, principal=principal, session_id=SessionId(found))
     except SessionNotFound:
         return store.go(visit, SECURITY)
-    visit.leave_notice(BannerView(tone="ok", title="The session is ended"))
+    visit.leave_notice(BannerView(tone="ok", title=gettext("The session is ended")))
     return store.go(visit, SECURITY)
 
 
