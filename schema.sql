@@ -606,6 +606,21 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION refuse_sending_what_is_held()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM payments
+                WHERE order_id = NEW.order_id
+                  AND review_reason = 'fraud_signals') THEN
+        RAISE EXCEPTION 'order % is held for review: nothing of it is sent', NEW.order_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION refuse_stock_document_revival()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1378,6 +1393,28 @@ CREATE INDEX erasures_again ON erasures USING btree (again_at) WHERE again_at IS
 CREATE UNIQUE INDEX erasures_one_at_a_time ON erasures USING btree (email_key) WHERE state = 'running'::text;
 CREATE INDEX erasures_running ON erasures USING btree (requested_at) WHERE state = 'running'::text;
 
+CREATE TABLE fraud_assessments (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    score integer NOT NULL,
+    hold_at integer NOT NULL,
+    is_held boolean NOT NULL,
+    signals jsonb NOT NULL,
+    assessed_at timestamp with time zone NOT NULL,
+    CONSTRAINT fraud_assessments_pkey PRIMARY KEY (id),
+    CONSTRAINT fraud_assessments_once UNIQUE (payment_id),
+    CONSTRAINT fraud_assessments_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
+    CONSTRAINT fraud_assessments_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT fraud_assessments_check CHECK (is_held = (score >= hold_at)),
+    CONSTRAINT fraud_assessments_hold_at_check CHECK (hold_at > 0),
+    CONSTRAINT fraud_assessments_score_check CHECK (score > 0),
+    CONSTRAINT fraud_assessments_signals_check CHECK (jsonb_array_length(signals) > 0)
+);
+CREATE INDEX fraud_assessments_order ON fraud_assessments USING btree (order_id);
+CREATE TRIGGER fraud_assessments_append_only BEFORE DELETE OR UPDATE ON fraud_assessments FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER fraud_assessments_erased BEFORE DELETE OR UPDATE ON fraud_assessments FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('signals');
+
 CREATE TABLE fulfillment_events (
     fulfillment_id uuid NOT NULL,
     seq integer NOT NULL,
@@ -1436,6 +1473,7 @@ CREATE TABLE fulfillments (
 CREATE INDEX fulfillments_order ON fulfillments USING btree (order_id);
 CREATE INDEX fulfillments_tracking ON fulfillments USING btree (tracking_number) WHERE tracking_number IS NOT NULL;
 CREATE TRIGGER fulfillments_erased BEFORE UPDATE ON fulfillments FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('tracking_number', 'change_reason');
+CREATE TRIGGER fulfillments_not_while_held BEFORE UPDATE OF state ON fulfillments FOR EACH ROW WHEN (new.state = 'shipped'::text AND old.state <> 'shipped'::text) EXECUTE FUNCTION refuse_sending_what_is_held();
 CREATE TRIGGER fulfillments_record_move BEFORE UPDATE ON fulfillments FOR EACH ROW WHEN ((old.state IS DISTINCT FROM new.state OR old.carrier IS DISTINCT FROM new.carrier OR old.tracking_number IS DISTINCT FROM new.tracking_number) AND NOT is_erasing()) EXECUTE FUNCTION record_fulfillment_move();
 CREATE TRIGGER fulfillments_record_opened AFTER INSERT ON fulfillments FOR EACH ROW EXECUTE FUNCTION record_fulfillment_opened();
 
@@ -1811,9 +1849,12 @@ CREATE TABLE orders (
     change_count integer NOT NULL DEFAULT 0,
     sold_at timestamp with time zone,
     owed_minor bigint NOT NULL DEFAULT 0,
+    network_hash bytea,
+    address_hash bytea,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
     CONSTRAINT orders_number_key UNIQUE (number),
     CONSTRAINT orders_added_minor_check CHECK (added_minor >= 0),
+    CONSTRAINT orders_address_hash_check CHECK (length(address_hash) = 16),
     CONSTRAINT orders_adjustments_check CHECK (jsonb_typeof(adjustments) = 'array'::text),
     CONSTRAINT orders_canceled_within_total CHECK (canceled_minor >= 0 AND canceled_minor < (total_minor + added_minor)),
     CONSTRAINT orders_change_count_check CHECK (change_count >= 0),
@@ -1825,6 +1866,7 @@ CREATE TABLE orders (
     CONSTRAINT orders_extensions_used_check CHECK (extensions_used >= 0),
     CONSTRAINT orders_fulfillment_status_check CHECK (fulfillment_status = ANY (ARRAY['unfulfilled'::text, 'processing'::text, 'ready_for_shipment'::text, 'partially_shipped'::text, 'shipped'::text, 'in_transit'::text, 'delivered'::text, 'returned'::text])),
     CONSTRAINT orders_language_check CHECK (language ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'::text),
+    CONSTRAINT orders_network_hash_check CHECK (length(network_hash) = 16),
     CONSTRAINT orders_owed_for_a_sale CHECK (owed_minor = 0 OR sold_at IS NOT NULL AND canceled_at IS NULL),
     CONSTRAINT orders_owed_minor_check CHECK (owed_minor >= 0),
     CONSTRAINT orders_paid_minor_check CHECK (paid_minor >= 0),
@@ -1841,15 +1883,17 @@ CASE
 END)),
     CONSTRAINT orders_total_minor_check CHECK (total_minor > 0)
 ) WITH (fillfactor=85);
+CREATE INDEX orders_address ON orders USING btree (address_hash, placed_at) WHERE address_hash IS NOT NULL;
 CREATE INDEX orders_by_fulfillment ON orders USING btree (fulfillment_status, placed_at, id) WHERE fulfillment_status <> 'unfulfilled'::text;
 CREATE INDEX orders_by_payment ON orders USING btree (payment_status, placed_at, id) WHERE payment_status <> ALL (ARRAY['pending'::text, 'paid'::text]);
 CREATE INDEX orders_by_status ON orders USING btree (status, placed_at, id);
 CREATE INDEX orders_cart ON orders USING btree (cart_id) WHERE cart_id IS NOT NULL;
 CREATE INDEX orders_email ON orders USING btree (lower(email), placed_at, id);
+CREATE INDEX orders_network ON orders USING btree (network_hash, placed_at) WHERE network_hash IS NOT NULL;
 CREATE INDEX orders_newest ON orders USING btree (placed_at, id);
 CREATE INDEX orders_paid_by_buyer ON orders USING btree (buyer_of(email)) WHERE paid_minor > 0;
 CREATE INDEX orders_to_archive ON orders USING btree (updated_at) WHERE status = ANY (ARRAY['delivered'::text, 'canceled'::text, 'refunded'::text, 'partially_refunded'::text]);
-CREATE TRIGGER orders_erased BEFORE UPDATE ON orders FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('email', 'shipping_address', 'billing_address', 'change_reason');
+CREATE TRIGGER orders_erased BEFORE UPDATE ON orders FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('email', 'shipping_address', 'billing_address', 'network_hash', 'address_hash', 'change_reason');
 CREATE TRIGGER orders_record_move BEFORE UPDATE OF status ON orders FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status) EXECUTE FUNCTION record_order_move();
 CREATE TRIGGER orders_record_placed AFTER INSERT ON orders REFERENCING NEW TABLE AS placed FOR EACH STATEMENT EXECUTE FUNCTION record_order_placed();
 
@@ -1912,9 +1956,10 @@ CREATE TABLE payment_reviews (
     decided_at timestamp with time zone NOT NULL,
     CONSTRAINT payment_reviews_pkey PRIMARY KEY (id),
     CONSTRAINT payment_reviews_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
-    CONSTRAINT payment_reviews_decision_check CHECK (decision = ANY (ARRAY['accept'::text, 'refund'::text])),
+    CONSTRAINT payment_reviews_decision_check CHECK (decision = ANY (ARRAY['accept'::text, 'refund'::text, 'reject'::text])),
     CONSTRAINT payment_reviews_note_check CHECK (note <> ''::text)
 );
+CREATE UNIQUE INDEX payment_reviews_of_signals_once ON payment_reviews USING btree (payment_id) WHERE reason = 'fraud_signals'::text;
 CREATE INDEX payment_reviews_payment ON payment_reviews USING btree (payment_id);
 CREATE TRIGGER payment_reviews_append_only BEFORE DELETE OR UPDATE ON payment_reviews FOR EACH STATEMENT WHEN (NOT is_erasing()) EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER payment_reviews_erased BEFORE DELETE OR UPDATE ON payment_reviews FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('note');
@@ -1965,6 +2010,7 @@ CREATE UNIQUE INDEX payments_at_provider ON payments USING btree (provider, acco
 CREATE INDEX payments_awaiting_transfer ON payments USING btree (id) WHERE state = 'requires_action'::text AND (next_action ->> 'type'::text) = 'instructions'::text;
 CREATE INDEX payments_in_review ON payments USING btree (order_id) WHERE review_reason IS NOT NULL;
 CREATE INDEX payments_order ON payments USING btree (order_id);
+CREATE INDEX payments_suspected ON payments USING btree (id) WHERE review_reason = 'fraud_signals'::text;
 CREATE INDEX payments_to_check ON payments USING btree (next_check_at) WHERE next_check_at IS NOT NULL;
 CREATE TRIGGER payments_erased BEFORE UPDATE ON payments FOR EACH ROW WHEN (is_erasing()) EXECUTE FUNCTION refuse_all_but('next_action', 'failure_message');
 CREATE TRIGGER payments_record_move BEFORE UPDATE OF state ON payments FOR EACH ROW WHEN (old.state IS DISTINCT FROM new.state) EXECUTE FUNCTION record_payment_move();

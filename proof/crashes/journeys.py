@@ -270,6 +270,28 @@ async def dispute(story: Story) -> None:
     story.expect("journals", await _journals(story), wanted)
 
 
+async def suspected(story: Story) -> None:
+    """Something speaks against an order that was paid; staff look, and give it up."""
+    await story.set_up(fraud_signals={"is_on": True, "hold_at": 30, "large_amounts": {"EUR": 1}})
+    await story.open_shop(SUREHOLD_SANDBOX_REFUND_SECONDS="0")
+    story.watch()
+    placed = await story.place()
+    await story.capture(placed)
+    await story.hear()
+    await story.wait_for_status(placed, "paid")
+    review = f"/api/v1/payments/{placed['payment']['id']}/review"
+    asked = await story.staff("GET", review)
+    story.expect("reason", asked["reason"], "fraud_signals")
+    decided = {"decision": "reject", "note": "nobody lives there"}
+    done = await story.staff("POST", review, decided, key=True)
+    story.expect("decided", [row["decision"] for row in done["decided"]], ["reject"])
+    await story.come_to_rest()
+    total = placed["order"]["total"]["amount"]
+    await given_back(story, placed, moved=[("capture", total), ("refund", -total)])
+    judged = "SELECT count(*) FROM fraud_assessments WHERE is_held"
+    story.expect("judged", await story.value(judged), 1)
+
+
 async def _send(story: Story, placed: Any) -> None:
     """Everything that was ordered leaves."""
     path = f"/api/v1/orders/{placed['order']['id']}/status"
@@ -655,6 +677,7 @@ WEB: Final = tuple(
         hold_and_lose,
         hold_and_let_go,
         dispute,
+        suspected,
         cart,
         decline,
         unknown,

@@ -6,9 +6,12 @@ from typing import Final
 
 from proof.commands import exercises
 from proof.explorer.actors import Place, S, part
-from proof.explorer.scene import CURRENCY, STAFF
+from proof.explorer.scene import CURRENCY, PARCEL, STAFF
 from surehold.checkout import commands
+from surehold.checkout.model import BUYER
 from surehold.kernel.money import Money
+from surehold.orders.errors import OrderHeld, OrderNotCancelable, StatusOutOfReach
+from surehold.orders.model import CancelReason, OrderStatus
 from surehold.payments.disputes import queries
 from surehold.payments.disputes.errors import DisputeAnswered, DisputeNotRecordable, DisputeOver
 from surehold.payments.errors import ReviewNotPossible
@@ -100,3 +103,51 @@ async def review_a_payment(at: Place) -> str:
         actor=STAFF,
     )
     return outcome.effect
+
+
+_HELD: Final = (S.SUSPECTED, S.SUSPECTED_LATER)
+
+
+@part(*_HELD, refusals=(ReviewNotPossible,))
+@exercises(commands.review_payment)
+async def decide_about_signals(at: Place) -> str:
+    """Staff let an order go on, or give it up."""
+    outcome = await commands.review_payment(
+        at.seat.checkout,
+        payment_id=at.subject.payment_id,
+        decision=at.seat.chance.choice((ReviewDecision.ACCEPT, ReviewDecision.REJECT)),
+        note="proof",
+        actor=STAFF,
+    )
+    return outcome.effect
+
+
+@part(*_HELD, refusals=(StatusOutOfReach,))
+@exercises(commands.reach_status)
+async def send_what_may_be_held(at: Place) -> str:
+    """The warehouse sends it, unless somebody still looks into it."""
+    return await commands.reach_status(
+        at.seat.checkout,
+        order_id=at.subject.order_id,
+        status=OrderStatus.SHIPPED,
+        actor=STAFF,
+        parcel=PARCEL,
+    )
+
+
+@part(*_HELD, refusals=(OrderHeld, OrderNotCancelable))
+@exercises(commands.cancel_order)
+async def regret_what_may_be_held(at: Place) -> str:
+    """The buyer gives it up, unless somebody still looks into it."""
+    placed = await commands.cancel_order(
+        at.seat.checkout, order_id=at.subject.order_id, reason=CancelReason.BUYER, actor=BUYER
+    )
+    return placed.order.status.value
+
+
+@part(*_HELD)
+@exercises(commands.check_payment)
+async def hear_again(at: Place) -> str:
+    """The provider says once more what it said."""
+    outcome = await commands.check_payment(at.seat.checkout, at.subject.payment_id)
+    return "" if outcome is None else outcome.effect

@@ -46,6 +46,7 @@ from surehold.payments import queries as payments
 from surehold.payments.model import Operation, OperationKind, Payment, find_main
 from surehold.payments.providers.port import InvalidRequest, OutcomeUnknown
 from tests.builders.cart import BuiltCart, a_cart
+from tests.builders.fraud import ask_for_signals
 from tests.builders.gift_cards import BuiltGiftCard, a_gift_card
 from tests.builders.orders import ADDRESS, a_placement
 from tests.builders.trust import CASH, capture_later, set_up
@@ -131,6 +132,8 @@ class Stage(enum.Enum):
     AUTHORIZED = "authorized"
     CAPTURE_ASKED = "authorized and sent, the capture was not asked for yet"
     CAPTURE_LOST = "authorized and sent, the answer to the capture was lost"
+    SUSPECTED = "paid by card, and held for a person"
+    SUSPECTED_LATER = "authorized, and held for a person"
 
 
 #: Where an order stands whose holds are there to end.
@@ -381,6 +384,14 @@ async def _capture_later(world: World, _: Scene, __: Subject) -> None:
 
 async def _capture_at_once(world: World, _: Scene, __: Subject) -> None:
     await set_up(world.hand.db, capture={})
+
+
+async def _ask_for_signals(world: World, _: Scene, __: Subject) -> None:
+    await ask_for_signals(world.hand.db)
+
+
+async def _ask_for_none(world: World, _: Scene, __: Subject) -> None:
+    await set_up(world.hand.db, fraud_signals={})
 
 
 async def _authorize(world: World, _: Scene, subject: Subject) -> None:
@@ -696,6 +707,7 @@ _BACK: Final[tuple[Step, ...]] = (_send, _ask_to_return, _approve, _receive, _in
 _EXCHANGED: Final[tuple[Step, ...]] = (*_OPENED, _pay, _check, *_BACK, _exchange_for_two)
 _DUE: Final[tuple[Step, ...]] = (_place_on_delivery, _check)
 _LATER: Final[tuple[Step, ...]] = (_capture_later, *_OPENED, _capture_at_once)
+_SUSPECTED: Final[tuple[Step, ...]] = (_ask_for_signals, _check, _ask_for_none)
 _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.EMPTY: (),
     Stage.CART: (_fill_cart,),
@@ -752,4 +764,6 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.AUTHORIZED: (*_LATER, _authorize, _check),
     Stage.CAPTURE_ASKED: (*_LATER, _authorize, _check, _send),
     Stage.CAPTURE_LOST: (*_LATER, _authorize, _check, _send, _lose_capture),
+    Stage.SUSPECTED: (*_OPENED, _pay, *_SUSPECTED),
+    Stage.SUSPECTED_LATER: (*_LATER, _authorize, *_SUSPECTED),
 }

@@ -24,9 +24,12 @@ from surehold.orders.changes.model import ChangeState
 #: So many of one kind say what is wrong.
 _SHOWN: Final = 5
 _HISTORY_MAX: Final = 40
-#: What a person is needed for here: short and double charges, odd transfers, odd cash, and banks
-#: that let go of what they held.
-_EXPECTED_REVIEWS: Final = ("amount_mismatch", "authorization_lapsed", "capture_failed")
+#: What a person is needed for here: short and double charges, odd transfers, odd cash, banks that
+#: let go of what they held, and orders that something speaks against.
+_EXPECTED_REVIEWS: Final = (
+    *("amount_mismatch", "authorization_lapsed", "capture_failed"),
+    "fraud_signals",
+)
 #: What else a dispute leads to: refunds that the bank refuses, and money that comes back.
 _AFTER_A_DISPUTE: Final = (*_EXPECTED_REVIEWS, "refund_failed", "won_after_cancel")
 #: Statuses of an order that was paid and keeps its goods.

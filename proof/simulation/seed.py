@@ -73,6 +73,8 @@ JUMP_SECONDS: Final = 570
 #: How often the provider is killed in one seed.
 PROVIDER_KILLS: Final = 2
 _WRONG_MAX: Final = 8
+#: What is a large amount where fraud signals are asked for: one basket in three.
+_LARGE: Final = {"EUR": 6_000, "USD": 6_000}
 
 #: What the world may do to an operation without anybody being wrong.
 BROKEN: Final = (
@@ -139,7 +141,7 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (16, disputes.decide_at_the_bank, False),
     (10, disputes.say_something, True),
     (5, disputes.write_down, True),
-    (8, disputes.look_into, True),
+    (14, disputes.look_into, True),
     (12, gifts.issue, True),
     (8, gifts.adjust, True),
     (36, back_office.receive_stock, True),
@@ -252,6 +254,10 @@ class Seed:
                 if self.seed % 3 == 0:
                     held = {"sandbox": "on_shipment"}
                     await shop.change(tx, key="capture", value=held, actor="simulation")
+                if self.seed % 2 == 0:
+                    # Some baskets are large, and many go to one address.
+                    asked = {"is_on": True, "hold_at": 45, "large_amounts": _LARGE}
+                    await shop.change(tx, key="fraud_signals", value=asked, actor="simulation")
                 # All buyers live there.
                 await shop.change(
                     tx, key="cash_on_delivery_countries", value=["IE"], actor="simulation"

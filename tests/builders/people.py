@@ -98,6 +98,13 @@ _REST: Final = """
       FROM ids JOIN payments ON payments.id = ids.payment;
     INSERT INTO payment_reviews (id, payment_id, reason, decision, note, actor, decided_at)
     SELECT line, payment, 'disputed', 'accept', who || ' called', 'staff', at FROM ids;
+    UPDATE orders SET network_hash = '0123456789abcdef', address_hash = '0123456789abcdef';
+    INSERT INTO fraud_assessments
+           (id, payment_id, order_id, score, hold_at, is_held, signals, assessed_at)
+    SELECT line, payment, bought, 30, 60, false,
+           jsonb_build_array(jsonb_build_object(
+               'name', 'disposable_mail', 'weight', 30, 'sentence', who || ' again')), at
+      FROM ids;
     INSERT INTO gift_cards
            (id, kind, code_hash, last_four, currency, initial_minor, owner_email, reason,
             actor, created_at)

@@ -47,6 +47,7 @@ from surehold.orders.states import ReturnEvent
 from surehold.orders.vendor_accounts import commands as vendor_accounts
 from surehold.orders.vendor_accounts.model import NewRule
 from surehold.payments.cash import commands as cash
+from surehold.payments.model import ReviewDecision
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
@@ -60,6 +61,7 @@ from surehold.reviews.rules import Words
 from tests.builders.accounts import a_customer, a_member, an_identity, sign_in
 from tests.builders.catalog import a_product
 from tests.builders.drafts import a_draft
+from tests.builders.fraud import a_held_order, ask_for_signals
 from tests.builders.fulfillments import a_shipped_order, open_parcels, reach
 from tests.builders.gift_cards import a_gift_card
 from tests.builders.orders import (
@@ -127,6 +129,7 @@ async def _live(url: str) -> None:
             form = DraftForm(key="draft", request_hash=b"", provider="bank_transfer", actor="x")
             await commands.place_draft(checkout, draft=draft, form=form)
             await _dispute(checkout, pretend, mug.variant_id)
+            await _suspect(checkout, pretend)
             await _pay_by_card(checkout, mug.variant_id)
             await _change_orders(checkout)
             lost = await a_placed_order(checkout, [(mug.variant_id, 1)], provider="pretend")
@@ -140,7 +143,7 @@ async def _live(url: str) -> None:
         await _review(db, lamp.product_id, mug.product_id)
         await _pay_vendors(db)
         await _take_in_a_report(db)
-        assert await documents.issue_due(db, limit=100) == 27
+        assert await documents.issue_due(db, limit=100) == 31
         await outbox.publish(db, subscribers=())
 
 
@@ -269,6 +272,24 @@ async def _trust(db: Database) -> None:
         )
 
 
+async def _suspect(checkout: Any, pretend: PretendProvider) -> None:
+    """One order waits for a person; one was let go on, and one was given up."""
+    variant_id = (await a_product(checkout.db, price=600, on_hand=3)).variant_id
+    await ask_for_signals(checkout.db)
+    for decision in (None, ReviewDecision.ACCEPT, ReviewDecision.REJECT):
+        held = await a_held_order(checkout, pretend, (variant_id, 1))
+        if decision is not None:
+            assert held.payment is not None
+            await commands.review_payment(
+                checkout,
+                payment_id=held.payment.id,
+                decision=decision,
+                note="looked at",
+                actor=BUYER,
+            )
+    await ask_for_signals(checkout.db, is_on=False)
+
+
 async def _pay_by_card(checkout: Any, variant_id: VariantId) -> None:
     """A card pays a part of an order that waits, and all of another, of which some goes back."""
     card = await a_gift_card(checkout.db, 9_000, currency="USD")
@@ -379,7 +400,7 @@ async def _finish_refunds(url: str, db: Database, providers: Providers) -> None:
     finally:
         await connection.close()
     async with a_checkout(db, providers=providers) as checkout:
-        assert await commands.ask_due_operations(checkout) == 3
+        assert await commands.ask_due_operations(checkout) == 4
 
 
 @asynccontextmanager
@@ -483,7 +504,7 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
         ("UPDATE reservations SET quantity = quantity + 1 WHERE state = 'active'",),
     ),
     "STK10": (
-        {"STK7", "SHP1", "SHP2", "LED6"},
+        {"STK7", "SHP1", "SHP2", "LED6", "FRD1"},
         ("UPDATE allocations SET shipped_quantity = quantity + 1 WHERE released_quantity = 0",),
     ),
     "BKO1": (set(), ("UPDATE backorder_promises SET quantity = quantity + 1",)),
@@ -823,6 +844,23 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "AUD10": (
         set(),
         ("UPDATE order_change_events SET to_state = 'canceled' WHERE to_state = 'applied'",),
+    ),
+    "FRD1": (
+        set(),
+        (
+            (
+                "UPDATE payments SET review_reason = 'fraud_signals' WHERE id IN"
+                " (SELECT payment_id FROM payment_reviews WHERE decision = 'reject')"
+            ),
+        ),
+    ),
+    "FRD2": (
+        set(),
+        ("UPDATE payment_reviews SET decision = 'reject' WHERE reason = 'fraud_signals'",),
+    ),
+    "FRD3": (
+        set(),
+        ("UPDATE payments SET review_reason = NULL WHERE review_reason = 'fraud_signals'",),
     ),
     "RET1": (
         set(),

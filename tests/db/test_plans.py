@@ -114,6 +114,13 @@ _MORE: Final = """
            (id, payment_id, position, kind, content, source_hash, actor, added_at)
     SELECT gen_random_uuid(), id, 1, 'pdf', 'x', sha256(id::text::bytea), 'test', now()
       FROM payments;
+    INSERT INTO fraud_assessments
+           (id, payment_id, order_id, score, hold_at, is_held, signals, assessed_at)
+    SELECT gen_random_uuid(), id, order_id, 30, 30, true,
+           '[{"name": "large_amount", "weight": 30, "sentence": ""}]', now()
+      FROM payments;
+    UPDATE payments SET review_reason = 'fraud_signals'
+     WHERE id IN (SELECT id FROM payments ORDER BY id LIMIT 40);
     INSERT INTO cash_collections
            (payment_id, order_id, currency, amount_minor, collected_by, actor, collected_at)
     SELECT id, order_id, currency, 100, 'courier', 'test', now() FROM payments;
@@ -322,6 +329,11 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
         ]
     found["orders.list_awaited"] = [Case((UUID(int=0), PAGE), (middle.ids["payments"], PAGE))]
     found["orders.prune_proofs"] = [Case((day, PAGE))]
+    assessment_id = middle.ids["fraud_assessments"]
+    found["orders.list_fraud_assessments"] = [
+        Case((UUID(int=2**128 - 1), PAGE), (assessment_id, PAGE))
+    ]
+    found["orders.list_open_fraud_assessments"] = [Case((UUID(int=0), PAGE))]
     found["payments.list_disputes"] = [Case((None, PAGE), (middle.ids["disputes"], PAGE))]
     found["payments.list_disputes_in_state"] = [
         Case(("lost", None, PAGE), ("lost", middle.ids["disputes"], PAGE))
@@ -488,7 +500,7 @@ IDS: Final = (
     *("special_prices", "tax_rates", "shipping_zones", "shipping_methods", "promotions"),
     *("coupons", "stock_counts", "stock_transfers", "gift_cards", "draft_orders", "disputes"),
     *("payments", "settlement_reports", "settlement_differences", "commission_rules"),
-    "vendor_payout_batches",
+    *("vendor_payout_batches", "fraud_assessments"),
 )
 
 

@@ -53,6 +53,7 @@ OWNERS: Final = {
     "gift_card_entries": "payments",
     "cash_collections": "payments",
     "cash_deposits": "payments",
+    "fraud_assessments": "orders",
     "transfer_proofs": "orders",
     "gift_cards": "payments",
     "idempotency_keys": "db",

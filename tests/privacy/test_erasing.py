@@ -54,7 +54,8 @@ async def books(db: Database, order_id: UUID) -> list[Any]:
             await connection.raw.fetchrow(
                 """
                 SELECT (SELECT to_jsonb(orders) - 'email' - 'shipping_address'
-                               - 'billing_address' - 'change_reason' FROM orders WHERE id = $1),
+                               - 'billing_address' - 'network_hash' - 'address_hash'
+                               - 'change_reason' FROM orders WHERE id = $1),
                        (SELECT jsonb_agg(to_jsonb(order_lines) ORDER BY id) FROM order_lines),
                        (SELECT jsonb_agg(to_jsonb(ledger_entries)
                                          ORDER BY journal_id, position)

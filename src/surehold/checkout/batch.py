@@ -33,6 +33,7 @@ from surehold.kernel.ids import (
     new_id,
 )
 from surehold.orders.changes.model import OrderChange
+from surehold.orders.fraud.model import Assessment
 from surehold.orders.model import Cancellation, Fulfillment, OrderLine, Return, ReturnLine
 from surehold.payments.cash.model import Collection
 from surehold.payments.disputes.model import Dispute, DisputeEvent
@@ -142,6 +143,7 @@ class Writes:
         self.disputes: dict[DisputeId, Dispute] = {}
         self.dispute_events: list[DisputeEvent] = []
         self.reviews: list[PaymentReview] = []
+        self.assessments: list[Assessment] = []
         self.collections: list[Collection] = []
         self.reservations: list[Reservation] = []
         self.reservations_ended: list[Reservation] = []

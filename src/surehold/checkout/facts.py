@@ -28,6 +28,7 @@ from surehold.kernel.ids import (
     VariantId,
 )
 from surehold.orders.changes.model import ChangeState, OrderChange
+from surehold.orders.fraud.model import Past
 from surehold.orders.model import (
     Fulfillment,
     Order,
@@ -73,6 +74,7 @@ class CaseFacts:
         cards: CardBook | None = None,
         changes: Iterable[OrderChange] = (),
         disputes: Iterable[Dispute] = (),
+        past: Past | None = None,
     ) -> None:
         self.order = order
         self.lines = lines
@@ -94,6 +96,8 @@ class CaseFacts:
         self.coupon_uses = coupon_uses or CouponUses()
         self.cards = cards or CardBook()
         self.changes: dict[OrderChangeId, OrderChange] = {row.id: row for row in changes}
+        #: What other orders say of this one; read when its money may come, where that is asked.
+        self.past = past
         #: The order after each decision that moved it, beginning with what was read.
         self._order_steps = [order]
         self._payments_before = dict(self.payments)
@@ -214,6 +218,11 @@ class CaseFacts:
         if not self.is_bought:
             return None
         return next((row for row in reversed(self.payments.values()) if row.is_secured), None)
+
+    @property
+    def is_suspected(self) -> bool:
+        """Whether nothing of it may leave or be given up before a person has decided."""
+        return any(row.is_suspected for row in self.payments.values())
 
     @property
     def is_paid_for(self) -> bool:

@@ -55,6 +55,8 @@ class Placement(msgspec.Struct, frozen=True):
     #: What the buyer was told that is left to pay; ``None`` asks for no comparison.
     expected_to_pay_minor: int | None = None
     expected_to_pay_currency: str | None = None
+    #: The machine that asks. Only a keyed hash of its network is kept, if anything is.
+    client_address: str | None = None
 
 
 class PlacedOrder(msgspec.Struct, frozen=True):

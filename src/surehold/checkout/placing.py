@@ -27,10 +27,11 @@ from surehold.inventory.model import (
 )
 from surehold.jobs import outbox
 from surehold.jobs.outbox import Event
-from surehold.kernel.ids import VariantId
+from surehold.kernel.ids import OrderId, VariantId
 from surehold.orders import commands as orders
 from surehold.orders.drafts import commands as drafts
 from surehold.orders.drafts.model import DraftPlaced
+from surehold.orders.fraud.model import Origin
 from surehold.orders.model import Order, OrderLine
 from surehold.payments import commands as payments
 from surehold.payments.gift_cards import commands as gift_cards
@@ -84,6 +85,8 @@ class Rows:
 
     def __init__(self) -> None:
         self.orders: list[Order] = []
+        #: Where they come from, in a store that asks for fraud signals.
+        self.origins: dict[OrderId, Origin] = {}
         self.lines: list[OrderLine] = []
         self.reservations: list[Reservation] = []
         self.payments: list[Payment] = []
@@ -152,7 +155,7 @@ async def take_locked(tx: Transaction, rows: Rows, let_next: LetNext) -> None:
 async def _write(tx: Transaction, rows: Rows, let_next: LetNext) -> None:
     """Everything but the keys and the counters."""
     now = rows.placed_at
-    await orders.insert_orders(tx, orders=rows.orders, now=now)
+    await orders.insert_orders(tx, orders=rows.orders, origins=rows.origins, now=now)
     await orders.insert_lines(tx, lines=rows.lines)
     await inventory.insert_holds(tx, holds=rows.reservations, now=now)
     await inventory.save_promises(tx, promises=rows.promises, now=now)

@@ -17,6 +17,7 @@ from stdnum import bic, iban
 from surehold.db import audit, sql
 from surehold.db.database import Connection, Transaction
 from surehold.kernel.errors import DomainError, Fault, InvalidInput, Kind
+from surehold.kernel.fraud_settings import FraudSettings
 from surehold.kernel.ids import new_id
 from surehold.kernel.report_mapping import ReportMapping
 
@@ -101,6 +102,8 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transfer_account_name: Annotated[str, msgspec.Meta(max_length=140)] = "Northline Ltd"
     transfer_iban: Annotated[str, msgspec.Meta(max_length=42)] = "DE89 3704 0044 0532 0130 00"
     transfer_bank: Annotated[str, msgspec.Meta(max_length=140)] = "Demo Bank"
+    #: What speaks against an order that was paid, and from where on a person looks.
+    fraud_signals: FraudSettings = FraudSettings()
     #: Where transfers in a currency go; in a currency that is not named, to the account above.
     bank_accounts: tuple[BankAccount, ...] = ()
     #: How providers write their settlement reports, by provider, where it is not as we know it.

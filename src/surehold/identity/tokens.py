@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 _BYTES: Final = 18
+_MARK_BYTES: Final = 16
 
 
 class OrderAccess:
@@ -107,6 +108,13 @@ class Seals:
             if hmac.compare_digest(mark, given):
                 return text.decode("ascii")
         return None
+
+    def mark(self, purpose: str, text: str) -> bytes:
+        """What tells a text again without telling what it is: 16 bytes, by the first secret."""
+        person = purpose.encode("ascii")
+        return hashlib.blake2b(
+            text.encode(), key=self._keys[0], digest_size=_MARK_BYTES, person=person
+        ).digest()
 
     @staticmethod
     def _mask(key: bytes, purpose: str, subject: UUID, text: bytes) -> tuple[bytes, bytes]:

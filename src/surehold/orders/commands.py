@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -11,6 +11,7 @@ from surehold.db import Database, Transaction, clock
 from surehold.kernel.ids import NoteId, OrderId, new_id
 from surehold.orders import sql
 from surehold.orders.errors import OrderNotFound
+from surehold.orders.fraud.model import Origin
 from surehold.orders.model import (
     Cancellation,
     Fulfillment,
@@ -32,8 +33,14 @@ async def lock_orders(tx: Transaction, *, ids: Sequence[OrderId]) -> dict[OrderI
     return {order.id: order for order in await tx.all(sql.LOCK_ORDERS, list(ids))}
 
 
-async def insert_orders(tx: Transaction, *, orders: Sequence[Order], now: datetime) -> None:
-    """Write orders just placed; the database writes the first line of each history."""
+async def insert_orders(
+    tx: Transaction, *, orders: Sequence[Order], origins: Mapping[OrderId, Origin], now: datetime
+) -> None:
+    """Write orders just placed; the database writes the first line of each history.
+
+    ``origins``: where they came from, in a store that asks for fraud signals.
+    """
+    known = [origins.get(row.id) for row in orders]
     await tx.run(
         sql.INSERT_ORDERS,
         [row.id for row in orders],
@@ -58,6 +65,8 @@ async def insert_orders(tx: Transaction, *, orders: Sequence[Order], now: dateti
         [msgspec.json.encode(row.adjustments).decode() for row in orders],
         [row.changed_by for row in orders],
         [row.change_reason for row in orders],
+        [None if row is None else row.network_hash for row in known],
+        [None if row is None else row.address_hash for row in known],
     )
 
 

@@ -5,6 +5,7 @@ DomainError
 ├── OrderNotCancelable       409
 ├── OrderNotFulfillable      409
 ├── OrderDisputed            409
+├── OrderHeld                409
 ├── UnitsNotOpen             409
 ├── UnitsNotOnHand           409
 ├── FulfillmentNotFound      404
@@ -52,6 +53,14 @@ class OrderDisputed(DomainError):
     kind = Kind.CONFLICT
     code = "order_disputed"
     title = "The payment of this order is disputed"
+
+
+class OrderHeld(DomainError):
+    """A person looks into its payment: nothing is sent, changed or given up until then."""
+
+    kind = Kind.CONFLICT
+    code = "order_held"
+    title = "This order is being checked"
 
 
 class UnitsNotOpen(DomainError):

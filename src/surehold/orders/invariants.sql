@@ -853,6 +853,55 @@ SELECT event.order_id, event.seq, event.to_status, event.happened_at
            AND outbox.topic = CASE WHEN event.from_status IS NULL THEN 'order.placed'
                                    ELSE 'order.' || event.to_status END);
 
+-- FRD1: Of an order that is held for fraud signals nothing has left, and it is not given up.
+SELECT payment.id, payment.order_id, orders.status
+  FROM payments AS payment
+  JOIN orders ON orders.id = payment.order_id
+ WHERE payment.review_reason = 'fraud_signals'
+   AND (orders.canceled_at IS NOT NULL
+        OR EXISTS (SELECT FROM allocations
+                    WHERE allocations.order_id = orders.id
+                      AND allocations.shipped_quantity > 0));
+
+-- FRD2: An order that was rejected for fraud signals is given up, and nothing is kept of its money; or
+-- a person must look.
+SELECT payment.id, payment.order_id, orders.status, payment.captured_minor
+  FROM payment_reviews AS review
+  JOIN payments AS payment ON payment.id = review.payment_id
+  JOIN orders ON orders.id = payment.order_id
+ WHERE review.reason = 'fraud_signals'
+   AND review.decision = 'reject'
+   AND payment.review_reason IS NULL
+   AND (orders.canceled_at IS NULL
+        OR payment.captured_minor - payment.disputed_minor - payment.lost_minor > (
+           SELECT coalesce(sum(amount_minor), 0)
+             FROM refunds
+            WHERE refunds.payment_id = payment.id
+              AND refunds.state <> 'failed'));
+
+-- FRD3: What is held for fraud signals was judged so, once, and the score is the sum of the signals; what
+-- was judged so is held, was decided, or its order or its money was given up.
+SELECT coalesce(assessment.id, held.id) AS id, assessment.score, payment.review_reason
+  FROM fraud_assessments AS assessment
+  FULL JOIN (SELECT id FROM payments WHERE review_reason = 'fraud_signals') AS held
+    ON held.id = assessment.payment_id
+  LEFT JOIN payments AS payment ON payment.id = assessment.payment_id
+  LEFT JOIN orders ON orders.id = assessment.order_id
+ WHERE assessment.id IS NULL
+    OR (held.id IS NOT NULL AND NOT assessment.is_held)
+    OR assessment.score <> (SELECT sum((signal ->> 'weight')::int)
+                              FROM jsonb_array_elements(assessment.signals) AS signal)
+    OR (assessment.is_held
+        AND held.id IS NULL
+        AND orders.canceled_at IS NULL
+        AND NOT EXISTS (SELECT FROM payment_reviews
+                         WHERE payment_reviews.payment_id = assessment.payment_id
+                           AND payment_reviews.reason = 'fraud_signals')
+        AND NOT EXISTS (SELECT FROM payment_events
+                         WHERE payment_events.payment_id = assessment.payment_id
+                           AND payment_events.to_state IN ('failed', 'voided')
+                           AND payment_events.happened_at >= assessment.assessed_at));
+
 -- END3 (Q): No order whose goods are not held waits for its payment longer than the store allows.
 SELECT orders.id, orders.number, orders.status, orders.placed_at
   FROM orders

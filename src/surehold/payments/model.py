@@ -30,6 +30,8 @@ from surehold.kernel.money import Money
 GIFT_CARD: Final = "gift_card"
 #: The provider of payments that whoever brings the goods collects.
 CASH_ON_DELIVERY: Final = "cash_on_delivery"
+#: Why a payment is held for a person whose order nothing may leave of until then.
+FRAUD_SIGNALS: Final = "fraud_signals"
 
 
 class PaymentState(enum.Enum):
@@ -187,6 +189,11 @@ class Payment(msgspec.Struct, frozen=True):
         return self.terms is PaymentTerms.ON_DELIVERY and is_awaited
 
     @property
+    def is_suspected(self) -> bool:
+        """Whether its order is held until a person has looked into fraud signals."""
+        return self.review_reason == FRAUD_SIGNALS
+
+    @property
     def merchant_reference(self) -> str:
         """Our reference at the provider."""
         return merchant_reference(self.id)
@@ -254,10 +261,12 @@ class ReviewDecision(enum.Enum):
     """What a person decides about a payment that is held for one.
 
     ``accept``: it is right as it is. ``refund``: what it keeps beyond what is due goes back.
+    ``reject``: its order is given up, and all that it keeps goes back.
     """
 
     ACCEPT = "accept"
     REFUND = "refund"
+    REJECT = "reject"
 
 
 class PaymentReview(msgspec.Struct, frozen=True):

@@ -213,6 +213,13 @@ PERSONAL: Final = (
         fate=_BLANKED,
         shown="orders",
     ),
+    _of(
+        "orders",
+        "network_hash address_hash",
+        why="to see that many orders come from one network, or go to one address: keyed hashes",
+        kept=_ORDER,
+        fate=_BLANKED,
+    ),
     _of("orders", "change_reason", why=_TOLD, kept=_ORDER, fate=_BLANKED, shown="orders"),
     _of("order_events", "reason", why=_TOLD, kept=_ORDER, fate=_BLANKED, shown="order_history"),
     _of("order_notes", "text", why=_TOLD, kept=_ORDER, fate=_BLANKED, shown="order_notes"),
@@ -340,6 +347,14 @@ PERSONAL: Final = (
         kept=_ORDER,
         fate=_BLANKED,
         shown="payment_reviews",
+    ),
+    _of(
+        "fraud_assessments",
+        "signals",
+        why="what spoke against an order when its money came, so that a person could decide",
+        kept=_ORDER,
+        fate=_BLANKED,
+        shown="fraud_assessments",
     ),
     _of(
         "webhook_events",

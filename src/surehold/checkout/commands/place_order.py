@@ -51,6 +51,7 @@ from surehold.kernel.money import Money
 from surehold.orders import queries as order_queries
 from surehold.orders.drafts.model import DraftPlaced
 from surehold.orders.events import order_placed
+from surehold.orders.fraud import rules as fraud
 from surehold.orders.model import (
     FulfillmentStatus,
     Order,
@@ -275,7 +276,7 @@ class PlacementWork:
                 now=now,
             )
         rows.pay(by_card, payment, operation)
-        rows.orders.append(order)
+        self._add_order(rows, order, placement, settings)
         rows.lines += lines
         rows.reservations += [
             Reservation(
@@ -314,6 +315,15 @@ class PlacementWork:
         body = context.render(placed)
         rows.keys.append(NewKey(placement.key, placement.request_hash, order.id, body))
         return Placed(order.id, CREATED, body)
+
+    def _add_order(
+        self, rows: Rows, order: Order, placement: Placement, settings: ShopSettings
+    ) -> None:
+        rows.orders.append(order)
+        if settings.fraud_signals.is_on:
+            rows.origins[order.id] = fraud.origin_of(
+                placement.client_address, order.shipping_address, self._context.seals
+            )
 
 
 async def _without_changed(

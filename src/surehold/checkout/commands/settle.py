@@ -36,6 +36,9 @@ from surehold.orders.changes import commands as changes
 from surehold.orders.changes import queries as change_queries
 from surehold.orders.changes.model import OrderChange
 from surehold.orders.errors import OrderNotFound
+from surehold.orders.fraud import commands as fraud
+from surehold.orders.fraud import queries as fraud_queries
+from surehold.orders.fraud.model import Past
 from surehold.orders.model import Order
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
@@ -44,7 +47,7 @@ from surehold.payments.disputes import commands as disputes
 from surehold.payments.disputes import queries as dispute_queries
 from surehold.payments.disputes.model import Dispute
 from surehold.payments.gift_cards import commands as gift_cards
-from surehold.payments.model import Payment, Refund
+from surehold.payments.model import Payment, PaymentState, Refund
 from surehold.pricing import commands as coupons
 from surehold.pricing import queries as pricing_queries
 from surehold.pricing.model import UsedCoupon
@@ -69,7 +72,10 @@ class SettlementWork:
             returning = {row.order_id for row in requests if row.reads_returns}
             credited = {row.order_id for row in requests if row.gives_credit}
             added = {variant_id for row in requests for variant_id in row.adds}
-            cases, writes, stock, now = await self._load(tx, ids, settings, credited, added)
+            paying = {row.order_id for row in requests if row.brings_money}
+            cases, writes, stock, now = await self._load(
+                tx, ids, settings, credited=credited, added=added, paying=paying
+            )
             returning |= {one for one, case in cases.items() if case.is_exchanging}
             await _load_returns(tx, [cases[one] for one in sorted(returning & cases.keys())])
             asking = {row.order_id for row in requests if row.reads_waiting}
@@ -94,8 +100,10 @@ class SettlementWork:
         tx: Transaction,
         ids: Sequence[OrderId],
         settings: ShopSettings,
+        *,
         credited: Collection[OrderId],
         added: Collection[VariantId],
+        paying: Collection[OrderId],
     ) -> tuple[dict[OrderId, Case], Writes, Stock, datetime]:
         found = await orders.lock_orders(tx, ids=ids)
         locked_payments = await payments.lock_payments(tx, order_ids=ids)
@@ -109,6 +117,7 @@ class SettlementWork:
         refund_lines = await payment_queries.list_refund_lines(tx, refunds=refunds)
         disputed = await _load_disputes(tx, locked_payments)
         known_changes = await _load_changes(tx, found.values())
+        pasts = await _load_pasts(tx, locked_payments, paying, settings)
         variant_ids = {line.variant_id for rows in lines.values() for line in rows}
         variant_ids |= {line.variant_id for row in known_changes for line in row.content.lines}
         variant_ids.update(added)
@@ -137,6 +146,7 @@ class SettlementWork:
                 cards=cards,
                 changes=[row for row in known_changes if row.order_id == order_id],
                 disputes=[row for row in disputed if row.order_id == order_id],
+                past=pasts.get(order_id),
             )
             for order_id, order in found.items()
         }
@@ -176,6 +186,25 @@ async def _load_changes(tx: Transaction, found: Iterable[Order]) -> list[OrderCh
     """What was changed of these orders, whose locks guard it; of most nothing was."""
     ids = [order.id for order in found if order.change_count]
     return await change_queries.list_changes(tx, order_ids=ids) if ids else []
+
+
+async def _load_pasts(
+    tx: Transaction,
+    found: Iterable[Payment],
+    paying: Collection[OrderId],
+    settings: ShopSettings,
+) -> dict[OrderId, Past]:
+    """What other orders say of those that are paid now, in a store that asks for it."""
+    if not settings.fraud_signals.is_on:
+        return {}
+    ids = {
+        payment.order_id
+        for payment in found
+        if payment.order_id in paying
+        and payment.state is not PaymentState.CAPTURED
+        and not payment.is_secured
+    }
+    return await fraud_queries.read_past(tx, order_ids=ids)
 
 
 async def _load_disputes(tx: Transaction, found: Iterable[Payment]) -> list[Dispute]:
@@ -225,6 +254,7 @@ async def _write(
     await disputes.save_disputes(
         tx, disputes=list(writes.disputes.values()), events=writes.dispute_events, now=now
     )
+    await fraud.insert_assessments(tx, assessments=writes.assessments, now=now)
     await payments.insert_reviews(tx, reviews=writes.reviews, now=now)
     # A refund that failed makes room for the next; one to a gift card ends as it begins.
     begun = {row.id for row in writes.refunds}

@@ -56,6 +56,7 @@ from surehold.checkout.rules.returning import (
     record_refund,
 )
 from surehold.checkout.rules.reviewing import list_decisions, review
+from surehold.checkout.rules.suspecting import check_not_held
 from surehold.checkout.rules.trusting import (
     bill,
     check_on_delivery,
@@ -87,6 +88,7 @@ __all__ = [
     "bill",
     "cancel",
     "cancel_part",
+    "check_not_held",
     "check_on_delivery",
     "check_payable",
     "correct_parcel",

@@ -14,6 +14,7 @@ from surehold.checkout.rules.losing import absorb_losses
 from surehold.checkout.rules.refunding import list_rooms, share_of_units, sum_units
 from surehold.checkout.rules.returning import Cause, return_money
 from surehold.checkout.rules.selling import credit_shares, forget_owed, sale_left
+from surehold.checkout.rules.suspecting import check_not_held, end_suspicion
 from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import CancellationId, OperationId, OrderLineId, new_id
 from surehold.orders.changes.model import ChangeState
@@ -73,6 +74,7 @@ def cancel(
 
     Raises:
         OrderNotCancelable: It has gone too far.
+        OrderHeld: A person looks into its payment first.
     """
     order = case.order
     if order.canceled_at is not None:
@@ -127,6 +129,7 @@ def cancel_sent(
         elif payment.state in OPEN:
             give_up_payment(case, payment, providers=providers, actor=actor)
     forget_lapses(case)
+    end_suspicion(case)
     absorb_losses(case, actor=actor)
     case.change_order(actor=actor.name, reason=reason.value)
     case.relabel()
@@ -150,6 +153,7 @@ def cancel_part(
     Raises:
         InvalidInput: Lists every line that the order does not have.
         OrderNotCancelable: The order has gone too far, or is canceled.
+        OrderHeld: A person looks into its payment first.
         UnitsNotCancelable: Lists every line with fewer units left.
         PaymentInProgress: A payment of the whole amount is not decided.
         NothingLeft: Nothing would be left to pay.
@@ -236,6 +240,7 @@ def _check_cancelable(case: Case, reason: CancelReason) -> None:
 
     What was paid back in full may still lie on the shelf for its order; staff take it back.
     """
+    check_not_held(case)
     order = case.order
     by_buyer = reason is CancelReason.BUYER
     if (

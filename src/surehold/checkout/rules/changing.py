@@ -19,6 +19,7 @@ from surehold.checkout.rules.canceling import cancelable_units, check_undisturbe
 from surehold.checkout.rules.refunding import Units, list_rooms, share_of_units, sum_units
 from surehold.checkout.rules.returning import Cause, return_money
 from surehold.checkout.rules.selling import add_to_sale, credit_shares
+from surehold.checkout.rules.suspecting import check_not_held
 from surehold.inventory import rules as inventory
 from surehold.inventory.errors import InsufficientStock
 from surehold.inventory.model import Reservation, ReservationState, Shortage
@@ -273,6 +274,7 @@ def follow_payment(case: Case, payment: Payment, *, actor: Actor) -> None:
 
 def _check_changeable(case: Case) -> bool:
     """Whether the order is a sale. It is paid and nothing was sent, or it waits for its money."""
+    check_not_held(case)
     order = case.order
     is_sold = case.is_sold
     statuses = UNSENT if is_sold else UNPAID

@@ -14,6 +14,7 @@ import msgspec
 
 from surehold.checkout.case import Case
 from surehold.checkout.model import UNCHANGED, Actor
+from surehold.checkout.rules.suspecting import check_not_held
 from surehold.inventory.model import Allocation
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import FulfillmentId, LocationId, OrderLineId, VariantId, VendorId, new_id
@@ -82,9 +83,11 @@ def check_fulfillable(case: Case) -> None:
     """Refuse to work on goods that nobody pays for, or whose money is going back.
 
     Raises:
+        OrderHeld: A person looks into its payment first.
         OrderDisputed: Its money is held back until a dispute is decided.
         OrderNotFulfillable: The order does not own its goods for good.
     """
+    check_not_held(case)
     order = case.order
     if order.status is OrderStatus.DISPUTED:
         raise OrderDisputed(f"Order {order.number} is disputed; nothing of it can be sent.")

@@ -22,6 +22,7 @@ from surehold.checkout.rules.gift_cards import (
 )
 from surehold.checkout.rules.returning import Cause, find_unasked, record_refund, return_money
 from surehold.checkout.rules.selling import book_sale, settle_owed
+from surehold.checkout.rules.suspecting import suspect
 from surehold.checkout.rules.trusting import trust
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import Reservation, ReservationState
@@ -67,8 +68,8 @@ def settle(
     reason = _find_mismatch(payment, evidence)
     if reason is None and payment.state is PaymentState.CAPTURED:
         return _follow(case, payment, evidence, actor=actor, providers=providers)
-    if payment.review_reason is not None:
-        return HELD_FOR_REVIEW
+    if payment.review_reason is not None and (reason is not None or not payment.is_suspected):
+        return HELD_FOR_REVIEW  # one reason does not hide another: what is odd is seen afterwards
     if reason is not None:
         return _hold_for_review(case, payment, evidence, reason=reason)
     event = EVENT_FOR[evidence.state]
@@ -96,6 +97,8 @@ def settle(
             failure_message=evidence.failure_message,
             next_action=NoAction() if is_over else payment.next_action,
             next_check_at=None if is_over else payment.next_check_at,
+            # Nobody needs to look into money that is not to be had any more.
+            review_reason=None if is_over else payment.review_reason,
         )
     )
     if payment.is_secured and _is_forsaken(case):
@@ -200,6 +203,7 @@ def _capture(
 ) -> str:
     """Book the money first, then decide what it buys."""
     change = case.change_paid_by(payment.id)
+    was_secured = payment.is_secured
     if change is None and _is_too_little(case, evidence.captured.amount):
         return _hold_for_review(case, payment, evidence, reason="amount_mismatch")
     is_covered = case.order.paid_minor - case.order.refunded_minor >= case.order.due_minor
@@ -243,7 +247,9 @@ def _capture(
     if reason is None:
         return _shortfall(case, payment, actor=actor, providers=providers)
     _let_go(case, payment, providers=providers)
-    return _sell(case, payment, actor=actor, providers=providers, reason=reason)
+    effect = _sell(case, payment, actor=actor, providers=providers, reason=reason)
+    # What was authorized was looked into then.
+    return HELD_FOR_REVIEW if not was_secured and suspect(case, payment) else effect
 
 
 def _authorize(
@@ -278,7 +284,7 @@ def _authorize(
         return _give_up_sold_out(case, actor=actor)
     forget_lapses(case)
     trust(case, actor=actor, reason=f"authorized, {reason}")
-    return "authorized"
+    return HELD_FOR_REVIEW if suspect(case, payment) else "authorized"
 
 
 def _obtain(case: Case, missing: int, *, actor: Actor) -> str | None:

@@ -41,11 +41,13 @@ def list_reachable(case: Case) -> frozenset[OrderStatus]:
     """Every status that a command of staff brings about now."""
     order = case.order
     found: set[OrderStatus] = set()
-    if order.status in CANCELABLE and order.canceled_at is None and not case.has_shipped:
+    is_free = not case.is_suspected
+    is_cancelable = order.status in CANCELABLE and order.canceled_at is None
+    if is_cancelable and is_free and not case.has_shipped:
         found.add(S.CANCELED)
     if is_archivable(case):
         found.add(S.ARCHIVED)
-    if order.status in _ONWARD and case.is_paid_for:
+    if order.status in _ONWARD and case.is_paid_for and is_free:
         found.update(_ONWARD[order.status])
         if not fulfilling.is_all_on_hand(case):
             found.discard(S.SHIPPED)

@@ -194,9 +194,9 @@ def record_refund(
     )
     if not is_done:
         case.end_refund(ended)
-        case.put_payment(
-            msgspec.structs.replace(payment, review_reason=f"{REFUND_FAILED}: {failure_code}")
-        )
+        if not payment.is_suspected:  # whoever decides about that finds this next
+            reason = f"{REFUND_FAILED}: {failure_code}"
+            case.put_payment(msgspec.structs.replace(payment, review_reason=reason))
         return HELD_FOR_REVIEW
     case.change_order(actor=actor.name, reason="refund sent")
     return book_refund(case, ended, provider=payment.provider)

@@ -6,17 +6,20 @@ import msgspec
 
 from surehold.checkout.case import Case
 from surehold.checkout.model import Actor
+from surehold.checkout.rules.canceling import cancel_sent
 from surehold.checkout.rules.disputing import WON_AFTER_CANCEL
 from surehold.checkout.rules.refunding import PlannedRefund, Wish, plan_refund
 from surehold.checkout.rules.returning import (
     REFUND_FAILED,
     Cause,
     book_refund,
+    find_unasked,
     new_refund,
     return_money,
 )
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import PaymentReviewId, new_id
+from surehold.orders.model import CancelReason
 from surehold.payments.errors import ReviewNotPossible
 from surehold.payments.model import (
     Payment,
@@ -43,9 +46,13 @@ def list_decisions(case: Case, payment: Payment) -> tuple[ReviewDecision, ...]:
     """What may be decided about a payment now.
 
     Money that was never booked as collected, or that came back from a refund, is put right with
-    the provider first.
+    the provider first. Of an order that is held for fraud signals, nothing was sent; while its
+    money is at the buyer's bank, nothing can be given back.
     """
     reason = payment.review_reason
+    if payment.is_suspected:
+        is_there = not payment.disputed_minor
+        return (ReviewDecision.ACCEPT, *((ReviewDecision.REJECT,) if is_there else ()))
     if reason is None or payment.state is not PaymentState.CAPTURED:
         return ()
     if reason == AT_PROVIDER:
@@ -71,7 +78,8 @@ def review(
     """Decide about a payment that is held; ``evidence`` is the provider's view of it.
 
     ``accept`` of what went back at the provider books it. ``refund`` asks for what is kept beyond
-    what is due to go back.
+    what is due to go back. Of an order that is held for fraud signals, ``accept`` lets it go on;
+    ``reject`` gives it up: its stock is free, and its money goes back or is not taken.
 
     Raises:
         ReviewNotPossible: It is not held, or for a reason that this does not settle.
@@ -87,7 +95,12 @@ def review(
     effect = "accepted"
     for row in gone:
         _book_one(case, case.payment(payment.id), row, actor=actor)
-    if decision is ReviewDecision.REFUND:
+    if decision is ReviewDecision.REJECT:
+        cause = Cause(CancelReason.STAFF.value, actor, internal_reason=note)
+        effect = cancel_sent(
+            case, reason=CancelReason.STAFF, actor=actor, providers=providers, cause=cause
+        )
+    elif decision is ReviewDecision.REFUND:
         effect = return_money(
             case,
             case.payment(payment.id),
@@ -109,6 +122,8 @@ def review(
     case.change_order(actor=actor.name, reason=f"reviewed: {decision.value}")
     case.relabel()
     _hold_what_is_kept(case, payment)
+    if payment.is_suspected and decision is ReviewDecision.ACCEPT:
+        _hold_what_was_hidden(case, payment, evidence)
     return effect
 
 
@@ -117,6 +132,22 @@ def _hold_what_is_kept(case: Case, payment: Payment) -> None:
     after = case.payment(payment.id)
     if case.order.canceled_at is not None and case.refundable_minor(after) > 0:
         case.put_payment(msgspec.structs.replace(after, review_reason=WON_AFTER_CANCEL))
+
+
+def _hold_what_was_hidden(case: Case, payment: Payment, evidence: ProviderSnapshot | None) -> None:
+    """What became of the money while the order was held, and nobody was told of."""
+    after = case.payment(payment.id)
+    if after.state is not PaymentState.CAPTURED or after.review_reason is not None:
+        return
+    failed = [
+        row
+        for row in case.refunds.values()
+        if row.payment_id == payment.id and row.state is RefundState.FAILED
+    ]
+    reason = None if evidence is None else find_unasked(case, after, evidence)
+    if reason is None and failed and _excess(case) > 0:
+        reason = f"{REFUND_FAILED}: {failed[-1].failure_code}"
+    case.put_payment(msgspec.structs.replace(after, review_reason=reason))
 
 
 def _not_possible(payment: Payment, allowed: tuple[ReviewDecision, ...]) -> ReviewNotPossible:

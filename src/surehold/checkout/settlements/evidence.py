@@ -71,6 +71,11 @@ class TakeEvidence(Settlement, frozen=True):
     #: them is taken only if nothing was since. ``None``: it is not taken.
     dispute_moves: int | None = None
 
+    @property
+    def brings_money(self) -> bool:
+        """Whether the money is there, or sure."""
+        return self.snapshot.state in (PaymentState.CAPTURED, PaymentState.AUTHORIZED)
+
     def decide(self, case: Case, context: Context) -> Outcome:
         """Book what it proves.
 

@@ -75,6 +75,11 @@ class Settlement(msgspec.Struct, frozen=True):
         return self.kept is not None
 
     @property
+    def brings_money(self) -> bool:
+        """Whether an order may be paid by it, so that what speaks against it is asked for."""
+        return False
+
+    @property
     def gives_credit(self) -> bool:
         """Whether money may become store credit, which others need not be read for."""
         return False

@@ -50,8 +50,9 @@ class RefundOrder(Settlement, frozen=True):
 
         Raises:
             InvalidInput, UnitsNotRefundable, UnitsNotCancelable, NothingToRefund,
-            RefundExceedsPaid, OrderNotCancelable: As named.
+            RefundExceedsPaid, OrderNotCancelable, OrderHeld: As named.
         """
+        rules.check_not_held(case)
         planned = rules.plan_refund(case, self.wish)
         if self.is_restocked:
             planned = self._cancel(case, context, planned)

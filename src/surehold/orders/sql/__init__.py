@@ -101,19 +101,21 @@ INSERT_ORDERS: Final = command(
            (id, number, cart_id, email, currency, subtotal_minor, discount_minor, shipping_minor,
             shipping_tax_minor, tax_minor, total_minor, is_tax_included, shipping_method,
             shipping_address, billing_address, provider, status, payment_status, placed_at,
-            changed_by, change_reason, updated_at, coupon_code, adjustments)
+            changed_by, change_reason, updated_at, coupon_code, adjustments, network_hash,
+            address_hash)
     SELECT id, number, cart_id, email, currency, subtotal_minor, discount_minor, shipping_minor,
            shipping_tax_minor, tax_minor, total_minor, is_tax_included, shipping_method,
            shipping_address, billing_address, provider, 'pending_payment', 'pending', $17,
-           changed_by, change_reason, $17, coupon_code, adjustments::jsonb
+           changed_by, change_reason, $17, coupon_code, adjustments::jsonb, network_hash,
+           address_hash
       FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::bigint[],
                   $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
                   $12::boolean[], $13::text[], $14::jsonb[], $15::jsonb[], $16::text[],
-                  $18::text[], $19::text[], $20::text[], $21::text[])
+                  $18::text[], $19::text[], $20::text[], $21::text[], $22::bytea[], $23::bytea[])
            AS new (id, number, cart_id, email, currency, subtotal_minor, discount_minor,
                    shipping_minor, shipping_tax_minor, tax_minor, total_minor, is_tax_included,
                    shipping_method, shipping_address, billing_address, provider, coupon_code,
-                   adjustments, changed_by, change_reason)
+                   adjustments, changed_by, change_reason, network_hash, address_hash)
     """
 )
 

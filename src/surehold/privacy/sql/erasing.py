@@ -255,6 +255,7 @@ STEPS: Final = (
     Step("return_lines", erasing_orders.RETURN_LINES),
     Step("return_events", erasing_orders.RETURN_EVENTS),
     Step("return_photos", erasing_orders.RETURN_PHOTOS),
+    Step("fraud_assessments", erasing_orders.FRAUD_ASSESSMENTS),
     Step("transfer_proofs", erasing_orders.TRANSFER_PROOFS),
     Step("disputes", erasing_orders.DISPUTES),
     Step("payment_reviews", erasing_orders.PAYMENT_REVIEWS),

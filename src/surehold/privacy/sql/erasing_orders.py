@@ -36,8 +36,19 @@ ORDERS: Final = command(
                                   THEN jsonb_strip_nulls(jsonb_build_object(
                                       {_BLANK}, 'country', billing_address -> 'country',
                                       'region', billing_address -> 'region')) END,
-           change_reason = 'erased'
+           network_hash = NULL, address_hash = NULL, change_reason = 'erased'
      WHERE id IN {_ORDERS}
+    """
+)
+
+# How much each signal weighed is kept, for the sum of it is.
+FRAUD_ASSESSMENTS: Final = command(
+    f"""
+    /* privacy.erase_fraud_assessments */
+    UPDATE fraud_assessments
+       SET signals = (SELECT jsonb_agg(signal || '{{"sentence": ""}}' ORDER BY place)
+                        FROM jsonb_array_elements(signals) WITH ORDINALITY AS one (signal, place))
+     WHERE order_id IN {_ORDERS}
     """
 )
 

@@ -276,6 +276,18 @@ PAYMENT_REVIEWS: Final = query(
     Row,
 )
 
+FRAUD_ASSESSMENTS: Final = query(
+    """
+    /* privacy.export_fraud_assessments */
+    SELECT jsonb_build_object('payment_id', payment_id, 'score', score, 'hold_at', hold_at,
+                              'signals', signals, 'assessed_at', assessed_at) AS row
+      FROM fraud_assessments
+     WHERE order_id = ANY($1::uuid[])
+     ORDER BY id
+    """,
+    Row,
+)
+
 COUPONS: Final = query(
     """
     /* privacy.export_coupons */
@@ -313,6 +325,7 @@ BY_ORDERS: Final = MappingProxyType(
         "return_photos": RETURN_PHOTOS,
         "disputes": DISPUTES,
         "payment_reviews": PAYMENT_REVIEWS,
+        "fraud_assessments": FRAUD_ASSESSMENTS,
         "transfer_proofs": TRANSFER_PROOFS,
         "parcels": PARCELS,
         "parcel_history": PARCEL_HISTORY,

@@ -439,7 +439,8 @@ async def place(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespon
     """Answer the addresses that are not quite the hot path's, such as one that ends in a slash."""
     headers = headers_of(request)
     raw = await read_body(request.receive, headers, limit=CHECKOUT_LIMIT_BYTES)
-    placed = await CheckoutRoute(parts).place(raw, headers)
+    client = None if request.client is None else request.client.host
+    placed = await CheckoutRoute(parts).place(raw, headers, client)
     return answer_bytes(placed.body, status=placed.status)
 
 

@@ -133,7 +133,11 @@ def sum_lines(lines: tuple[LineBody, ...]) -> tuple[tuple[VariantId, int], ...]:
 
 
 def read_placement(
-    raw: bytes, headers: Mapping[bytes, bytes], *, default_currency: str
+    raw: bytes,
+    headers: Mapping[bytes, bytes],
+    *,
+    default_currency: str,
+    client_address: str | None = None,
 ) -> Placement:
     """What a checkout asks for.
 
@@ -180,6 +184,7 @@ def read_placement(
         gift_cards=() if body.gift_cards is None else wishes_of(body.gift_cards),
         expected_to_pay_minor=to_pay,
         expected_to_pay_currency=to_pay_currency,
+        client_address=client_address,
     )
 
 
@@ -198,13 +203,20 @@ class CheckoutRoute:
         self._default_currency = parts.config.default_currency
         self._metrics = parts.metrics
 
-    async def place(self, raw: bytes, headers: Mapping[bytes, bytes]) -> Answer:
+    async def place(
+        self, raw: bytes, headers: Mapping[bytes, bytes], client_address: str | None
+    ) -> Answer:
         """Validate and place.
 
         Raises:
             DomainError, ProtocolRefusal: As the modules below name them.
         """
-        placement = read_placement(raw, headers, default_currency=self._default_currency)
+        placement = read_placement(
+            raw,
+            headers,
+            default_currency=self._default_currency,
+            client_address=client_address,
+        )
         with urgent():
             answer = await place_order(self._checkout, placement)
         self._metrics.orders_placed += 1
@@ -224,7 +236,8 @@ class CheckoutRoute:
             raw = await read_body(
                 receive, headers, limit=CHECKOUT_LIMIT_BYTES, is_there=is_whole(scope)
             )
-            answer = await self.place(raw, headers)
+            client = scope["client"]
+            answer = await self.place(raw, headers, client[0] if client else None)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is becomes an answer
             reply = problem_of(error, request_id=request_id)
             status, body = reply.status, reply.body

@@ -50,7 +50,7 @@ from surehold.orders.changes.errors import (
     TaxDiffers,
 )
 from surehold.orders.changes.model import OrderChange
-from surehold.orders.errors import OrderNotFound
+from surehold.orders.errors import OrderHeld, OrderNotFound
 from surehold.payments.errors import (
     AmountNotSupported,
     CurrencyNotSupported,
@@ -95,6 +95,7 @@ _REFUSALS: Final = (
     OrderNotFound,
     Unauthenticated,
     NotForSale,
+    OrderHeld,
     OrderNotChangeable,
     ChangeAwaitsPayment,
     PaymentInProgress,

@@ -37,7 +37,7 @@ from surehold.kernel.ids import OrderId, OrderLineId
 from surehold.kernel.page import MAX_LIMIT
 from surehold.orders import queries as orders
 from surehold.orders.carriers import tracking_url
-from surehold.orders.errors import OrderNotCancelable, OrderNotFound
+from surehold.orders.errors import OrderHeld, OrderNotCancelable, OrderNotFound
 from surehold.orders.model import Address, CancelReason, TimelineEntry
 from surehold.payments.errors import (
     AmountNotSupported,
@@ -321,6 +321,7 @@ async def list_events(
             OrderNotFound,
             Unauthenticated,
             OrderNotCancelable,
+            OrderHeld,
             UnitsNotCancelable,
             NothingLeft,
             PaymentInProgress,

@@ -113,7 +113,9 @@ async def get_review(parts: NamedDependency[Parts], payment_id: FromPath[str]) -
         tag="payments",
         summary="Decide about a payment that is held for a person",
         about="Staff only. `accept`: nothing more is to be done; refunds that somebody made at "
-        "the provider are booked. `refund`: what is kept beyond what is due goes back.",
+        "the provider are booked. `refund`: what is kept beyond what is due goes back. Of an "
+        "order held for `fraud_signals`, `accept` lets it go on; `reject` cancels it, frees its "
+        "stock, and its money goes back or is not taken.",
         body=PaymentReviewBody,
         body_example={"decision": "refund", "note": "The goods went back to the shelf"},
         answer=PaymentReviewShape,

@@ -42,7 +42,7 @@ from surehold.kernel.ids import (
     new_id,
 )
 from surehold.kernel.money import Money
-from surehold.orders.errors import OrderNotCancelable, OrderNotFound
+from surehold.orders.errors import OrderHeld, OrderNotCancelable, OrderNotFound
 from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentNotFound, RefundNotConfirmable, RefundNotFound
 from surehold.payments.model import Refund
@@ -78,7 +78,7 @@ _REFUSALS: Final = (
 )
 _REFUNDING: Final = (
     *_REFUSALS,
-    OrderNotCancelable,
+    *(OrderHeld, OrderNotCancelable),
     UnitsNotCancelable,
     NothingLeft,
     IdempotencyKeyMissing,

@@ -199,6 +199,7 @@ async def place(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         cart_token=visit.cart_token,
         expected_minor=expected,
         currency=visit.cart.currency,
+        client_address=None if request.client is None else request.client.host,
     )
     try:
         with urgent():

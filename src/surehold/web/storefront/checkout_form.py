@@ -241,6 +241,7 @@ def placement(
     cart_token: str,
     expected_minor: int,
     currency: str,
+    client_address: str | None = None,
 ) -> Placement:
     """What a form without faults asks for. The same form under the same key is the same order."""
     email = normalize_email(typed.email)
@@ -264,4 +265,5 @@ def placement(
         expected_total_minor=expected_minor,
         expected_currency=currency,
         gift_cards=cards,
+        client_address=client_address,
     )

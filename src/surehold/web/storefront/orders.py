@@ -17,7 +17,7 @@ from surehold.checkout.rules import CANCELABLE
 from surehold.kernel import clock
 from surehold.orders import queries as orders
 from surehold.orders.changes.queries import list_changes
-from surehold.orders.errors import OrderNotCancelable
+from surehold.orders.errors import OrderHeld, OrderNotCancelable
 from surehold.orders.model import (
     CancelReason,
     Fulfillment,
@@ -108,6 +108,13 @@ async def cancel(
             tone="warn",
             title=gettext("This order cannot be canceled any more"),
             text=gettext("The order has gone too far. Nothing was changed."),
+        )
+        return await order_page(store, visit, number, status=409, banner=banner)
+    except OrderHeld:
+        banner = BannerView(
+            tone="warn",
+            title=gettext("We are checking this order"),
+            text=gettext("You can cancel it once we have looked at it. Nothing was changed."),
         )
         return await order_page(store, visit, number, status=409, banner=banner)
     title = gettext("Order %(number)s is canceled", number=number)

@@ -364,6 +364,7 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
         decline_title=title,
         refund_reference=_refund_reference(opened),
         answer_by=_answer_by(opened),
+        is_suspected=any(row.is_suspected for row in opened.payments),
         arrival=destinations.arrival(
             order.shipping_address.country, opened.now.date(), visit.locale
         ),

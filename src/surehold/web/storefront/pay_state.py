@@ -86,6 +86,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 def decide(standing: Standing) -> PayState:
     """The state of the payment page."""
     order = standing.order
+    if any(payment.is_suspected for payment in standing.payments):
+        return PayState.REVIEW
     if order.status in UNPAID and order.canceled_at is None:
         if any(payment.review_reason is not None for payment in standing.payments):
             return PayState.REVIEW

@@ -855,6 +855,7 @@ def pay_samples() -> Iterator[Sample]:
         pay(state.LATE_CONFIRMED, arrival=ARRIVAL, address=ADDRESS),
         pay(state.LATE_REFUNDED, refund_reference="RF-20931"),
         pay(state.REVIEW, answer_by=NOW + timedelta(hours=26)),
+        pay(state.REVIEW, answer_by=NOW + timedelta(hours=26), is_suspected=True),
         pay(state.CANCELED),
         pay(state.CASH, arrival=ARRIVAL, address=ADDRESS),
         pay(state.PAID, arrival=ARRIVAL, address=ADDRESS),

@@ -814,7 +814,7 @@ class PayView(msgspec.Struct, frozen=True, kw_only=True):
     ``phone_hint`` · elsewhere: ``hold`` · bank_transfer: ``transfer``, ``hold`` · pending,
     unknown: ``poll`` · declined: ``decline_reason``, ``hold`` · hold_ended: ``shortages``
     (empty: all of it is still there) · late_refunded: ``refund_reference``, ``refund_days`` ·
-    review: ``answer_by`` · paid, late_confirmed, cash: ``arrival``, ``address``.
+    review: ``answer_by``, ``is_suspected`` · paid, late_confirmed, cash: ``arrival``, ``address``.
 
     ``methods`` are the ways to pay that may be tried now, ``selected`` the one used before.
     ``is_retry_allowed`` is false while money may be on its way: then no pay button is shown.
@@ -853,6 +853,8 @@ class PayView(msgspec.Struct, frozen=True, kw_only=True):
     refund_reference: str | None = None
     refund_days: str = "5–10"
     answer_by: datetime | None = None
+    #: The money is all there, and a person looks at the order before anything is sent.
+    is_suspected: bool = False
     arrival: ArrivalView | None = None
     address: tuple[str, ...] = ()
     retry_seconds: int | None = None
