@@ -1909,6 +1909,28 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_created_at ON outbox USING brin (created_at);
 CREATE INDEX outbox_unpublished ON outbox USING btree (id) WHERE published_at IS NULL;
 
+CREATE TABLE payment_authorizations (
+    payment_id uuid NOT NULL,
+    begun_at timestamp with time zone NOT NULL,
+    capture_before timestamp with time zone NOT NULL,
+    honored_until timestamp with time zone,
+    renewal_count integer NOT NULL DEFAULT 0,
+    told_at timestamp with time zone,
+    capture_state text NOT NULL DEFAULT 'none'::text,
+    capture_count integer NOT NULL DEFAULT 0,
+    capture_minor bigint,
+    ended_at timestamp with time zone,
+    CONSTRAINT payment_authorizations_pkey PRIMARY KEY (payment_id),
+    CONSTRAINT payment_authorizations_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
+    CONSTRAINT payment_authorizations_capture_count_check CHECK (capture_count >= 0),
+    CONSTRAINT payment_authorizations_capture_minor_check CHECK (capture_minor > 0),
+    CONSTRAINT payment_authorizations_capture_state_check CHECK (capture_state = ANY (ARRAY['none'::text, 'asked'::text, 'refused'::text])),
+    CONSTRAINT payment_authorizations_check CHECK (capture_state = 'none'::text OR capture_count > 0),
+    CONSTRAINT payment_authorizations_check1 CHECK ((capture_count > 0) = (capture_minor IS NOT NULL)),
+    CONSTRAINT payment_authorizations_renewal_count_check CHECK (renewal_count >= 0)
+) WITH (fillfactor=85);
+CREATE INDEX payment_authorizations_lapsing ON payment_authorizations USING btree (capture_before, payment_id) WHERE ended_at IS NULL;
+
 CREATE TABLE payment_events (
     payment_id uuid NOT NULL,
     seq integer NOT NULL,
@@ -1938,7 +1960,7 @@ CREATE TABLE payment_operations (
     CONSTRAINT payment_operations_refund_id_fkey FOREIGN KEY (refund_id) REFERENCES refunds(id),
     CONSTRAINT payment_operations_check CHECK ((kind = 'refund'::text) = (refund_id IS NOT NULL)),
     CONSTRAINT payment_operations_check1 CHECK ((state = ANY (ARRAY['succeeded'::text, 'declined'::text])) = (ended_at IS NOT NULL)),
-    CONSTRAINT payment_operations_kind_check CHECK (kind = ANY (ARRAY['create'::text, 'capture'::text, 'void'::text, 'refund'::text, 'answer_dispute'::text])),
+    CONSTRAINT payment_operations_kind_check CHECK (kind = ANY (ARRAY['create'::text, 'capture'::text, 'void'::text, 'refund'::text, 'answer_dispute'::text, 'reauthorize'::text])),
     CONSTRAINT payment_operations_state_check CHECK (state = ANY (ARRAY['pending'::text, 'unknown'::text, 'succeeded'::text, 'declined'::text]))
 );
 CREATE INDEX payment_operations_due ON payment_operations USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;

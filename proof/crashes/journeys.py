@@ -220,6 +220,28 @@ async def hold_and_lose(story: Story) -> None:
     story.expect("paid", await story.value("SELECT paid_minor FROM orders"), total)
 
 
+async def hold_and_ask_again(story: Story) -> None:
+    """The bank refuses what it holds, and staff ask again: it is taken once."""
+    await story.set_up(capture={"sandbox": "on_shipment"})
+    await story.open_shop()
+    placed = await story.place()
+    await story.capture(placed)
+    await story.hear()
+    await story.wait_for_status(placed, "confirmed")
+    await story.misbehave(answers=[{"fault": "decline", "on": "capture", "calls": 1}])
+    path = f"/api/v1/payments/{placed['payment']['id']}/capture"
+    seen = await story.staff("POST", path, {}, key=True)
+    story.expect("refused", (seen["state"], seen["is_under_review"]), ("authorized", True))
+    story.watch()
+    await story.staff("POST", path, {}, key=True)
+    await story.sweep()
+    await story.come_to_rest()
+    total = placed["order"]["total"]["amount"]
+    story.expect("moved", await story.moved(), [("capture", total)])
+    story.expect("paid", await story.value("SELECT paid_minor FROM orders"), total)
+    story.expect("journals", await _journals(story), ["capture", "sale"])
+
+
 async def hold_and_let_go(story: Story) -> None:
     """The bank holds the money of an order that is canceled, and lets it go."""
     await story.set_up(capture={"sandbox": "on_shipment"})
@@ -675,6 +697,7 @@ WEB: Final = tuple(
         refused,
         hold_and_take,
         hold_and_lose,
+        hold_and_ask_again,
         hold_and_let_go,
         dispute,
         suspected,

@@ -22,7 +22,7 @@ from surehold.kernel.money import Money
 from surehold.orders.errors import OrderNotCancelable
 from surehold.payments.cash import commands as cash
 from surehold.payments.cash.errors import CashNotHeld, DepositReferenceUsed
-from surehold.payments.errors import PaymentNotCollectable
+from surehold.payments.errors import PaymentNotCapturable, PaymentNotCollectable
 from surehold.payments.model import OperationKind
 from surehold.payments.providers.port import Declined
 from tests.builders.trust import CASH
@@ -105,6 +105,29 @@ async def ask_capture(at: Place) -> str:
     return await _ask(
         at.seat, at.subject, OperationKind.CAPTURE, Declined("no", code="expired_card")
     )
+
+
+@part(S.AUTHORIZED, *_CAPTURES, refusals=(PaymentNotCapturable,))
+@exercises(commands.capture_payment)
+async def capture_now(at: Place) -> str:
+    """Staff want the money now: answered, lost, or refused; perhaps they ask again."""
+    effects = []
+    for _ in range(at.seat.chance.choice((1, 2))):
+        outcome = await commands.capture_payment(
+            at.seat.checkout, payment_id=at.subject.payment_id, actor=STAFF
+        )
+        effects.append(outcome.effect)
+    return " ".join(effects)
+
+
+@part(*_CAPTURES, refusals=_RETRY)
+@exercises(commands.retry_payment)
+async def pay_what_was_refused(at: Place) -> str:
+    """The buyer pays another way for what was sent, when the bank would not."""
+    await commands.retry_payment(
+        at.seat.checkout, order_id=at.subject.order_id, provider=at.seat.card.name
+    )
+    return "paying again"
 
 
 @part(S.AUTHORIZED, *_CAPTURES)

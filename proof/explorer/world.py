@@ -56,7 +56,8 @@ _EMPTY: Final = """
              draft_orders, draft_order_events, return_photos,
              gift_cards, gift_card_entries, order_changes, order_change_events,
              cash_collections, cash_deposits, transfer_proofs, disputes, dispute_events,
-             payment_reviews, fraud_assessments, settlement_reports, settlement_rows,
+             payment_reviews, payment_authorizations, fraud_assessments, settlement_reports,
+             settlement_rows,
              settlement_differences,
              commissions, commission_lines, commission_progress,
              vendor_payout_batches, vendor_payouts, vendor_payout_events

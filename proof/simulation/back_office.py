@@ -106,6 +106,7 @@ _SETTINGS: Final = {
     "archive_after_days": (1,),
     # At some times the card's money is held first, and taken when something is sent.
     "capture": ({}, {"sandbox": "on_shipment"}),
+    "lapsing_authorizations": ("warn", "capture"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
 
@@ -13,13 +14,17 @@ from surehold.checkout import commands
 from surehold.checkout.model import PAID, Actor
 from surehold.kernel.ids import PaymentId, merchant_reference
 from surehold.kernel.money import Money
+from surehold.payments.authorizations import queries as authorizations
 from surehold.payments.cash import commands as cash
 from surehold.payments.cash import queries
+from surehold.payments.errors import PaymentNotCapturable
 from surehold.payments.model import CASH_ON_DELIVERY
 
 STAFF: Final = Actor("staff:simulation")
 COURIERS: Final = ("abebe", "mara")
 _DEPOSITED: Final = 5
+#: Later than any hold lapses.
+_FAR: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @exercises(commands.collect_cash)
@@ -103,6 +108,23 @@ async def lapse(world: World, _: Process, dice: random.Random) -> None:
     remote = [one for one, provider in purchase.payments if provider == "sandbox"]
     if remote and dice.random() < 0.3:
         await world.provider.step("expire", merchant_reference(dice.choice(remote)))
+
+
+@exercises(commands.capture_payment)
+async def capture_now(world: World, process: Process, dice: random.Random) -> None:
+    """Take what is held before it is sent, or again what was refused; or find it gone."""
+    async with process.db.connection() as connection:
+        held = (await authorizations.list_lapsing(connection, before=_FAR)).items
+    if not held:
+        return
+    try:
+        outcome = await commands.capture_payment(
+            process.checkout, payment_id=dice.choice(held).payment_id, actor=STAFF
+        )
+    except PaymentNotCapturable:
+        world.counts["capture: nothing is held"] += 1
+        return
+    world.counts[f"capture: {outcome.effect}"] += 1
 
 
 def _a_door(world: World, dice: random.Random) -> tuple[Purchase | None, PaymentId | None]:

@@ -133,6 +133,7 @@ STEPS: Final[tuple[tuple[int, Step, bool], ...]] = (
     (10, couriers.deposit, True),
     (8, couriers.reject_a_transfer, True),
     (12, couriers.lapse, False),
+    (10, couriers.capture_now, True),
     (8, bookkeeping.take_in_a_report, True),
     (6, bookkeeping.look_at_differences, True),
     (16, bookkeeping.commission, True),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from surehold.kernel.money import Money
+from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.model import PaymentState, Redirect
 from surehold.payments.providers.disputes import DisputeSnapshot
 from surehold.payments.providers.port import (
@@ -26,6 +28,7 @@ from surehold.payments.providers.port import (
     RefundOrigin,
     RefundRequest,
     RefundSnapshot,
+    RenewalRequest,
     StateConflict,
 )
 
@@ -34,6 +37,7 @@ _CAPABILITIES: Final = Capabilities(
     explanation="A test pays.",
     hold_kind=HoldKind.CARD,
     can_capture_later=True,
+    authorization=AuthorizationLife(timedelta(days=7)),
     can_read_disputes=True,
 )
 
@@ -45,7 +49,8 @@ class PretendProvider(NoOptions):
     account = "test"
     capabilities = _CAPABILITIES
 
-    def __init__(self) -> None:
+    def __init__(self, **able: Any) -> None:
+        self.capabilities = msgspec.structs.replace(_CAPABILITIES, **able)
         self.payments: dict[str, ProviderSnapshot] = {}
         #: The idempotency keys of every call that had one.
         self.keys: list[str] = []
@@ -64,12 +69,18 @@ class PretendProvider(NoOptions):
             captured=self.payments[provider_payment_id].requested,
         )
 
-    def authorize(self, provider_payment_id: str) -> None:
-        """The buyer's bank holds the money."""
+    def take(self, provider_payment_id: str, minor: int) -> None:
+        """So much of what is held is taken, and the rest is let go."""
+        taken = Money(minor, self.payments[provider_payment_id].captured.currency)
+        self._put(provider_payment_id, state=PaymentState.CAPTURED, captured=taken)
+
+    def authorize(self, provider_payment_id: str, until: datetime | None = None) -> None:
+        """The buyer's bank holds the money, perhaps until an instant that it names."""
         self._put(
             provider_payment_id,
             state=PaymentState.AUTHORIZED,
             authorized=self.payments[provider_payment_id].requested,
+            capture_before=until,
         )
 
     def lapse(self, provider_payment_id: str) -> None:
@@ -127,10 +138,26 @@ class PretendProvider(NoOptions):
         if refusal is not None:
             raise refusal
         before = self.payments[provider_payment_id]
-        assert json.loads(body)["amount"] == before.requested.amount
+        amount = json.loads(body)["amount"]
+        is_whole = before.requested is not None and amount == before.requested.amount
+        assert is_whole or self.capabilities.can_capture_partially
         if before.state is not PaymentState.AUTHORIZED:
             raise StateConflict("nothing is held", code="not_authorized")
-        self.pay(provider_payment_id)
+        self.take(provider_payment_id, amount)
+        self._lose()
+        return self.payments[provider_payment_id]
+
+    def prepare_renewal(self, request: RenewalRequest) -> bytes:
+        return msgspec.json.encode({"number": request.number, "amount": request.amount.amount})
+
+    async def renew(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        self.keys.append(idempotency_key)
+        refusal, self.refuse_next = self.refuse_next, None
+        if refusal is not None:
+            raise refusal
+        assert json.loads(body)["number"] <= len(self.keys)
         self._lose()
         return self.payments[provider_payment_id]
 

@@ -431,6 +431,15 @@ async def _drop_checks(raw: asyncpg.Connection[Any], table: str) -> None:
         await raw.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name["conname"]}"')
 
 
+def _held(column: str, value: str, ended_at: str) -> str:
+    """What a bank is said to hold for a payment that was paid at once."""
+    return (
+        f"INSERT INTO payment_authorizations (payment_id, begun_at, capture_before, {column},"
+        f" ended_at) SELECT id, now(), now(), {value}, {ended_at} FROM payments"
+        " WHERE state = 'captured' AND provider = 'bank_transfer' LIMIT 1"
+    )
+
+
 #: code: (who fires with it, the corruption)
 CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
     "SES1": (
@@ -753,6 +762,9 @@ CORRUPTIONS: Final[dict[str, tuple[set[str], tuple[str, ...]]]] = {
             ),
         ),
     ),
+    "AUT1": (set(), (_held("capture_count", "0", "NULL"),)),
+    "AUT2": (set(), (_held("renewal_count", "1", "now()"),)),
+    "AUT3": ({"AUT1"}, (_held("capture_state", "'asked'", "NULL"),)),
     "CSH1": (set(), ("UPDATE cash_collections SET order_id = gen_random_uuid()",)),
     "CSH2": (set(), ("UPDATE cash_deposits SET counted_minor = counted_minor + 1",)),
     "STL1": (

@@ -64,6 +64,11 @@ _MORE: Final = """
            'test', 1, now(), now()
       FROM payments
      LIMIT 2000;
+    INSERT INTO payment_authorizations (payment_id, begun_at, capture_before, ended_at)
+    SELECT id, now(), now() + interval '1 minute' * row_number() OVER (ORDER BY id),
+           CASE WHEN row_number() OVER (ORDER BY id) % 10 <> 0 THEN now() END
+      FROM payments
+     LIMIT 20000;
     INSERT INTO special_prices (id, variant_id, currency, amount_minor, is_active)
     SELECT gen_random_uuid(), id, 'EUR', 100, true FROM variants;
     INSERT INTO tax_rates (id, country, region, tax_class, rate, is_active)
@@ -224,6 +229,10 @@ _MORE: Final = """
 """.replace("OWNER", OWNER)
 
 
+#: Later than anything lapses.
+_END: Final = datetime(2100, 1, 1, tzinfo=UTC)
+
+
 class Case(msgspec.Struct, frozen=True):
     """How a statement is called; ``deep`` half-way down, where it pages.
 
@@ -337,6 +346,12 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
     found["payments.list_disputes"] = [Case((None, PAGE), (middle.ids["disputes"], PAGE))]
     found["payments.list_disputes_in_state"] = [
         Case(("lost", None, PAGE), ("lost", middle.ids["disputes"], PAGE))
+    ]
+    found["payments.list_lapsing"] = [
+        Case(
+            (_END, datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0), PAGE),
+            (_END, *deep, PAGE),
+        )
     ]
     found |= _of_bookkeeping(middle)
     found["payments.list_held_cash"] = [

@@ -230,6 +230,7 @@ class FakePayPal(Fake):
                 "status": "CREATED",
                 "amount": self._money(found, found["amount"]),
                 "custom_id": found["custom_id"],
+                "expiration_time": _written_time(self.now() + 29 * 86_400),
             }
             found["authorizations"].append(held)
             found["status"] = "COMPLETED"
@@ -254,6 +255,24 @@ class FakePayPal(Fake):
             return made | {"final_capture": is_over}
 
         return self._once(request, {"amount", "final_capture"}, work)
+
+    @route("renew", "POST", "/v2/payments/authorizations/{held}/reauthorize")
+    def reauthorize(self, request: Request, held: str) -> Any:
+        def work(sent: dict[str, Any]) -> Any:
+            found, authorization = self._find_held(held)
+            if authorization["status"] != "CREATED":
+                raise _no("AUTHORIZATION_ALREADY_CAPTURED")
+            if not found.get("_is_unsure"):
+                raise _no("REAUTHORIZATION_TOO_SOON")
+            if _amount(sent["amount"]) != found["amount"]:
+                raise _no("MAX_AUTHORIZATION_AMOUNT_EXCEEDED")
+            found["_is_unsure"] = False
+            again = authorization | {"id": self.next_id("")[-16:] + "A"}
+            found["authorizations"].append(again)
+            self._tell("PAYMENT.AUTHORIZATION.CREATED", again | self._belongs(found))
+            return again
+
+        return self._once(request, {"amount"}, work)
 
     @route("cancel", "POST", "/v2/payments/authorizations/{held}/void")
     def void(self, request: Request, held: str) -> Any:
@@ -317,6 +336,20 @@ class FakePayPal(Fake):
     def on_decline_capture(self, payment: str) -> Any:
         """The buyer approves; the order completes, and its capture is declined."""
         self._approve(payment, "DECLINED")
+        return {}
+
+    def on_unsure(self, payment: str) -> Any:
+        """The time is over in which PayPal honors what is held."""
+        self._find(payment)["_is_unsure"] = True
+        return {}
+
+    def on_lapse(self, payment: str) -> Any:
+        """Nobody captured what was held: after 29 days it is let go."""
+        found = self._find(payment)
+        for row in found["authorizations"]:
+            row["status"] = "VOIDED"
+        self._tell("PAYMENT.AUTHORIZATION.VOIDED",
+                   found["authorizations"][-1] | self._belongs(found))  # fmt: skip
         return {}
 
     def on_pend(self, payment: str) -> Any:
@@ -614,6 +647,10 @@ def _amount(sent: dict[str, Any]) -> Decimal:
 
 def _written(amount: Decimal, currency: str) -> str:
     return f"{amount:.0f}" if currency in _WHOLE else f"{amount:.2f}"
+
+
+def _written_time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_about(dispute: dict[str, Any], capture: str | None) -> bool:

@@ -267,6 +267,8 @@ class FakeStripe(Fake):
         if session is not None:
             session |= {"status": "complete", "payment_status": "paid"}
         if intent["capture_method"] == "manual":
+            card = self.charges[charge_id]["payment_method_details"]["card"]
+            card["capture_before"] = self.now() + 7 * 86_400
             intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
             self._tell("payment_intent.amount_capturable_updated", intent)
         else:
@@ -274,6 +276,14 @@ class FakeStripe(Fake):
         if session is not None:
             self._tell("checkout.session.completed", session)
         return {"payment_intent": intent["id"]}
+
+    def on_lapse(self, payment: str) -> Any:
+        """Nobody captured what was held: the bank lets it go."""
+        intent = self._attempt(payment)
+        intent |= {"status": "canceled", "amount_capturable": 0,
+                   "cancellation_reason": "automatic"}  # fmt: skip
+        self._tell("payment_intent.canceled", intent)
+        return {}
 
     def on_decline(self, payment: str) -> Any:
         """The bank says no; the buyer may try again."""

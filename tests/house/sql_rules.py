@@ -73,6 +73,7 @@ OWNERS: Final = {
     "order_status_moves": "orders",
     "orders": "orders",
     "outbox": "jobs",
+    "payment_authorizations": "payments",
     "payment_events": "payments",
     "payment_operations": "payments",
     "payment_reviews": "payments",

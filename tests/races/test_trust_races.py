@@ -11,6 +11,7 @@ import pytest
 
 from surehold.checkout import commands
 from surehold.checkout.engine import Checkout
+from surehold.checkout.settlements import CapturePayment
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
 from surehold.kernel.errors import DomainError
@@ -19,6 +20,7 @@ from surehold.orders.model import CancelReason
 from surehold.payments.cash import commands as cash
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
+from surehold.payments.providers.port import Declined
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.orders import STAFF, a_checkout, a_placed_order, look_at, ship
@@ -207,3 +209,41 @@ async def test_a_capture_that_meets_a_bank_that_lets_go_ends_in_money_or_with_a_
         assert after.order.paid_minor == taken
         assert bool(taken) is (after.payment.review_reason is None)
         assert after.order.owed_minor == after.order.total_minor - taken
+
+
+async def test_two_of_the_staff_capture_at_once_and_the_bank_is_asked_once(
+    db: Database, desks: Desks
+) -> None:
+    product = await a_product(db, on_hand=20)
+    for is_refused in (False, True):
+        placed = await an_authorized_order(desks.first, desks.card, (product.variant_id, 1))
+        assert placed.payment is not None
+        payment_id = placed.payment.id
+        if is_refused:
+            desks.card.refuse_next = Declined("no", code="do_not_honor")
+            await commands.capture_payment(desks.first, payment_id=payment_id, actor=STAFF)
+
+        both = (desks.first, desks.second)
+        wish = CapturePayment(placed.order.id, payment_id, STAFF)
+        decided = await asyncio.gather(*(desk.settling.submit(wish) for desk in both))
+        assert sorted(one.effect for one in decided) == ["capturing", "unchanged"]
+        told = await asyncio.gather(
+            *(
+                tell(commands.capture_payment(desk, payment_id=payment_id, actor=STAFF))
+                for desk in both
+            )
+        )
+
+        after = await look_at(desks.first, placed.order.id)
+        assert after.payment is not None
+        assert (after.payment.state, after.payment.review_reason) == (P.CAPTURED, None), told
+        assert after.order.paid_minor == after.order.total_minor
+        asked = {key for key in desks.card.keys if str(payment_id) in key and "capture" in key}
+        last = f"capture-{payment_id}-2" if is_refused else f"capture-{payment_id}"
+        assert asked == {f"capture-{payment_id}", last}
+        async with db.connection() as connection:
+            assert await connection.raw.fetchval(
+                "SELECT count(*) FROM payment_operations"
+                " WHERE payment_id = $1 AND kind = 'capture'",
+                payment_id,
+            ) == len(asked)

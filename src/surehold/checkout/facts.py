@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from surehold.checkout.batch import CouponUses, Stock, Writes
 from surehold.checkout.cards import CardBook
 from surehold.checkout.model import PlacedOrder, reserved_until
@@ -37,6 +39,8 @@ from surehold.orders.model import (
     ReturnLine,
 )
 from surehold.orders.states import WAITING
+from surehold.payments.authorizations import rules as authorization_rules
+from surehold.payments.authorizations.model import Authorization, CaptureState
 from surehold.payments.disputes.model import Dispute
 from surehold.payments.gift_cards.model import Purse
 from surehold.payments.model import (
@@ -75,6 +79,7 @@ class CaseFacts:
         changes: Iterable[OrderChange] = (),
         disputes: Iterable[Dispute] = (),
         past: Past | None = None,
+        authorizations: Iterable[Authorization] = (),
     ) -> None:
         self.order = order
         self.lines = lines
@@ -85,6 +90,8 @@ class CaseFacts:
         self.fulfillments = {row.id: row for row in fulfillments}
         self.refund_lines = dict(refund_lines)
         self.disputes = {row.id: row for row in disputes}
+        #: What banks hold for the order's payments, or held.
+        self.authorizations = {row.payment_id: row for row in authorizations}
         #: What is owed and not there yet, by line and location.
         self.waiting_units: dict[tuple[OrderLineId, LocationId], WaitingUnits] = {}
         self.returns: dict[ReturnId, Return] = {}
@@ -101,6 +108,7 @@ class CaseFacts:
         #: The order after each decision that moved it, beginning with what was read.
         self._order_steps = [order]
         self._payments_before = dict(self.payments)
+        self._authorizations_before = dict(self.authorizations)
         self._changes_before = dict(self.changes)
         self._fulfillment_steps = {row.id: [row] for row in self.fulfillments.values()}
         self._returns_before: dict[ReturnId, Return] = {}
@@ -206,6 +214,20 @@ class CaseFacts:
         return _moved(self._payments_before, self.payments)
 
     @property
+    def authorization_changes(self) -> list[Authorization]:
+        """Each authorization that is new or changed. It is over when its payment is not held."""
+        rows = (
+            msgspec.structs.replace(
+                row,
+                ended_at=None
+                if self.payments[row.payment_id].state is PaymentState.AUTHORIZED
+                else row.ended_at or self.now,
+            )
+            for row in self.authorizations.values()
+        )
+        return [row for row in rows if row != self._authorizations_before.get(row.payment_id)]
+
+    @property
     def open_payments(self) -> tuple[Payment, ...]:
         """Payments of money that are not decided, oldest first."""
         return tuple(
@@ -227,7 +249,17 @@ class CaseFacts:
     @property
     def is_paid_for(self) -> bool:
         """Whether goods may leave: money is kept for them, or is sure to come."""
-        return self.kept_minor > 0 or self.security is not None
+        trusted = self.security
+        if self.kept_minor > 0 or trusted is None:
+            return self.kept_minor > 0
+        held = self.authorizations.get(trusted.id)
+        return held is None or authorization_rules.is_sure(held, self.now)
+
+    def is_refused(self, payment: Payment) -> bool:
+        """Whether its bank holds money, and would not give it when it was asked."""
+        held = self.authorizations.get(payment.id)
+        is_held = payment.state is PaymentState.AUTHORIZED
+        return is_held and held is not None and held.capture_state is CaptureState.REFUSED
 
     @property
     def card_parts(self) -> tuple[Payment, ...]:

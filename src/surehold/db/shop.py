@@ -93,6 +93,8 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     #: When a provider's money is taken, by the provider's name; of whoever is not named: at once.
     capture: dict[str, Literal["automatic", "on_shipment"]] = {}
+    #: What is done about money that is held, and lapses soon: staff are told, or it is captured.
+    lapsing_authorizations: Literal["warn", "capture"] = "warn"
     #: Where to goods may be sent that are paid at the door; nowhere named: the store's country.
     cash_on_delivery_countries: tuple[Country, ...] = ()
     #: The most that is collected at a door. In a currency that is not named, nothing is.

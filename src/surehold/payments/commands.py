@@ -345,9 +345,14 @@ def create_key(payment_id: PaymentId) -> str:
     return f"create-{payment_id}"
 
 
-def capture_key(payment_id: PaymentId) -> str:
-    """The idempotency key of taking what was authorized."""
-    return f"capture-{payment_id}"
+def capture_key(payment_id: PaymentId, number: int = 1) -> str:
+    """The idempotency key of taking what was authorized: another after each refusal."""
+    return f"capture-{payment_id}" if number == 1 else f"capture-{payment_id}-{number}"
+
+
+def renewal_key(payment_id: PaymentId, number: int) -> str:
+    """The idempotency key of authorizing again, for the so manieth time."""
+    return f"reauthorize-{payment_id}-{number}"
 
 
 def void_key(payment_id: PaymentId) -> str:

@@ -9,6 +9,7 @@ DomainError
 ├── AmountNotSupported       422
 ├── CashOnDeliveryNotOffered 422
 ├── PaymentInProgress        409
+├── PaymentNotCapturable     409
 ├── PaymentNotCollectable    409
 ├── ReviewNotPossible        409
 ├── WebhookProofInvalid      422, answered 400 on the webhook route
@@ -93,6 +94,14 @@ class WebhookProofInvalid(DomainError):
     kind = Kind.INVALID
     code = "webhook_proof_invalid"
     title = "The webhook's signature does not hold"
+
+
+class PaymentNotCapturable(DomainError):
+    """No bank holds money for this payment that may be taken. Facts: ``payment_state``."""
+
+    kind = Kind.CONFLICT
+    code = "payment_not_capturable"
+    title = "There is nothing to capture"
 
 
 class PaymentNotCollectable(DomainError):

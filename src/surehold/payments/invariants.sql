@@ -460,3 +460,34 @@ SELECT id, id, 'payment', state
 SELECT id, provider, kind, state, attempts
   FROM webhook_events
  WHERE state IN ('received', 'parked');
+
+-- AUT1: Of money that is captured later it is known until when it is held; and of no other.
+SELECT payment.id AS authorized_id, held.payment_id AS held_id
+  FROM (SELECT id FROM payments WHERE state = 'authorized' AND terms = 'on_shipment') AS payment
+  FULL JOIN (SELECT payment_id FROM payment_authorizations WHERE ended_at IS NULL) AS held
+    ON held.payment_id = payment.id
+ WHERE payment.id IS NULL
+    OR held.payment_id IS NULL;
+
+-- AUT2: What was asked of a bank is what it was asked: so many captures, and renewals.
+SELECT held.payment_id, held.capture_count, held.renewal_count, asked.captures, asked.renewals
+  FROM payment_authorizations AS held
+  LEFT JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE kind = 'capture') AS captures,
+               count(*) FILTER (WHERE kind = 'reauthorize') AS renewals
+          FROM payment_operations AS operation
+         WHERE operation.payment_id = held.payment_id) AS asked ON true
+ WHERE (held.capture_count, held.renewal_count) <> (asked.captures, asked.renewals);
+
+-- AUT3: Money that was asked for is on somebody's list: its provider is asked until it answers, or a
+-- person must look.
+SELECT held.payment_id, held.capture_state
+  FROM payment_authorizations AS held
+  JOIN payments AS payment ON payment.id = held.payment_id
+ WHERE held.ended_at IS NULL
+   AND payment.review_reason IS NULL
+   AND held.capture_state <> 'none'
+   AND NOT EXISTS (SELECT FROM payment_operations AS operation
+                    WHERE operation.payment_id = held.payment_id
+                      AND operation.kind IN ('capture', 'void')
+                      AND operation.state IN ('pending', 'unknown'));

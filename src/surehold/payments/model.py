@@ -68,6 +68,7 @@ class OperationKind(enum.Enum):
     VOID = "void"
     REFUND = "refund"
     ANSWER_DISPUTE = "answer_dispute"
+    REAUTHORIZE = "reauthorize"
 
 
 class OperationState(enum.Enum):

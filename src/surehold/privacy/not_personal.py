@@ -52,6 +52,7 @@ NOT_PERSONAL: Final = MappingProxyType(
             "commission_rules: currency",
             "dispute_events: from_state to_state stage reason",
             "disputes: provider account stage state currency reason answer_state",
+            "payment_authorizations: capture_state",
             "payment_reviews: reason decision",
             "settlement_differences: provider account cause currency state",
             "settlement_reports: provider account",

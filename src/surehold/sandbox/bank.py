@@ -190,17 +190,18 @@ class Bank:
         return self.get_payment(payment.id)
 
     def capture_held(self, payment: Payment, amount: int) -> Payment:
-        """Take what is held, all of it.
+        """Take what is held, or a part of it; the rest is let go.
 
         Raises:
-            Refusal: 409 when nothing is held, 400 for another amount.
+            Refusal: 409 when nothing is held, 400 for more than is.
         """
         if payment.state != "authorized":
             raise conflict("not_authorized", f"The payment is {payment.state}.")
-        if amount != payment.amount:
-            code = "amount_too_large" if amount > payment.amount else "amount_too_small"
-            raise Refusal(400, code, "All of it is captured, or nothing.", param="amount")
-        return self.capture(payment)
+        if amount > payment.amount:
+            raise Refusal(400, "amount_too_large", "Less is held.", param="amount")
+        return (
+            self.capture(payment) if amount == payment.amount else self._take(payment, (amount,))
+        )
 
     def capture_part(self, payment: Payment, amount: int) -> Payment:
         """Take a part of the money, perhaps the next one; an event tells of each.
@@ -414,6 +415,8 @@ class Bank:
     def _settle(self, payment: Payment) -> Payment:
         now = self.now_exact()
         if payment.state == "requires_action" and payment.expires_at <= now:
+            return self.expire(payment)
+        if payment.capture_before is not None and payment.capture_before <= now:
             return self.expire(payment)
         if payment.state == "processing" and (payment.settle_at or now) <= now:
             card = cards.find_by_name(payment.card)

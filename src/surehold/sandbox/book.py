@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from surehold.sandbox.model import (
+    HOLD_SECONDS,
     Attempt,
     Delivery,
     Dispute,
@@ -188,7 +189,7 @@ class Book:
         return self._one(Payment, _PAYMENT + "WHERE p.merchant_reference = ?", merchant_reference)
 
     def list_unsettled(self, now: float) -> tuple[Payment, ...]:
-        """Open payments whose session or whose slow bank is due."""
+        """Open payments whose session or whose slow bank is due, or whose hold is over."""
         return self._all(
             Payment,
             _PAYMENT
@@ -196,11 +197,14 @@ class Book:
             WHERE p.id IN (
                   SELECT id FROM payments WHERE state = 'requires_action' AND expires_at <= ?
                    UNION ALL
-                  SELECT id FROM payments WHERE state = 'processing' AND settle_at <= ?)
+                  SELECT id FROM payments WHERE state = 'processing' AND settle_at <= ?
+                   UNION ALL
+                  SELECT id FROM payments WHERE state = 'authorized' AND updated_at <= ?)
             ORDER BY p.id LIMIT ?
             """,
             now,
             now,
+            now - HOLD_SECONDS,
             MAX_ROWS,
         )
 

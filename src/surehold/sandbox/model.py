@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -13,6 +13,9 @@ PaymentState = Literal[
 RefundState = Literal["pending", "succeeded", "failed"]
 DisputeState = Literal["open", "won", "lost"]
 DisputeStage = Literal["inquiry", "chargeback"]
+
+#: How long the imaginary bank holds money.
+HOLD_SECONDS: Final = 7 * 86_400
 
 
 class EventType(enum.Enum):
@@ -65,6 +68,11 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     disputed: int
     #: The money is held first, and taken when the shop asks for it.
     is_manual: bool = False
+
+    @property
+    def capture_before(self) -> int | None:
+        """When what is held is let go; nothing happens to a payment while it is held."""
+        return self.updated_at + HOLD_SECONDS if self.state == "authorized" else None
 
     @property
     def authorized(self) -> int:

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS payments (
 CREATE INDEX IF NOT EXISTS payments_expiring ON payments (expires_at)
     WHERE state = 'requires_action';
 CREATE INDEX IF NOT EXISTS payments_settling ON payments (settle_at) WHERE state = 'processing';
+CREATE INDEX IF NOT EXISTS payments_lapsing ON payments (updated_at) WHERE state = 'authorized';
 
 /* Payments whose money is held first, and taken when the shop asks for it. */
 CREATE TABLE IF NOT EXISTS manual_captures (

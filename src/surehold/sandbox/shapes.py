@@ -45,6 +45,7 @@ def payment(
         "cancel_url": row.cancel_url,
         "notify_url": row.notify_url,
         "expires_at": row.expires_at,
+        "capture_before": row.capture_before,
         "card": card,
         "failure": failure,
         "refunds": [refund(each) | {"currency": currency} for each in refunds],

@@ -28,6 +28,7 @@ from surehold.web import operations
 from surehold.web.api import audit as audit_api
 from surehold.web.api import (
     back_office,
+    captures,
     cart,
     cart_return,
     cash,
@@ -138,6 +139,7 @@ def create_router(index: AssetIndex, *, lifespan: Sequence[Lifespan] = ()) -> Li
             *disputes.HANDLERS,
             *payment_reviews.HANDLERS,
             *fraud.HANDLERS,
+            *captures.HANDLERS,
             *transfers.HANDLERS,
             *refunds.HANDLERS,
             *returns.HANDLERS,

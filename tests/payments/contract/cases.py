@@ -24,11 +24,13 @@ from surehold.payments.providers.port import (
     Capabilities,
     CaptureRequest,
     ConfigurationFault,
+    InvalidRequest,
     NotFound,
     OutcomeUnknown,
     ProviderRefundState,
     RateLimited,
     RefundOrigin,
+    RenewalRequest,
     StateConflict,
     Unavailable,
     Unsupported,
@@ -434,6 +436,67 @@ async def _(rig: Rig) -> None:
     found = await rig.provider.cancel(payment, idempotency_key="void")
 
     assert (found.state, found.captured) == (PaymentState.VOIDED, rig.money(0))
+
+
+@case("capture", "until when it is held", lambda can: can.can_capture_later)
+async def _(rig: Rig) -> None:
+    assert rig.can.authorization is not None
+    payment = await _held(rig)
+    until = (await rig.provider.fetch(payment)).capture_before
+    lasts = rig.can.authorization.lasts.total_seconds()
+    taken = await _capture(rig, payment, 11840)
+
+    assert until is None or abs(until.timestamp() - rig.now() - lasts) < 60
+    assert taken.capture_before is None
+
+
+@case("capture", "let go by its bank", lambda can: can.can_capture_later)
+async def _(rig: Rig) -> None:
+    payment = await _held(rig)
+    await rig.lapse(payment)
+    found = await rig.provider.fetch(payment)
+    with pytest.raises((StateConflict, InvalidRequest)):
+        await _capture(rig, payment, 11840)
+
+    assert (found.state, found.captured) == (PaymentState.VOIDED, rig.money(0))
+    assert await rig.book(payment) == (0, 0)
+
+
+def _is_renewable(can: Capabilities) -> bool:
+    return can.authorization is not None and can.authorization.honored is not None
+
+
+async def _renew(rig: Rig, payment: str, number: int = 1) -> Any:
+    body = rig.provider.prepare_renewal(RenewalRequest(payment, rig.money(11840), number))
+    return await rig.provider.renew(
+        body, provider_payment_id=payment, idempotency_key=f"renew-{number}"
+    )
+
+
+@case("capture", "authorized again, once for each time", _is_renewable)
+async def _(rig: Rig) -> None:
+    payment = await _held(rig)
+    await rig.grow_unsure(payment)
+    await rig.fault("lose", on="renew")
+    with pytest.raises(OutcomeUnknown):
+        await _renew(rig, payment)
+    again = await _renew(rig, payment)
+    with pytest.raises((StateConflict, InvalidRequest)):
+        await _renew(rig, payment, 2)
+    await rig.grow_unsure(payment)
+    more = await _renew(rig, payment, 2)
+
+    for held in (again, more):
+        assert (held.state, held.authorized) == (PaymentState.AUTHORIZED, rig.money(11840))
+    assert (await _capture(rig, payment, 11840)).captured == rig.money(11840)
+
+
+@case("capture", "never authorized again", lambda can: not _is_renewable(can))
+async def _(rig: Rig) -> None:
+    with pytest.raises(Unsupported):
+        rig.provider.prepare_renewal(RenewalRequest("p", rig.money(1), 1))
+    with pytest.raises(Unsupported):
+        await rig.provider.renew(b"", provider_payment_id="p", idempotency_key="k")
 
 
 @case("capture", "refused without asking", lambda can: not can.can_capture_later)

@@ -61,6 +61,14 @@ class Rig(ABC):
         """The buyer's bank says no."""
 
     @abstractmethod
+    async def lapse(self, payment: str) -> None:
+        """Nobody captures what is held, until the bank lets it go."""
+
+    async def grow_unsure(self, payment: str) -> None:
+        """The time is over in which the provider honors what is held."""
+        raise NotImplementedError
+
+    @abstractmethod
     async def refund_by_hand(self, payment: str, minor: int) -> None:
         """A person gives money back at the dashboard."""
 
@@ -200,6 +208,14 @@ class FakeRig(Rig):
     async def decline(self, payment: str) -> None:
         self.fake.on_decline(payment)
 
+    async def lapse(self, payment: str) -> None:
+        hand: Any = self.fake
+        hand.on_lapse(payment)
+
+    async def grow_unsure(self, payment: str) -> None:
+        hand: Any = self.fake
+        hand.on_unsure(payment)
+
     async def refund_by_hand(self, payment: str, minor: int) -> None:
         self.fake.on_refund(payment, minor)
 
@@ -268,6 +284,9 @@ class SandboxRig(Rig):
 
     async def decline(self, payment: str) -> None:
         await self.shop.press(payment, "insufficient_funds")
+
+    async def lapse(self, payment: str) -> None:
+        await self.shop.control(f"payments/{payment}/expire")
 
     async def refund_by_hand(self, payment: str, minor: int) -> None:
         await self.shop.control(f"payments/{payment}/refund", {"amount": minor})

@@ -357,6 +357,7 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
             "fee": 15,
         },
     ),
+    "capture payment": ("POST", "/payments/PAYMENT/capture", {}),
     "review payment": (
         "POST",
         "/payments/PAYMENT/review",

@@ -12,6 +12,7 @@ from surehold.checkout.commands.buy import (
     save_quote,
     verify_payment,
 )
+from surehold.checkout.commands.capture import capture_payment
 from surehold.checkout.commands.change import (
     CHANGES,
     cancel_change,
@@ -90,6 +91,7 @@ __all__ = [
     "cancel_order",
     "cancel_part",
     "cancel_unpaid_orders",
+    "capture_payment",
     "change_many",
     "change_order",
     "check_due_payments",

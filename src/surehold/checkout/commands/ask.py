@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import structlog
 
 from surehold.checkout.engine import Checkout
@@ -18,6 +19,7 @@ from surehold.checkout.settlements import (
     RecordCreate,
     RecordLoss,
     RecordRefund,
+    RecordRenewal,
     SettleCovered,
     Settlement,
     TakeEvidence,
@@ -73,6 +75,8 @@ async def ask(checkout: Checkout, operation: Operation) -> Outcome | None:
             settlement = await _ask_void(provider, payment, operation)
         case OperationKind.ANSWER_DISPUTE:
             settlement = await _ask_answer(provider, payment, operation)
+        case OperationKind.REAUTHORIZE:
+            settlement = await _ask_renewal(provider, payment, operation)
     return await checkout.settling.submit(settlement)
 
 
@@ -236,9 +240,30 @@ async def _ask_capture(
             return RecordCapture(payment.order_id, operation, OperationEvent.LOSE, code)
     if snapshot.state is PaymentState.CAPTURED:
         return _evidence(payment, snapshot, operation)
+    if event is OperationEvent.DECLINE and snapshot.state is PaymentState.VOIDED:
+        # It had lapsed: nothing is left to ask for again.
+        gone = _evidence(payment, snapshot, operation)
+        return msgspec.structs.replace(gone, event=event, failure_code=code)
     if event is OperationEvent.SUCCEED:
         event, code = OperationEvent.LOSE, snapshot.state.value
     return RecordCapture(payment.order_id, operation, event, code)
+
+
+async def _ask_renewal(
+    provider: RemoteProvider, payment: Payment, operation: Operation
+) -> Settlement:
+    """Authorize again. What comes of one that holds nothing any more is read by the worker."""
+    assert payment.provider_payment_id is not None
+    event, code = OperationEvent.SUCCEED, None
+    try:
+        await provider.renew(
+            operation.request,
+            provider_payment_id=payment.provider_payment_id,
+            idempotency_key=operation.idempotency_key,
+        )
+    except ProviderFailure as failure:
+        event, code = _event(failure), failure.code or type(failure).__name__
+    return RecordRenewal(payment.order_id, operation, event, code)
 
 
 async def _ask_void(

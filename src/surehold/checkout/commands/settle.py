@@ -29,7 +29,7 @@ from surehold.db.shop import ShopSettings
 from surehold.inventory import commands as inventory
 from surehold.jobs import outbox
 from surehold.kernel.errors import DomainError
-from surehold.kernel.ids import OrderId, VariantId
+from surehold.kernel.ids import OrderId, PaymentId, VariantId
 from surehold.orders import commands as orders
 from surehold.orders import queries as order_queries
 from surehold.orders.changes import commands as changes
@@ -42,12 +42,15 @@ from surehold.orders.fraud.model import Past
 from surehold.orders.model import Order
 from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
+from surehold.payments.authorizations import commands as authorizations
+from surehold.payments.authorizations import queries as authorization_queries
+from surehold.payments.authorizations.model import Authorization
 from surehold.payments.cash import commands as cash
 from surehold.payments.disputes import commands as disputes
 from surehold.payments.disputes import queries as dispute_queries
 from surehold.payments.disputes.model import Dispute
 from surehold.payments.gift_cards import commands as gift_cards
-from surehold.payments.model import Payment, PaymentState, Refund
+from surehold.payments.model import Payment, PaymentState, PaymentTerms, Refund
 from surehold.pricing import commands as coupons
 from surehold.pricing import queries as pricing_queries
 from surehold.pricing.model import UsedCoupon
@@ -116,6 +119,7 @@ class SettlementWork:
         parcels = await orders.lock_fulfillments(tx, order_ids=begun) if begun else []
         refund_lines = await payment_queries.list_refund_lines(tx, refunds=refunds)
         disputed = await _load_disputes(tx, locked_payments)
+        held = await _load_authorizations(tx, locked_payments)
         known_changes = await _load_changes(tx, found.values())
         pasts = await _load_pasts(tx, locked_payments, paying, settings)
         variant_ids = {line.variant_id for rows in lines.values() for line in rows}
@@ -147,6 +151,11 @@ class SettlementWork:
                 changes=[row for row in known_changes if row.order_id == order_id],
                 disputes=[row for row in disputed if row.order_id == order_id],
                 past=pasts.get(order_id),
+                authorizations=[
+                    held[row.id]
+                    for row in locked_payments
+                    if row.order_id == order_id and row.id in held
+                ],
             )
             for order_id, order in found.items()
         }
@@ -213,6 +222,15 @@ async def _load_disputes(tx: Transaction, found: Iterable[Payment]) -> list[Disp
     return await dispute_queries.list_of_payments(tx, payment_ids=ids) if ids else []
 
 
+async def _load_authorizations(
+    tx: Transaction, found: Iterable[Payment]
+) -> dict[PaymentId, Authorization]:
+    """What banks hold for these payments, whose orders' locks guard it; most are paid at once."""
+    ids = [payment.id for payment in found if payment.terms is PaymentTerms.ON_SHIPMENT]
+    rows = await authorization_queries.list_of_payments(tx, payment_ids=ids) if ids else ()
+    return {row.payment_id: row for row in rows}
+
+
 async def _load_coupon_uses(tx: Transaction, found: Iterable[Order]) -> CouponUses:
     """What these orders use of coupons, locked after the stock; without one it costs no trip."""
     ids = [order.id for order in found if order.coupon_code is not None]
@@ -251,6 +269,10 @@ async def _write(
     await gift_cards.insert_cards(tx, cards=book.issued, now=now)
     await payments.update_payments(tx, changes=payment_changes, now=now)
     await payments.insert_payments(tx, payments=list(writes.payments.values()), now=now)
+    await authorizations.save_authorizations(
+        tx,
+        authorizations=[row for case in cases.values() for row in case.authorization_changes],
+    )
     await disputes.save_disputes(
         tx, disputes=list(writes.disputes.values()), events=writes.dispute_events, now=now
     )

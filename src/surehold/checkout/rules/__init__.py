@@ -36,6 +36,7 @@ from surehold.checkout.rules.gift_cards import (
     trim_parts,
 )
 from surehold.checkout.rules.holding import expire_holds, extend, hold_again, hold_time
+from surehold.checkout.rules.lapsing import end_renewal
 from surehold.checkout.rules.paying import check_payable, sell_covered, settle
 from surehold.checkout.rules.pricing import Facts, destination_of, price
 from surehold.checkout.rules.reaching import reach_status
@@ -59,6 +60,7 @@ from surehold.checkout.rules.reviewing import list_decisions, review
 from surehold.checkout.rules.suspecting import check_not_held
 from surehold.checkout.rules.trusting import (
     bill,
+    capture_now,
     check_on_delivery,
     not_collectable,
     record_capture_loss,
@@ -89,12 +91,14 @@ __all__ = [
     "cancel",
     "cancel_part",
     "check_not_held",
+    "capture_now",
     "check_on_delivery",
     "check_payable",
     "correct_parcel",
     "destination_of",
     "drop_change",
     "end_operation",
+    "end_renewal",
     "exchange",
     "expire_holds",
     "extend",

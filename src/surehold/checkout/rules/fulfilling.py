@@ -89,6 +89,12 @@ def check_fulfillable(case: Case) -> None:
     """
     check_not_held(case)
     order = case.order
+    is_trusted = order.status in FULFILLABLE and case.security is not None
+    if is_trusted and not case.is_paid_for:
+        raise OrderNotFulfillable(
+            f"The money of order {order.number} is not sure any more; capture it first.",
+            order_status=order.status.value,
+        )
     if order.status is OrderStatus.DISPUTED:
         raise OrderDisputed(f"Order {order.number} is disputed; nothing of it can be sent.")
     if order.status not in FULFILLABLE or not case.is_paid_for:

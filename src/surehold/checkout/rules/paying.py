@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -20,6 +19,7 @@ from surehold.checkout.rules.gift_cards import (
     give_parts_back,
     rest_minor,
 )
+from surehold.checkout.rules.lapsing import begin_hold, tend_hold
 from surehold.checkout.rules.returning import Cause, find_unasked, record_refund, return_money
 from surehold.checkout.rules.selling import book_sale, settle_owed
 from surehold.checkout.rules.suspecting import suspect
@@ -30,6 +30,7 @@ from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import ReservationId, new_id
 from surehold.orders.model import CancelReason, OrderStatus
 from surehold.payments import ledger
+from surehold.payments.authorizations.events import lapsed
 from surehold.payments.commands import CHECKS_WITHIN_HOURS
 from surehold.payments.errors import PaymentInProgress
 from surehold.payments.model import (
@@ -45,8 +46,6 @@ from surehold.payments.providers.port import (
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import EVENT_FOR, IN_FLIGHT, OPEN, PAYMENT
 
-#: How long until the provider is asked whether an authorization still holds.
-AUTHORIZATION_CHECK: Final = timedelta(days=1)
 #: Orders that somebody gave up for good: money that comes for them goes back.
 _GIVEN_UP: Final = frozenset(
     {
@@ -65,13 +64,19 @@ def settle(
 
     Amount, currency and our reference must match, or a person must look.
     """
-    reason = _find_mismatch(payment, evidence)
+    held = case.authorizations.get(payment.id)
+    reason = _find_mismatch(payment, evidence, held.capture_minor if held else None)
     if reason is None and payment.state is PaymentState.CAPTURED:
         return _follow(case, payment, evidence, actor=actor, providers=providers)
+    if case.is_refused(payment) and evidence.state is not PaymentState.AUTHORIZED:
+        # What a bank would not give was taken after all, or is gone: a person need not ask again.
+        payment = msgspec.structs.replace(payment, review_reason=None)
     if payment.review_reason is not None and (reason is not None or not payment.is_suspected):
         return HELD_FOR_REVIEW  # one reason does not hide another: what is odd is seen afterwards
     if reason is not None:
         return _hold_for_review(case, payment, evidence, reason=reason)
+    if payment.state is evidence.state is PaymentState.AUTHORIZED:
+        return tend_hold(case, payment, evidence, providers=providers)
     event = EVENT_FOR[evidence.state]
     if PAYMENT.find_next(payment.state, event) is None:
         return UNCHANGED  # an older fact than the one we have
@@ -86,6 +91,11 @@ def settle(
         return effect if more == UNCHANGED else more
     if evidence.state is PaymentState.AUTHORIZED and payment.terms is PaymentTerms.ON_SHIPMENT:
         return _authorize(case, payment, evidence, actor=actor, providers=providers)
+    return _note(case, payment, evidence, actor=actor)
+
+
+def _note(case: Case, payment: Payment, evidence: ProviderSnapshot, *, actor: Actor) -> str:
+    """What is no money: the buyer must act or wait, or it is over and goods may be forsaken."""
     is_over = evidence.state in (PaymentState.FAILED, PaymentState.VOIDED)
     case.put_payment(
         msgspec.structs.replace(
@@ -104,6 +114,7 @@ def settle(
     if payment.is_secured and _is_forsaken(case):
         after = msgspec.structs.replace(case.payment(payment.id), review_reason=LAPSED)
         case.put_payment(after)
+        case.writes.events.append(lapsed(after, case.authorizations.get(payment.id)))
     if is_over:
         follow_payment(case, payment, actor=actor)
     case.change_order(actor=actor.name, reason=f"payment {evidence.state.value}")
@@ -154,7 +165,10 @@ def _park_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> s
     return HELD_FOR_REVIEW
 
 
-def _find_mismatch(payment: Payment, evidence: ProviderSnapshot) -> str | None:
+def _find_mismatch(
+    payment: Payment, evidence: ProviderSnapshot, capture_minor: int | None
+) -> str | None:
+    """Why a word cannot be taken; what was captured is all, or what was asked to be captured."""
     if evidence.merchant_reference != payment.merchant_reference:
         return "reference_mismatch"
     if evidence.requested is None:
@@ -172,7 +186,7 @@ def _find_mismatch(payment: Payment, evidence: ProviderSnapshot) -> str | None:
         and (evidence.authorized != payment.requested)
     ):
         return "amount_mismatch"
-    is_whole = evidence.captured.amount == payment.requested_minor
+    is_whole = evidence.captured.amount in (payment.requested_minor, capture_minor)
     if (evidence.state is PaymentState.CAPTURED) != is_whole or (
         evidence.captured.amount and not is_whole
     ):
@@ -259,7 +273,8 @@ def _authorize(
 
     No money has moved, so nothing is booked.
     """
-    is_wanted = not case.is_sold and case.security is None
+    trusted = case.security
+    is_wanted = not case.is_sold and (trusted is None or case.is_refused(trusted))
     payment = msgspec.structs.replace(
         payment,
         state=PaymentState.AUTHORIZED,
@@ -270,9 +285,8 @@ def _authorize(
         next_action=NoAction(),
         # Looked at once a day: it may lapse.
         check_count=CHECKS_WITHIN_HOURS,
-        next_check_at=case.now + AUTHORIZATION_CHECK,
     )
-    case.put_payment(payment)
+    case.put_payment(begin_hold(case, payment, evidence, providers=providers))
     if not is_wanted or case.order.cancel_reason in _GIVEN_UP:
         give_up_payment(case, payment, providers=providers)
         case.change_order(actor=actor.name, reason="authorized, and not needed")
@@ -424,22 +438,24 @@ def _give_up_sold_out(case: Case, *, actor: Actor) -> str:
 def check_payable(case: Case) -> None:
     """An order that waits for money, and no payment of it that may turn into money by itself.
 
+    It waits, too, when what it was trusted to was refused, or is gone and goods were sent.
+
     Raises:
         OrderNotPayable: It is paid, canceled or over.
         PaymentInProgress: An earlier payment is not decided.
     """
-    order = case.order
-    if order.canceled_at is not None or order.status not in (
-        OrderStatus.PENDING_PAYMENT,
-        OrderStatus.PAYMENT_FAILED,
-    ):
+    order, trusted = case.order, case.security
+    is_let_down = case.is_refused(trusted) if trusted is not None else order.owed_minor > 0
+    is_waiting = order.status in (OrderStatus.PENDING_PAYMENT, OrderStatus.PAYMENT_FAILED)
+    if order.canceled_at is not None or not (is_waiting or is_let_down):
         raise OrderNotPayable(
             f"Order {order.number} is {order.status.value}.", order_status=order.status.value
         )
     stuck = [
         row
         for row in case.payments.values()
-        if row.state in IN_FLIGHT or (row.review_reason is not None and row.state in OPEN)
+        if row.state in IN_FLIGHT
+        or (row.review_reason is not None and row.state in OPEN and not case.is_refused(row))
     ]
     if stuck:
         raise PaymentInProgress(

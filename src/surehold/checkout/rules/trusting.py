@@ -15,24 +15,27 @@ from surehold.checkout.model import SYSTEM, UNCHANGED, Actor
 from surehold.checkout.rules.canceling import cancel_sent
 from surehold.checkout.rules.fulfilling import bring_back
 from surehold.checkout.rules.gift_cards import capture_parts, rest_minor
+from surehold.checkout.rules.lapsing import ask_capture
 from surehold.checkout.rules.returning import end_operation
 from surehold.checkout.rules.selling import book_sale
 from surehold.db.shop import ShopSettings
-from surehold.kernel.ids import OperationId, new_id
 from surehold.kernel.money import Money
 from surehold.orders.errors import OrderNotCancelable
 from surehold.orders.model import CancelReason, FulfillmentState
+from surehold.payments.authorizations.events import capture_refused
+from surehold.payments.authorizations.model import CaptureState
 from surehold.payments.commands import capture_key
-from surehold.payments.errors import CashOnDeliveryNotOffered, PaymentNotCollectable
+from surehold.payments.errors import (
+    CashOnDeliveryNotOffered,
+    PaymentNotCapturable,
+    PaymentNotCollectable,
+)
 from surehold.payments.model import (
     Operation,
-    OperationKind,
-    OperationState,
     Payment,
     PaymentState,
     PaymentTerms,
 )
-from surehold.payments.providers.port import CaptureRequest
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import OperationEvent
 
@@ -106,35 +109,54 @@ def bill(case: Case, *, providers: Providers) -> None:
     by_card = capture_parts(case)
     book_sale(case, found.id, owed_minor=max(case.order.due_minor - by_card, 0))
     case.relabel()
-    provider = providers.find_remote(found.provider)
-    if provider is None or found.provider_payment_id is None:
-        return
-    request = CaptureRequest(found.provider_payment_id, found.requested)
-    case.writes.operations.append(
-        Operation(
-            id=OperationId(new_id()),
-            payment_id=found.id,
-            refund_id=None,
-            kind=OperationKind.CAPTURE,
-            state=OperationState.PENDING,
-            idempotency_key=capture_key(found.id),
-            request=provider.prepare_capture(request),
-            attempts=0,
-        )
-    )
+    ask_capture(case, found, providers=providers)
 
 
 def record_capture_loss(
     case: Case, payment: Payment, operation: Operation, event: OperationEvent, code: str | None
 ) -> str:
-    """Note that a capture is lost, or was refused: goods have left, so a person must look."""
+    """Note that a capture is lost, or was refused: a person must look, who may ask again."""
     end_operation(case, operation, event, code)
-    payment = case.payment(payment.id)
-    is_refused = event is OperationEvent.DECLINE and payment.state is not PaymentState.CAPTURED
-    if is_refused and payment.review_reason is None:
+    payment, held = case.payment(payment.id), case.authorizations.get(payment.id)
+    is_latest = held is None or operation.idempotency_key == capture_key(
+        payment.id, held.capture_count
+    )
+    is_refused = event is OperationEvent.DECLINE and payment.state is PaymentState.AUTHORIZED
+    if not is_refused or not is_latest:
+        return str(event.value)
+    if held is not None and held.capture_state is CaptureState.ASKED:
+        held = msgspec.structs.replace(held, capture_state=CaptureState.REFUSED)
+        case.authorizations[payment.id] = held
+        case.writes.events.append(capture_refused(payment, held, reason=f"{code}"))
+    if payment.review_reason is None:
         reason = f"{CAPTURE_FAILED}: {code}"
         case.put_payment(msgspec.structs.replace(payment, review_reason=reason))
     return str(event.value)
+
+
+def capture_now(case: Case, payment: Payment, *, actor: Actor, providers: Providers) -> str:
+    """Ask for the money that is held now: before anything is sent, or again after a refusal.
+
+    One that is asked for already is not asked for twice.
+
+    Raises:
+        PaymentNotCapturable: Nothing is held, nothing is owed for it, or a person must look first.
+    """
+    if payment.state is PaymentState.CAPTURED:
+        return UNCHANGED
+    is_refused = case.is_refused(payment)
+    is_wanted = case.security is not None and case.security.id == payment.id
+    is_doubtful = payment.review_reason is not None and not is_refused
+    is_held = payment.terms is PaymentTerms.ON_SHIPMENT and is_wanted and not is_doubtful
+    if not is_held or providers.find_remote(payment.provider) is None:
+        raise PaymentNotCapturable(
+            f"The payment is {payment.state.value}.", payment_state=payment.state.value
+        )
+    if not ask_capture(case, payment, providers=providers):
+        return UNCHANGED
+    case.put_payment(msgspec.structs.replace(case.payment(payment.id), review_reason=None))
+    case.change_order(actor=actor.name, reason="captured again" if is_refused else "captured")
+    return "capturing"
 
 
 def refuse(

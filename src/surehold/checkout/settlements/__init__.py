@@ -9,8 +9,10 @@ from surehold.checkout.settlements.answers import (
     RecordCreate,
     RecordLoss,
     RecordRefund,
+    RecordRenewal,
 )
 from surehold.checkout.settlements.canceling import CancelOrder, CancelPart
+from surehold.checkout.settlements.capturing import CapturePayment
 from surehold.checkout.settlements.changing import CancelChange, ChangeOrder, PreviewChange
 from surehold.checkout.settlements.collecting import CollectCash, RefuseDelivery
 from surehold.checkout.settlements.disputing import (
@@ -49,6 +51,7 @@ __all__ = [
     "CancelChange",
     "CancelOrder",
     "CancelPart",
+    "CapturePayment",
     "ChangeOrder",
     "CollectCash",
     "CompleteReturn",
@@ -73,6 +76,7 @@ __all__ = [
     "RecordDispute",
     "RecordLoss",
     "RecordRefund",
+    "RecordRenewal",
     "RefundOrder",
     "RefuseDelivery",
     "RejectTransfer",

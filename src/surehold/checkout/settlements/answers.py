@@ -98,6 +98,24 @@ class RecordCapture(Settlement, frozen=True):
         return Outcome(effect, payment.id)
 
 
+class RecordRenewal(Settlement, frozen=True):
+    """A provider authorized money again, refused to, or its answer was lost."""
+
+    operation: Operation
+    event: OperationEvent
+    failure_code: str | None = None
+
+    def decide(self, case: Case, context: Context) -> Outcome:
+        """Note until when it is sure; of what was refused staff are told. It is read soon."""
+        rules.end_operation(case, self.operation, self.event, self.failure_code)
+        payment = case.payment(self.operation.payment_id)
+        if self.event is not OperationEvent.LOSE:
+            is_refused = self.event is OperationEvent.DECLINE
+            refusal = f"{self.failure_code}" if is_refused else None
+            rules.end_renewal(case, payment, refusal=refusal, providers=context.providers)
+        return Outcome(self.event.value, payment.id)
+
+
 class RecordLoss(Settlement, frozen=True):
     """A question about a payment ended without an answer that changes the payment."""
 

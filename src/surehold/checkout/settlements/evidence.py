@@ -67,6 +67,9 @@ class TakeEvidence(Settlement, frozen=True):
     actor: Actor | None = None
     #: The question that this answers, where one was asked.
     operation: Operation | None = None
+    #: How that question ended, and the code of a refusal.
+    event: OperationEvent = OperationEvent.SUCCEED
+    failure_code: str | None = None
     #: What was written of the payment's disputes before the provider was read: what it says of
     #: them is taken only if nothing was since. ``None``: it is not taken.
     dispute_moves: int | None = None
@@ -86,7 +89,7 @@ class TakeEvidence(Settlement, frozen=True):
         if payment is None:
             raise PaymentNotFound("There is no payment with this id.")
         if self.operation is not None:
-            rules.end_operation(case, self.operation, OperationEvent.SUCCEED, None)
+            rules.end_operation(case, self.operation, self.event, self.failure_code)
         is_stale = self.dispute_moves != payment.dispute_moves
         snapshot = self.snapshot
         if is_stale:

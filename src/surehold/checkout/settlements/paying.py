@@ -46,16 +46,13 @@ class RetryPayment(Settlement, frozen=True):
             ProviderUnknown, CurrencyNotSupported, AmountNotSupported, OrderNotPayable,
             PaymentInProgress, InsufficientStock: As named.
         """
-        joined = next(
-            (row for row in reversed(case.open_payments) if row.provider == self.provider), None
-        )
-        if joined is not None and not (case.is_whole_held and not case.is_hold_over):
-            joined = None
+        joined = self._find_open(case)
         if joined is not None and _is_unasked(joined):
             # Whoever began it stopped before the provider had answered: go on from there.
             return Outcome("joined", joined.id)
         trusted = case.security
-        if trusted is not None and trusted.provider == self.provider:
+        is_refused = trusted is not None and case.is_refused(trusted)
+        if trusted is not None and trusted.provider == self.provider and not is_refused:
             return Outcome("joined", trusted.id)
         rules.check_payable(case)
         if joined is not None:
@@ -65,10 +62,12 @@ class RetryPayment(Settlement, frozen=True):
         context.providers.get_for(self.provider, due=due)
         context.check_offered(self.provider, case.order, due=due, settings=case.settings)
         ttl = context.hold_time(case, self.provider)
-        if not case.is_bought:
+        if not case.is_bought and not case.is_sold:
             rules.hold_again(case, ttl=ttl)
         for payment in case.open_payments:
             rules.give_up_payment(case, payment, providers=context.providers)
+        if case.is_sold:
+            return self._begin_owed(case, context, ttl=ttl)
         # What cards were to pay went back to them with the holds.
         rules.take_parts_again(case, rules.rest_minor(case), actor=BUYER)
         rest_minor = rules.rest_minor(case)
@@ -94,6 +93,39 @@ class RetryPayment(Settlement, frozen=True):
         case.change_order(actor=BUYER.name, reason="paying again", provider=self.provider)
         case.relabel()
         rules.trust_to_delivery(case, actor=BUYER)
+        return Outcome("begun", payment.id)
+
+    def _find_open(self, case: Case) -> Payment | None:
+        """The open payment of this provider, while its hold lives."""
+        is_held = case.is_whole_held and not case.is_hold_over
+        rows = (
+            row
+            for row in reversed(case.open_payments)
+            if row.provider == self.provider and not case.is_refused(row)
+        )
+        return next(rows, None) if is_held else None
+
+    def _begin_owed(self, case: Case, context: Context, *, ttl: timedelta) -> Outcome:
+        """Ask for what is owed of goods that were sent; it is taken at once.
+
+        Raises:
+            ProviderUnknown, CurrencyNotSupported, AmountNotSupported: As named.
+        """
+        context.check_collectable(self.provider, case.order, case.order.owed_minor)
+        payment, operation = context.begin_payment(
+            case.order,
+            amount_minor=case.order.owed_minor,
+            provider_name=self.provider,
+            settings=case.settings,
+            expires_at=case.now + ttl,
+            now=case.now,
+            is_at_once=True,
+        )
+        case.add_payment(payment)
+        if operation is not None:
+            case.writes.operations.append(operation)
+        case.change_order(actor=BUYER.name, reason="paying what is owed", provider=self.provider)
+        case.relabel()
         return Outcome("begun", payment.id)
 
 

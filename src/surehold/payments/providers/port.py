@@ -16,6 +16,7 @@ import msgspec
 
 from surehold.db.shop import ShopSettings
 from surehold.kernel.money import Money
+from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.model import NextAction, PaymentState
 from surehold.payments.providers.amounts import Amounts
 from surehold.payments.providers.disputes import DisputeAnswer, DisputeSnapshot
@@ -49,6 +50,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     #: Authorize now and capture later; all of it, or a part.
     can_capture_later: bool = False
     can_capture_partially: bool = False
+    #: How long money that is captured later is held; of who takes it at once, nothing is.
+    authorization: AuthorizationLife | None = None
     #: A repeated call with the same key and body is answered as the first one was; without keys,
     #: our reference makes a payment or a refund one, and the repetition is a conflict.
     has_keys: bool = True
@@ -145,6 +148,14 @@ class CaptureRequest(msgspec.Struct, frozen=True):
     is_final: bool = True
 
 
+class RenewalRequest(msgspec.Struct, frozen=True):
+    """Authorize a payment's ``amount`` again, for the ``number``-th time, from 1."""
+
+    provider_payment_id: str
+    amount: Money
+    number: int
+
+
 class RefundOrigin(enum.Enum):
     """Who began a refund: this program, a person at the provider, or the provider itself."""
 
@@ -202,6 +213,8 @@ class ProviderSnapshot(msgspec.Struct, frozen=True):
     failure_message: str | None = None
     refunds: tuple[RefundSnapshot, ...] = ()
     disputes: tuple[DisputeSnapshot, ...] = ()
+    #: Until when what is held can be captured, where the provider says so.
+    capture_before: datetime | None = None
 
     def __post_init__(self) -> None:
         assert self.requested is not None or not self.captured.amount, "money without an amount"
@@ -353,6 +366,16 @@ class RemoteProvider(Protocol):
         """Take authorized money. The same key and body take it once."""
         ...
 
+    def prepare_renewal(self, request: RenewalRequest) -> bytes:
+        """The exact body that ``renew`` will send. Pure."""
+        ...
+
+    async def renew(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        """Authorize again what is still held. The same body is one renewal."""
+        ...
+
     def prepare_refund(self, request: RefundRequest) -> bytes:
         """The exact body that ``refund`` will send. Pure."""
         ...
@@ -433,6 +456,18 @@ class NoOptions:
         """Refuse."""
         del body, provider_payment_id, idempotency_key
         raise Unsupported("money is taken at once")
+
+    def prepare_renewal(self, request: RenewalRequest) -> bytes:
+        """Refuse."""
+        del request
+        raise Unsupported("an authorization has one life")
+
+    async def renew(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        """Refuse."""
+        del body, provider_payment_id, idempotency_key
+        raise Unsupported("an authorization has one life")
 
     async def list_refunds(self, provider_payment_id: str) -> tuple[RefundSnapshot, ...]:
         """Refuse."""

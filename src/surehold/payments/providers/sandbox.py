@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from surehold.config import Config
 from surehold.kernel.money import Money
+from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.model import NoAction, PaymentState, Redirect, Wait
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import ProviderKind, WebhookSecret
@@ -113,6 +114,7 @@ class _Payment(msgspec.Struct, frozen=True):
     failure: _Failure | None
     refunds: tuple[_Refund, ...]
     disputes: tuple[_Dispute, ...] = ()
+    capture_before: int | None = None
 
 
 class _Hosted(_Payment, frozen=True, kw_only=True):
@@ -121,12 +123,6 @@ class _Hosted(_Payment, frozen=True, kw_only=True):
 
 class _Found(msgspec.Struct, frozen=True):
     data: tuple[_Payment, ...]
-
-
-class _Sent(msgspec.Struct, frozen=True):
-    """What a create body promises; the answer must be about the same payment."""
-
-    merchant_reference: str
 
 
 class _Said(msgspec.Struct, frozen=True):
@@ -202,6 +198,8 @@ class SandboxProvider(NoOptions):
             hold_kind=HoldKind.REDIRECT,
             is_for_demo_only=True,
             can_capture_later=True,
+            can_capture_partially=True,
+            authorization=AuthorizationLife(timedelta(days=7)),
             can_read_disputes=True,
             can_answer_disputes=True,
             page_origins=(f"{parts.scheme}://{parts.netloc}",),
@@ -238,7 +236,7 @@ class SandboxProvider(NoOptions):
     async def create(self, body: bytes, *, idempotency_key: str) -> CreateResult:
         """Begin collecting; the buyer is sent to the hosted page."""
         payment = await self._post("/v1/payments", body, _Hosted, key=idempotency_key)
-        if payment.merchant_reference != msgspec.json.decode(body, type=_Sent).merchant_reference:
+        if payment.merchant_reference != msgspec.json.decode(body)["merchant_reference"]:
             raise OutcomeUnknown("the answer is about another payment")
         state = _state(payment)
         match state:
@@ -468,11 +466,11 @@ def _snapshot(payment: _Payment) -> ProviderSnapshot:
         failure_message=payment.failure.message if payment.failure else None,
         refunds=tuple(_refund(refund) for refund in payment.refunds),
         disputes=tuple(map(_dispute, payment.disputes)),
+        capture_before=_instant(payment.capture_before),
     )
 
 
 def _dispute(dispute: _Dispute) -> DisputeSnapshot:
-    respond_by = dispute.respond_by
     return DisputeSnapshot(
         provider_dispute_id=dispute.id,
         amount=Money(dispute.amount, dispute.currency),
@@ -480,9 +478,13 @@ def _dispute(dispute: _Dispute) -> DisputeSnapshot:
         # A word that we do not know is a dispute that somebody must look at.
         state=_DISPUTES.get(dispute.state, DisputeState.NEEDS_RESPONSE),
         reason=dispute.reason,
-        respond_by=None if respond_by is None else datetime.fromtimestamp(respond_by, UTC),
+        respond_by=_instant(dispute.respond_by),
         fee_minor=dispute.fee,
     )
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _refund(refund: _Refund) -> RefundSnapshot:

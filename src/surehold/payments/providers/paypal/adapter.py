@@ -6,6 +6,7 @@ import asyncio
 import base64
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final, TypeVar
 
 import httpx2
@@ -15,6 +16,7 @@ from cryptography import x509
 
 from surehold.kernel import clock
 from surehold.kernel.money import Money
+from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.model import NoAction, PaymentState, Redirect
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig
@@ -35,6 +37,7 @@ from surehold.payments.providers.paypal.wire import (
     Refund,
     Token,
     find_failure,
+    read_capture_before,
     read_dispute,
     read_failure,
     read_money,
@@ -62,6 +65,7 @@ from surehold.payments.providers.port import (
     ProviderSnapshot,
     RefundRequest,
     RefundSnapshot,
+    RenewalRequest,
     StateConflict,
     Unavailable,
     Unsupported,
@@ -83,6 +87,13 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _PAGES: Final = {True: "https://www.paypal.com", False: "https://www.sandbox.paypal.com"}
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    """What is kept of a renewal."""
+
+    number: int
+    amount: msgspec.Raw
+
+
 class PayPal(NoOptions):
     """PayPal behind the port. Holds keys, connections, a token and certificates, no state.
 
@@ -99,6 +110,7 @@ class PayPal(NoOptions):
         can_cancel_unpaid=False,
         can_capture_later=True,
         can_capture_partially=True,
+        authorization=AuthorizationLife(timedelta(days=29), honored=timedelta(days=3)),
         can_read_disputes=True,
         signs_time=False,
         tells_mode=False,
@@ -219,6 +231,29 @@ class PayPal(NoOptions):
             raise StateConflict("nothing is held")
         path = f"/v2/payments/authorizations/{_path_part(held[-1].id)}/capture"
         await self._post(path, body, Only, key=idempotency_key)
+        return await self.fetch(order.id)
+
+    def prepare_renewal(self, request: RenewalRequest) -> bytes:
+        """What ``renew`` will send, and the how manieth renewal it is."""
+        return msgspec.json.encode(
+            {"number": request.number, "amount": write_money(request.amount)}
+        )
+
+    async def renew(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        """Authorize again what is held, which PayPal lists after the ones before.
+
+        So a renewal whose answer was lost is seen, and not asked for under another address.
+        """
+        order = await self._find(_path_part(provider_payment_id))
+        held, kept = order.unit.payments.authorizations, msgspec.json.decode(body, type=_Kept)
+        if not held:
+            raise StateConflict("nothing is held")
+        if len(held) <= kept.number:
+            path = f"/v2/payments/authorizations/{_path_part(held[-1].id)}/reauthorize"
+            sent = msgspec.json.encode({"amount": kept.amount})
+            await self._post(path, sent, Only, key=idempotency_key)
         return await self.fetch(order.id)
 
     def prepare_refund(self, request: RefundRequest) -> bytes:
@@ -370,6 +405,9 @@ class PayPal(NoOptions):
             failure_message=message,
             refunds=refunds,
             disputes=disputes,
+            capture_before=read_capture_before(order)
+            if state is PaymentState.AUTHORIZED
+            else None,
         )
 
     async def _read_disputes(self, taken: Sequence[Capture]) -> tuple[DisputeSnapshot, ...]:

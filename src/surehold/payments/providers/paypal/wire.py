@@ -43,7 +43,6 @@ EXPIRED: Final = "ORDER_EXPIRED"
 #: Captures in which money has come, whatever went back since.
 TAKEN: Final = frozenset({"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"})
 _FAILED: Final = frozenset({"DECLINED", "FAILED"})
-_HELD: Final = frozenset({"CREATED", "PARTIALLY_CAPTURED"})
 #: An authorization that was refused never held anything.
 _DENIED: Final = "DENIED"
 _ORDER_STATES: Final = {
@@ -54,6 +53,8 @@ _ORDER_STATES: Final = {
     "VOIDED": PaymentState.VOIDED,
 }
 _AUTHORIZATION_STATES: Final = {
+    "CREATED": PaymentState.AUTHORIZED,
+    "PARTIALLY_CAPTURED": PaymentState.AUTHORIZED,
     "PENDING": PaymentState.PENDING,
     "VOIDED": PaymentState.VOIDED,
     "EXPIRED": PaymentState.VOIDED,
@@ -105,6 +106,7 @@ _CONFLICTS: Final = frozenset(
         "PREVIOUSLY_VOIDED",
         "CANNOT_BE_VOIDED",
         "AUTHORIZATION_ALREADY_CAPTURED",
+        "AUTHORIZATION_EXPIRED",
         "AUTHORIZATION_VOIDED",
         "PENDING_CAPTURE",
         "TRANSACTION_DISPUTED",
@@ -154,6 +156,7 @@ class Authorization(msgspec.Struct, frozen=True):
     id: str
     status: str
     amount: Amount
+    expiration_time: datetime | None = None
 
 
 class Capture(msgspec.Struct, frozen=True):
@@ -368,8 +371,6 @@ def read_state(order: Order) -> PaymentState:
         return PaymentState.CAPTURED
     if any(row.status == "PENDING" for row in payments.captures):
         return PaymentState.PENDING
-    if any(row.status in _HELD for row in payments.authorizations):
-        return PaymentState.AUTHORIZED
     if payments.authorizations:
         last = payments.authorizations[-1].status
         return _AUTHORIZATION_STATES.get(last, PaymentState.UNKNOWN)
@@ -385,9 +386,18 @@ def find_failure(order: Order) -> str | None:
 
 
 def sum_held(order: Order) -> int:
-    """What was ever held, in our minor units; 0 where money was taken without that."""
+    """What was ever held, in our minor units; 0 where money was taken without that.
+
+    One that is authorized again stands in the place of the one before.
+    """
+    held = [row for row in order.unit.payments.authorizations if row.status != _DENIED]
+    return read_money(held[-1].amount).amount if held else 0
+
+
+def read_capture_before(order: Order) -> datetime | None:
+    """Until when what is held can be taken."""
     held = order.unit.payments.authorizations
-    return sum(read_money(row.amount).amount for row in held if row.status != _DENIED)
+    return held[-1].expiration_time if held else None
 
 
 def read_refund(refund: Refund) -> RefundSnapshot:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import httpx2
 import msgspec
 
 from surehold.kernel.money import Money
+from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.model import JsCheckout, NextAction, NoAction, PaymentState, PostForm
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig, WebhookSecret
@@ -101,6 +102,7 @@ class Razorpay(NoOptions):
             hold_kind=HoldKind.REDIRECT if page == "hosted" else HoldKind.CARD,
             can_cancel_unpaid=False,
             can_capture_later=True,
+            authorization=AuthorizationLife(timedelta(minutes=CAPTURE_MINUTES)),
             can_read_disputes=True,
             has_signed_return=True,
             signs_time=False,

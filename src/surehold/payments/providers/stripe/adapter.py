@@ -12,6 +12,7 @@ import httpx2
 import msgspec
 
 from surehold.kernel.money import Money
+from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.model import ClientSecret, NextAction, NoAction, PaymentState, Redirect
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig
@@ -52,6 +53,7 @@ from surehold.payments.providers.stripe.wire import (
     Refunds,
     Session,
     describe_method,
+    read_capture_before,
     read_dispute,
     read_failure,
     read_money,
@@ -66,6 +68,8 @@ API_VERSION: Final = "2026-10-28.endive"
 SESSION_MINIMUM: Final = timedelta(minutes=60)
 #: A day is the most that Stripe allows; a longer hold outlives its session.
 SESSION_MAXIMUM: Final = timedelta(hours=23)
+#: What most cards allow; a charge says of itself until when.
+AUTHORIZATION: Final = AuthorizationLife(timedelta(days=7))
 #: How many of a list are read: pages of a hundred.
 PAGES_MAX: Final = 10
 
@@ -96,6 +100,7 @@ class Stripe(NoOptions):
             hold_kind=HoldKind.REDIRECT if page == "hosted" else HoldKind.CARD,
             can_capture_later=True,
             can_capture_partially=True,
+            authorization=AUTHORIZATION,
             can_read_disputes=True,
             stays_open_after_decline=True,
             amounts=AMOUNTS,
@@ -388,6 +393,9 @@ class Stripe(NoOptions):
             failure_message=error.message,
             refunds=tuple(refunds),
             disputes=tuple(disputes),
+            capture_before=read_capture_before(charge)
+            if state is PaymentState.AUTHORIZED
+            else None,
         )
 
     def _check_mode(self, *, is_live: bool) -> None:

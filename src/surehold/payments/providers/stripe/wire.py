@@ -100,6 +100,7 @@ class Card(msgspec.Struct, frozen=True):
 
     brand: str | None = None
     last4: str | None = None
+    capture_before: int | None = None
 
 
 class Method(msgspec.Struct, frozen=True):
@@ -277,6 +278,13 @@ def read_money(units: int, currency: str) -> Money:
         return AMOUNTS.from_units(units, currency)
     except NotCarried as error:
         raise Unavailable(f"the answer cannot be read: {error}") from error
+
+
+def read_capture_before(charge: Charge | None) -> datetime | None:
+    """Until when the bank holds the money, where Stripe says so of the card."""
+    details = charge.payment_method_details if charge is not None else None
+    until = details.card.capture_before if details is not None and details.card else None
+    return None if until is None else datetime.fromtimestamp(until, UTC)
 
 
 def describe_method(charge: Charge | None) -> str | None:
