@@ -19,6 +19,8 @@ from proof.crashes.story import Story
 from surehold.kernel.ids import merchant_reference
 from surehold.orders.vendor_accounts import commands as vendor_accounts
 
+_ASKED: Final = "SELECT array_agg(kind ORDER BY kind) FROM payment_operations"
+
 
 class Journey(msgspec.Struct, frozen=True):
     """One story. ``victim`` is the kind of process that is killed in it."""
@@ -312,6 +314,30 @@ async def suspected(story: Story) -> None:
     await given_back(story, placed, moved=[("capture", total), ("refund", -total)])
     judged = "SELECT count(*) FROM fraud_assessments WHERE is_held"
     story.expect("judged", await story.value(judged), 1)
+
+
+async def found(story: Story) -> None:
+    """Somebody gives a part back in the bank's dashboard; it is found, and booked once."""
+    await story.open_shop()
+    placed = await story.place()
+    await story.capture(placed)
+    await story.settle()
+    story.watch()
+    bank = await story.provider_payment(placed)
+    await story.store.control(f"payments/{bank}/refund", amount=500)
+    await story.hear()
+    await story.wait_for_status(placed, "partially_refunded")
+    await story.come_to_rest()
+    total = placed["order"]["total"]["amount"]
+    story.expect("moved", await story.moved(), [("capture", total), ("refund", -500)])
+    story.expect("refunds", await story.value("SELECT count(*) FROM refunds"), 1)
+    story.expect("refunded", await story.value("SELECT refunded_minor FROM payments"), 500)
+    story.expect("asked", await story.value(_ASKED), ["create"])
+    told = "SELECT count(*) FROM outbox WHERE topic = 'refund.found'"
+    story.expect("staff are told", await story.value(told), 1)
+    story.expect("stock", await story.stock(), (ON_HAND, 1, 0))
+    wanted = ["capture", "refund", "sale", "sale_credit"]
+    story.expect("journals", await _journals(story), wanted)
 
 
 async def _send(story: Story, placed: Any) -> None:
@@ -701,6 +727,7 @@ WEB: Final = tuple(
         hold_and_let_go,
         dispute,
         suspected,
+        found,
         cart,
         decline,
         unknown,

@@ -20,7 +20,7 @@ from typing import Any, Final
 from structlog.testing import capture_logs
 
 from proof.report import Finding
-from proof.walk.script import LASTING, Fact, write
+from proof.walk.script import Fact, write
 from proof.walk.store import Post, Store, open_store
 from surehold.db import Connection
 from surehold.db.invariants import check_invariants
@@ -111,7 +111,9 @@ async def _tell_anyhow(
         if dice.random() < share / (1 + share) * 1.5:
             fact = next(facts, None)
             if fact is not None:
-                post.take(await store.happen(fact), is_lasting=fact.what in LASTING)
+                if fact.order in post.unheard:
+                    await store.look(fact.order)
+                post.take(await store.happen(fact), of=fact.order)
         delivery = post.bring()
         if delivery is None:
             continue
@@ -124,7 +126,8 @@ async def _tell_anyhow(
             wrong.append(f"delivery {counts['deliveries']}: the ledger is off by {unbalanced}")
             break
     for fact in facts:
-        post.take(await store.happen(fact), is_lasting=fact.what in LASTING)
+        await store.look(fact.order)
+        post.take(await store.happen(fact), of=fact.order)
     while (rest := post.bring_the_rest()) is not None:
         await store.hear(rest)
     counts["lost on the way"] = post.lost

@@ -22,10 +22,6 @@ _FACTS: Final = {
 }
 
 
-#: What neither a sweeper nor a report can find: its message is sent until it is heard.
-LASTING: Final = frozenset({"reopen"})
-
-
 class Fact(msgspec.Struct, frozen=True):
     """One thing that happens to the payment of one order."""
 

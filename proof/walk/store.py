@@ -42,6 +42,10 @@ _HELD: Final = """
     /* proof.list_held */
     SELECT id FROM payments WHERE review_reason IS NOT NULL ORDER BY order_id, id
 """
+_WATCHED: Final = """
+    /* proof.is_watched */
+    SELECT next_check_at IS NOT NULL FROM payments WHERE id = $1
+"""
 #: Everything that must be the same, by the place of the order.
 _BOOKS: Final = """
     /* proof.read_books */
@@ -158,6 +162,16 @@ class Store:
             while await finish(self.checkout):
                 pass  # A round takes so many at a time.
 
+    async def look(self, order: int) -> None:
+        """Days go by until the bank's next word about an order: if it is watched, it is looked at.
+
+        What a bank decides and takes back before anybody has looked was never seen.
+        """
+        async with self.db.connection() as connection:
+            watched = await connection.raw.fetchval(_WATCHED, self.payments[order])
+        if watched:
+            await commands.check_payment(self.checkout, self.payments[order])
+
     async def come_to_rest(self) -> None:
         """Sweep until all is said, take the bank's report in, and let people decide."""
         for _ in range(_ROUNDS):
@@ -234,12 +248,15 @@ class Post:
         #: What was delivered at least once, and may come again.
         self._known: list[Delivery] = []
         self.lost = 0
+        #: Orders of which something was lost.
+        self.unheard: set[int] = set()
 
-    def take(self, deliveries: list[Delivery], *, is_lasting: bool) -> None:
-        """Take what the bank sends; some of it never arrives, unless it is sent until heard."""
+    def take(self, deliveries: list[Delivery], *, of: int) -> None:
+        """Take what the bank sends about an order; some of it never arrives."""
         for delivery in deliveries:
-            if self._dice.random() < self._loss and not is_lasting:
+            if self._dice.random() < self._loss:
                 self.lost += 1
+                self.unheard.add(of)
             else:
                 self._bag.append(delivery)
 

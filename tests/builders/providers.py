@@ -39,6 +39,7 @@ _CAPABILITIES: Final = Capabilities(
     can_capture_later=True,
     authorization=AuthorizationLife(timedelta(days=7)),
     can_read_disputes=True,
+    reopens_disputes_days=30,
 )
 
 
@@ -175,6 +176,8 @@ class PretendProvider(NoOptions):
 
     async def cancel(self, provider_payment_id: str, *, idempotency_key: str) -> ProviderSnapshot:
         self.keys.append(idempotency_key)
+        if provider_payment_id not in self.payments:
+            raise NotFound("no such payment", code="unknown_payment")
         before = self.payments[provider_payment_id]
         if before.state is not PaymentState.CAPTURED:
             self.lapse(provider_payment_id)

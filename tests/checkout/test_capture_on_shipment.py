@@ -360,3 +360,23 @@ async def test_what_is_captured_at_once_is_a_sale_at_once(shop: Shop) -> None:
 
     assert labels(await check(shop.checkout, placed)) == ("paid", "paid", "unfulfilled")
     assert await shop.journals(placed) == ["capture", "sale"]
+
+
+async def test_money_that_its_provider_knows_nothing_of_is_not_given_up_by_a_guess(
+    shop: Shop,
+) -> None:
+    placed = await shop.order()
+    shop.card.payments.clear()
+
+    await shop.checkout.settling.submit(CancelOrder(placed.order.id, CancelReason.BUYER, BUYER))
+    await shop.ask()
+
+    assert await shop.operations(placed) == [("create", "succeeded"), ("void", "declined")]
+    payment = (await shop.look(placed)).payment
+    assert payment is not None
+    assert (payment.state, payment.review_reason, payment.next_check_at) == (
+        P.AUTHORIZED,
+        "provider_does_not_know_it",
+        None,
+    )
+    assert await shop.journals(placed) == []

@@ -121,6 +121,28 @@ def test_disputed_money_is_held_back_and_what_is_won_is_here_again() -> None:
     assert names == ["dispute.needs_response", "dispute.under_review", "dispute.won"]
 
 
+def test_decided_dispute_is_looked_at_ever_more_seldom_until_nobody_opens_it_again() -> None:
+    case = a_paid_case()
+    hear(case, told(OPEN))
+    assert (the_payment(case).next_check_at, the_payment(case).check_count) == (
+        case.now + timedelta(days=1),
+        5,
+    )
+    hear(case, told(WON))
+    decided = case.now
+
+    looks = []
+    while (at := the_payment(case).next_check_at) is not None:
+        looks.append((at - decided).days)
+        case.now = at
+        assert hear(case, told(WON)) == "unchanged"
+
+    assert looks == [1, 2, 4, 8, 16, 30]
+    # Heard of by accident, later still, it is open as if for the first time.
+    assert hear(case, told(OPEN)) == "dispute_needs_response"
+    assert the_payment(case).next_check_at == case.now + timedelta(days=1)
+
+
 def test_goods_are_held_back_while_their_money_is_disputed() -> None:
     case = a_paid_case()
     hear(case, told(OPEN, 1))

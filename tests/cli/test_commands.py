@@ -288,6 +288,23 @@ def test_doctor_says_everything_that_is_wrong(
     assert chain["detail"] == "entry 1: it is missing; 0 before it hold"
 
 
+def test_doctor_sends_a_test_event_only_when_it_is_asked_to(
+    run: Run, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUREHOLD_SANDBOX_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("SUREHOLD_SANDBOX_WEBHOOK_SECRETS", '["whsec_that_nobody_sees"]')
+    monkeypatch.setenv("SUREHOLD_BASE_URL", "http://127.0.0.1:1")
+
+    asked, unasked = run("doctor", "--send-test-event"), run("doctor")
+
+    assert "test event" not in unasked.out
+    assert (
+        "http://127.0.0.1:1/webhooks/sandbox, secret 1: the connection is refused: nothing "
+        "listens there; surehold serve"
+    ) in " ".join(asked.out.split())
+    assert (asked.code, "whsec_that_nobody_sees" in asked.out + asked.err) == (1, False)
+
+
 def test_doctor_counts_missing_keys_only_in_production(
     run: Run, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,8 @@ class FakePayPal(Fake):
         #: The only one that opens anything now; each new one ends those before it.
         self.token = ""
         self.tokens_given = 0
+        #: Authorizations whose time is about to be over, and what their orders say then.
+        self.forgotten: dict[str, str] = {}
         self.can_read_disputes = True
         self.orders: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
@@ -278,6 +280,9 @@ class FakePayPal(Fake):
     def void(self, request: Request, held: str) -> Any:
         def work(_: dict[str, Any]) -> Any:
             found, authorization = self._find_held(held)
+            if authorization["id"] in self.forgotten:
+                authorization["status"] = self.forgotten[authorization["id"]]
+                raise _missing()
             if authorization["status"] == "VOIDED":
                 raise _no("PREVIOUSLY_VOIDED")
             if authorization["status"] != "CREATED":
@@ -327,6 +332,12 @@ class FakePayPal(Fake):
         if amount is not None:
             found["amount"] = Decimal(amount).scaleb(-2)
         return {}
+
+    def on_forget(self, payment: str, status: str) -> Any:
+        """The time of what is held is over before it is let go; its order says what it came to."""
+        for held in self._find(payment)["authorizations"]:
+            self.forgotten[held["id"]] = status
+        return self.on_show(payment)
 
     def on_decline(self, payment: str) -> Any:
         """The buyer approves a card that will be declined; another may be chosen afterwards."""

@@ -241,6 +241,41 @@ class FakeStripe(Fake):
     def list_disputes(self, request: Request) -> Any:
         return self._list(self.disputes, request)
 
+    @route("read", "GET", "/v1/disputes/{dispute}")
+    def get_dispute(self, _: Request, dispute: str) -> Any:
+        return _shown(self._find(self.disputes, dispute, "dispute"))
+
+    @route("dispute", "POST", "/v1/disputes/{dispute}")
+    def submit_evidence(self, request: Request, dispute: str) -> Any:
+        def work(form: dict[str, str]) -> Any:
+            found = self._open_dispute(dispute)
+            if (
+                form["submit"] != "true"
+                or not 0 < len(form["evidence[uncategorized_text]"]) <= 20_000
+            ):
+                raise _no("Invalid evidence.", param="evidence")
+            return self._move_dispute(found, "under_review", "updated")
+
+        return self._once(request, {"evidence[uncategorized_text]", "submit"}, work)
+
+    @route("dispute", "POST", "/v1/disputes/{dispute}/close")
+    def give_in(self, request: Request, dispute: str) -> Any:
+        def work(_: dict[str, str]) -> Any:
+            return self._move_dispute(self._open_dispute(dispute), "lost", "closed")
+
+        return self._once(request, set(), work)
+
+    def _open_dispute(self, dispute: str) -> dict[str, Any]:
+        found = self._find(self.disputes, dispute, "dispute")
+        if not found["status"].endswith("needs_response"):
+            raise _no("This dispute is already closed, or was answered.")
+        return found
+
+    def _move_dispute(self, found: dict[str, Any], status: str, kind: str) -> Any:
+        found["status"] = status
+        self._tell(f"charge.dispute.{kind}", found)
+        return _shown(found)
+
     # --- the buyer, the dashboard and the bank -------------------------------------------------
 
     def on_pay(self, payment: str, amount: int | None = None) -> Any:

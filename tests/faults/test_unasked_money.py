@@ -1,7 +1,8 @@
 """P13 and P14: what nobody asked the bank for, and a report that knows better.
 
-Disputes are booked as the bank tells of them. Refunds that begin at the bank are not yet: until
-they are, each is seen, leaves every invariant true, and waits for a person under a reason.
+Disputes are booked as the bank tells of them, and so are refunds that begin there, as long as they
+can mean one thing only. Whatever else is seen leaves every invariant true, and waits for a person
+under a reason.
 """
 
 from __future__ import annotations
@@ -40,8 +41,53 @@ async def test_P13_dispute_is_booked_and_what_is_lost_is_given_up(
     await bazaar.check()
 
 
+async def test_P7_dispute_that_is_opened_again_is_found_although_nobody_says_so(
+    bazaar: Bazaar, lamp: UUID
+) -> None:
+    placed, total = await _paid(bazaar, lamp)
+    payment_id = await bazaar.find_at_bank(placed)
+    dispute = (await bazaar.bank.control(f"payments/{payment_id}/dispute", {})).json()["id"]
+    await bazaar.bank.control(f"disputes/{dispute}/close", {"outcome": "won"})
+    await bazaar.hear()
+    assert (await bazaar.look(placed)).status == "paid"
+    assert await _days_to_look(bazaar) == 1
+
+    # Three looks find nothing new, each after twice as long.
+    for age, days in ((1, 1), (2, 2), (4, 4)):
+        await _look_on_day(bazaar, age)
+        assert await _days_to_look(bazaar) == days
+    await bazaar.bank.control(f"disputes/{dispute}/reopen", {})  # Its message is never let go.
+    assert (await bazaar.look(placed)).status == "paid"
+
+    await _look_on_day(bazaar, 8)
+
+    seen = await bazaar.look(placed)
+    assert (seen.status, seen.journals) == ("disputed", ("capture", "dispute_opened", "sale"))
+    assert await _days_to_look(bazaar) == 1
+    assert await bazaar.moved() == [("capture", total), ("dispute", -total)]
+    await bazaar.check()
+
+
+async def _look_on_day(bazaar: Bazaar, age: int) -> None:
+    """The worker comes by when a look is due, so many days after all disputes were decided."""
+    async with bazaar.db.connection() as connection:
+        await connection.raw.execute(
+            "UPDATE disputes SET updated_at = store_now() - make_interval(days => $1)", age
+        )
+        await connection.raw.execute("UPDATE payments SET next_check_at = store_now()")
+    assert await commands.check_due_payments(bazaar.api.checkout) == 1
+
+
+async def _days_to_look(bazaar: Bazaar) -> int:
+    async with bazaar.db.connection() as connection:
+        found = await connection.raw.fetchval(
+            "SELECT round(extract(epoch FROM next_check_at - store_now()) / 86400) FROM payments"
+        )
+    return int(found)
+
+
 @pytest.mark.parametrize("amount", [500, None])
-async def test_P13_refund_at_the_dashboard_is_parked_and_nothing_is_booked(
+async def test_P13_refund_at_the_dashboard_is_booked_by_itself_and_once(
     db: Database, bazaar: Bazaar, lamp: UUID, amount: int | None
 ) -> None:
     placed, total = await _paid(bazaar, lamp)
@@ -52,9 +98,48 @@ async def test_P13_refund_at_the_dashboard_is_parked_and_nothing_is_booked(
     await bazaar.hear()
 
     assert await bazaar.moved() == [("capture", total), ("refund", -(amount or total))]
-    assert await bazaar.look(placed) == Standing(
-        "paid", ("captured",), ("refunded_at_provider",), total, 0, ("capture", "sale")
+    booked = Standing(
+        "refunded" if amount is None else "partially_refunded",
+        ("captured",),
+        (None,),
+        total,
+        amount or total,
+        ("capture", "refund", "sale", "sale_credit"),
     )
+    assert await bazaar.look(placed) == booked
+    outcome = await commands.check_payment(bazaar.api.checkout, payment_id_of(placed))
+    assert (outcome is not None and outcome.effect, await bazaar.look(placed)) == (
+        "unchanged",
+        booked,
+    )
+    async with db.connection() as connection:
+        found = await connection.raw.fetch("SELECT state, reason, requested_by FROM refunds")
+        told = await connection.raw.fetch(
+            "SELECT payload->>'amount_minor' FROM outbox WHERE topic = 'refund.found'"
+        )
+        owned = await connection.raw.fetchval(
+            "SELECT sum(quantity - released_quantity) FROM allocations"
+        )
+    assert [tuple(row) for row in found] == [
+        ("succeeded", "refunded at the provider", "provider:sandbox")
+    ]
+    assert ([row[0] for row in told], owned) == ([str(amount or total)], 1)
+    await bazaar.check()
+
+
+async def test_P13_refund_at_the_dashboard_of_disputed_money_waits_for_a_person(
+    bazaar: Bazaar, lamp: UUID
+) -> None:
+    placed, _ = await _paid(bazaar, lamp)
+    payment_id = await bazaar.find_at_bank(placed)
+    await bazaar.bank.control(f"payments/{payment_id}/dispute", {"amount": 300})
+    await bazaar.bank.control(f"payments/{payment_id}/refund", {"amount": 500})
+
+    await bazaar.hear()
+
+    seen = await bazaar.look(placed)
+    assert (seen.review_reasons, seen.refunded) == (("refunded_at_provider",), 0)
+    assert seen.journals == ("capture", "dispute_opened", "sale")
     await bazaar.check()
 
 
@@ -63,7 +148,10 @@ async def test_P13_refund_at_the_dashboard_that_was_accepted_is_not_found_again(
 ) -> None:
     placed, _ = await _paid(bazaar, lamp)
     payment_id = await bazaar.find_at_bank(placed)
+    dispute = await bazaar.bank.control(f"payments/{payment_id}/dispute", {"amount": 300})
     await bazaar.bank.control(f"payments/{payment_id}/refund", {"amount": 500})
+    await bazaar.hear()
+    await bazaar.bank.control(f"disputes/{dispute.json()['id']}/close", {"outcome": "won"})
     await bazaar.hear()
     path = f"/payments/{placed['payment']['id']}"
     decided = {"decision": "accept", "note": "Broken on the way"}

@@ -103,11 +103,12 @@ async def test_evidence_wins_one_dispute_and_giving_in_loses_the_other(
     await bazaar.check()
 
 
-async def test_refund_at_the_dashboard_is_booked_when_a_person_says_so(
+async def test_refund_at_the_dashboard_of_disputed_money_is_booked_when_a_person_says_so(
     db: Database, bazaar: Bazaar
 ) -> None:
     lamp = (await a_product(db, on_hand=5)).variant_id
     placed, at_bank = await _paid(bazaar, lamp)
+    await bazaar.bank.control(f"payments/{at_bank}/dispute", {"amount": 300})
     await bazaar.bank.control(f"payments/{at_bank}/refund", {"amount": 500})
     await bazaar.hear()
     review = f"/payments/{placed['payment']['id']}/review"
@@ -120,11 +121,7 @@ async def test_refund_at_the_dashboard_is_booked_when_a_person_says_so(
         "Ada did that",
     )
     seen = await bazaar.look(placed)
-    assert (seen.status, seen.refunded, seen.review_reasons) == (
-        "partially_refunded",
-        500,
-        (None,),
-    )
+    assert (seen.status, seen.refunded, seen.review_reasons) == ("disputed", 500, (None,))
     again = await _post(bazaar, review, {"decision": "accept", "note": "twice"})
     assert again.refusal == (409, "review_not_possible")
     await bazaar.check()

@@ -19,6 +19,7 @@ import stripe
 import typing_extensions
 from pydantic import SecretStr
 from stripe.params import (
+    DisputeModifyParams,
     PaymentIntentCancelParams,
     PaymentIntentCaptureParams,
     PaymentIntentCreateParams,
@@ -38,7 +39,7 @@ from surehold.payments.providers.port import (
     WebhookRefused,
 )
 from surehold.payments.providers.stripe import Stripe
-from surehold.payments.providers.stripe.adapter import API_VERSION
+from surehold.payments.providers.stripe.adapter import API_VERSION, write_evidence
 from surehold.payments.providers.stripe.settings import EVENTS
 from tests.fakes import stripe as fake_stripe
 from tests.fakes.stripe import FakeStripe
@@ -212,6 +213,7 @@ HOSTED: Final = Stripe(an_account("whsec_x"))
 ELEMENT: Final = Stripe(an_account("whsec_x"), page="element")
 
 REQUESTS: Final = [
+    (write_evidence("Signed for by M. Quinn, 12 November"), DisputeModifyParams),
     (HOSTED.prepare_create(a_request()), SessionCreateParams),
     (HOSTED.prepare_create(a_request(is_captured_later=True)), SessionCreateParams),
     (ELEMENT.prepare_create(a_request()), PaymentIntentCreateParams),

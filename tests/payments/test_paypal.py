@@ -48,6 +48,7 @@ from tests.builders.orders import a_checkout
 from tests.fakes.harness import Message
 from tests.fakes.paypal import FakePayPal
 from tests.fakes.paypal_certificates import NAME, make, signing
+from tests.payments.contract.cases import OTHER
 from tests.payments.contract.rig import CERTIFICATES, REFERENCE, FakeRig, a_rig
 
 NOW: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -195,6 +196,18 @@ async def test_several_captures_of_one_hold_add_up(rig: FakeRig) -> None:
 
     assert (taken.authorized, taken.captured) == (rig.money(11840), rig.money(11840))
     assert [row["status"] for row in hand(rig).orders[order]["authorizations"]] == ["CAPTURED"]
+
+
+async def test_what_paypal_knows_no_more_is_what_its_order_says(rig: FakeRig) -> None:
+    old, odd = [await rig.paid(name, is_captured_later=True) for name in (REFERENCE, OTHER)]
+    hand(rig).on_forget(old, "VOIDED")
+    hand(rig).on_forget(odd, "CREATED")
+
+    gone = await rig.provider.cancel(old, idempotency_key="void-1")
+    with pytest.raises(OutcomeUnknown):
+        await rig.provider.cancel(odd, idempotency_key="void-2")
+
+    assert (gone.state, gone.captured) == (PaymentState.VOIDED, rig.money(0))
 
 
 async def test_what_paypal_took_back_by_itself_is_a_refund_of_its_own(rig: FakeRig) -> None:

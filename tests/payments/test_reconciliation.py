@@ -13,7 +13,7 @@ import pytest
 
 from surehold.checkout import commands
 from surehold.checkout.rules import Wish
-from surehold.db import Database
+from surehold.db import Database, shop
 from surehold.kernel.ids import OrderId, merchant_reference
 from surehold.kernel.money import Money
 from surehold.payments.reconciliation import commands as reconciliation
@@ -260,3 +260,126 @@ async def test_a_bank_statement_is_matched_by_what_buyers_write(bazaar: Bazaar) 
 
     assert (done.body["new_count"], done.body["difference_count"]) == (2, 1)
     assert await differences(bazaar) == [("missing_here", None, 1_490)]
+
+
+#: A bank's statement that names disputes, and what they cost.
+_WITH_FEES = {
+    "bank_transfer": {
+        "columns": {
+            "row_id": "entry",
+            "kind": "type",
+            "reference": "reference",
+            "object_id": "object",
+            "gross": "amount",
+            "fee": "fee",
+            "currency": "currency",
+            "occurred_at": "booked_at",
+        },
+        "kinds": {"credit": "charge", "recall": "dispute", "charges": "fee"},
+    }
+}
+
+
+class Recalls:
+    """A paid transfer, its bank's recalls, and its bank's statements."""
+
+    def __init__(self, bazaar: Bazaar, placed: Any) -> None:
+        self.bazaar = bazaar
+        self.payment = placed["payment"]["id"]
+        self.minor = placed["order"]["total"]["amount"]
+
+    async def write_down(self, name: str, fee: int) -> Answer:
+        body = {
+            "provider_dispute_id": name,
+            "amount": {"amount": self.minor, "currency": "EUR"},
+            "state": "needs_response",
+            "reason": "Recalled",
+            "fee": fee,
+        }
+        path = f"/payments/{self.payment}/disputes"
+        return await self.bazaar.api.post(path, body, headers={**STAFF, **a_key()})
+
+    async def report(self, *rows: tuple[str, str, str]) -> Any:
+        """Rows of an entry, a dispute and its fee; the amounts are of the first row alone."""
+        lines = ["entry;type;reference;object;amount;fee;currency;booked_at"]
+        for entry, name, fee in rows:
+            kind, amount = ("recall", f"-{self.minor / 100}") if fee else ("charges", "0")
+            lines.append(f"{entry};{kind};{self.payment};{name};{amount};{fee};EUR;2026-01-01")
+        done = await self.bazaar.api.post(
+            "/reconciliation/reports?provider=bank_transfer",
+            content="\n".join(lines).encode(),
+            headers={**STAFF, **CSV, **a_key()},
+        )
+        assert done.status == 200, done.raw
+        return done.body
+
+
+@pytest.fixture
+async def recalls(bazaar: Bazaar) -> Recalls:
+    lamp = await a_product(bazaar.db, price=1_000, on_hand=1)
+    placed = await bazaar.buy(lamp.variant_id, payment_method={"provider": "bank_transfer"})
+    confirm = f"/payments/{placed['payment']['id']}/confirm"
+    received = {"received": placed["order"]["total"]}
+    await bazaar.api.post(confirm, received, headers={**STAFF, **a_key()})
+    async with bazaar.db.transaction() as tx:
+        await shop.change(tx, key="settlement_mappings", value=_WITH_FEES, actor="test")
+    return Recalls(bazaar, placed)
+
+
+async def test_fee_that_was_written_down_by_hand_is_the_one_that_the_report_names(
+    bazaar: Bazaar, recalls: Recalls
+) -> None:
+    assert (await recalls.write_down("CB-7", 1_500)).status == 200
+    paid = await account(bazaar.db, "dispute_fees")
+
+    await recalls.report(("E-7", "CB-7", "15.00"))
+
+    assert paid == await account(bazaar.db, "dispute_fees") == 1_500
+    assert await account(bazaar.db, "provider_fees") == 0
+    assert await differences(bazaar) == []
+    await bazaar.check()
+
+
+async def test_fee_of_a_dispute_that_the_report_says_otherwise_is_a_difference_until_it_is_not(
+    bazaar: Bazaar, recalls: Recalls
+) -> None:
+    await recalls.write_down("CB-7", 1_500)
+
+    await recalls.report(("E-7", "CB-7", "20.00"))
+
+    assert await account(bazaar.db, "provider_fees") == 0
+    assert await differences(bazaar) == [("fee_unexpected", 1_500, 2_000)]
+    await recalls.write_down("CB-7", 2_000)
+    assert await reconciliation.explain_differences(bazaar.db) == 1
+    assert await account(bazaar.db, "dispute_fees") == 2_000
+    await bazaar.check()
+
+
+async def test_fee_that_a_report_had_booked_is_not_written_down_again(
+    bazaar: Bazaar, recalls: Recalls
+) -> None:
+    await recalls.report(("E-7", "CB-7", "15.00"))
+    assert await account(bazaar.db, "provider_fees") == 1_500
+
+    refused = await recalls.write_down("CB-7", 1_500)
+
+    assert refused.refusal == (409, "dispute_fee_reported")
+    assert await account(bazaar.db, "dispute_fees") == 0
+    assert (await recalls.write_down("CB-7", 0)).status == 200
+    assert (await recalls.write_down("CB-8", 700)).status == 200
+    assert await account(bazaar.db, "dispute_fees") == 700
+    await bazaar.check()
+
+
+async def test_fee_that_is_reported_and_written_down_at_once_is_booked_once(
+    bazaar: Bazaar, recalls: Recalls
+) -> None:
+    for number in range(4):
+        name = f"CB-{number}"
+        said, _ = await asyncio.gather(
+            recalls.write_down(name, 500), recalls.report((f"E-{number}", name, "5.00"))
+        )
+        assert said.status in (200, 409)
+        both = [await account(bazaar.db, one) for one in ("dispute_fees", "provider_fees")]
+        assert sum(both) == 500 * (number + 1)
+    await bazaar.check()

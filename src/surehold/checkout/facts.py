@@ -94,6 +94,8 @@ class CaseFacts:
         self.authorizations = {row.payment_id: row for row in authorizations}
         #: What is owed and not there yet, by line and location.
         self.waiting_units: dict[tuple[OrderLineId, LocationId], WaitingUnits] = {}
+        #: Disputes whose fees a provider's report had booked, which only a few requests ask for.
+        self.reported_fees: frozenset[tuple[PaymentId, str]] = frozenset()
         self.returns: dict[ReturnId, Return] = {}
         self.return_lines: dict[ReturnId, tuple[ReturnLine, ...]] = {}
         self.stock = stock

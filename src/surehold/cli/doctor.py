@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 from datetime import timedelta
-from typing import Final
+from typing import Annotated, Final
 
-import msgspec
 import typer
 from pydantic import SecretStr
 from rich.text import Text
@@ -17,6 +15,7 @@ from surehold.app import MissingSetting, access_of, database_of
 from surehold.cli import environment
 from surehold.cli.console import ExitCode, aside, out, say_json
 from surehold.cli.failures import explain
+from surehold.cli.rehearsal import Check, Verdict, send_test_events
 from surehold.config import DEMO_PREFIX, Config, Mode
 from surehold.db import Database, audit
 from surehold.db.health import OLDEST_VERSION, get_server_facts
@@ -39,28 +38,21 @@ WORKER_SILENCE: Final = timedelta(minutes=1)
 NO_PAYMENT: Final = "SureholdDoctor"
 
 
-class Verdict(enum.Enum):
-    """How one check ended."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAIL = "fail"
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
-
-    name: str
-    verdict: Verdict
-    detail: str
-
-
 _STYLES: Final = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAIL: "bold red"}
 
 
-@commands.command(epilog="Example: surehold doctor --json")
+@commands.command(epilog="Example: surehold doctor --send-test-event")
 def doctor(
-    *, as_json: environment.JsonOption = False, data: environment.DataOption = None
+    *,
+    as_json: environment.JsonOption = False,
+    data: environment.DataOption = None,
+    send_test_event: Annotated[
+        bool,
+        typer.Option(
+            "--send-test-event",
+            help="Send this store a signed event about nothing for every provider, from outside.",
+        ),
+    ] = False,
 ) -> None:
     """Check settings, database, migrations, providers, worker and data.
 
@@ -70,7 +62,7 @@ def doctor(
     checks = check_settings(config)
     try:
         with environment.with_database(config, data) as config, aside.status("Looking around"):
-            checks += asyncio.run(_look_around(config))
+            checks += asyncio.run(_look_around(config, is_sending=send_test_event))
     except Exception as error:
         known = explain(error)
         if known is None:
@@ -146,7 +138,7 @@ def check_account(kind: ProviderKind, config: Config) -> list[Check]:
     ]
 
 
-async def _look_around(config: Config) -> list[Check]:
+async def _look_around(config: Config, *, is_sending: bool) -> list[Check]:
     checks: list[Check] = []
     async with database_of(config, name="doctor") as db:
         checks += await _check_server(db)
@@ -156,7 +148,7 @@ async def _look_around(config: Config) -> list[Check]:
             return [*checks, Check("migrations", Verdict.FAIL, detail)]
         checks.append(Check("migrations", Verdict.OK, "complete"))
         checks.append(await _check_worker(db))
-        checks += await _check_providers(config)
+        checks += await _check_providers(config, db if is_sending else None)
         checks.append(await _check_audit(db))
         found = await report(db)
         checks += [
@@ -219,7 +211,8 @@ async def _check_audit(db: Database) -> Check:
     return Check("audit log", Verdict.OK, f"{links} entries follow from each other{last}")
 
 
-async def _check_providers(config: Config) -> list[Check]:
+async def _check_providers(config: Config, sending: Database | None) -> list[Check]:
+    """Ask each; and send the store what each would send it, where its inbox is to be looked at."""
     checks: list[Check] = []
     try:
         providers = open_providers(config)
@@ -233,6 +226,8 @@ async def _check_providers(config: Config) -> list[Check]:
                 checks.append(Check(name, Verdict.OK, "works without a network"))
             else:
                 checks.append(await _check_remote(name, remote))
+        if sending is not None:
+            checks += await send_test_events(sending, providers, config.base_url)
     finally:
         await providers.close()
     return checks or [Check("providers", Verdict.FAIL, "none: nobody can pay")]

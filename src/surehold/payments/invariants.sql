@@ -146,9 +146,24 @@ SELECT coalesce(refund.id, booked.reference) AS refund_id, refund.amount_minor, 
     ON booked.reference = refund.id
  WHERE refund.amount_minor IS DISTINCT FROM booked.minor;
 
--- STL1: Every fee that a provider's report says was kept is booked once, and nothing else is.
+-- STL1: Every fee that a provider's report says was kept is booked once, and nothing else is. That of
+-- a dispute is booked by its row, or was when people wrote it down; never both.
 SELECT coalesce(said.id, booked.reference) AS row_id, said.fee_minor, booked.minor
-  FROM (SELECT id, fee_minor FROM settlement_rows WHERE fee_minor <> 0) AS said
+  FROM (
+        SELECT id,
+               CASE WHEN NOT EXISTS (
+                    SELECT FROM disputes AS dispute
+                      JOIN dispute_events AS event ON event.dispute_id = dispute.id
+                      JOIN ledger_journals AS journal
+                        ON journal.kind = 'dispute_fee'
+                       AND journal.reference = event.id
+                     WHERE part.kind IN ('dispute', 'dispute_reversal', 'fee')
+                       AND (dispute.provider, dispute.account) = (part.provider, part.account)
+                       AND dispute.provider_dispute_id = part.provider_object_id
+                       AND dispute.currency = part.currency)
+               THEN fee_minor END AS fee_minor
+          FROM settlement_rows AS part
+         WHERE fee_minor <> 0) AS said
   FULL JOIN (
         SELECT journal.reference, sum(entry.amount_minor) AS minor
           FROM ledger_journals AS journal

@@ -84,6 +84,13 @@ async def find_webhook(connection: Connection, *, event_id: WebhookEventId) -> W
     return await connection.find(sql.FIND_WEBHOOK, event_id)
 
 
+async def find_delivered(
+    connection: Connection, *, provider: str, account: str, dedup_key: str
+) -> WebhookEvent | None:
+    """The inbox event that a provider's own event became; ``None`` when it never came."""
+    return await connection.find(sql.FIND_DELIVERED, provider, account, dedup_key)
+
+
 async def list_ledger(connection: Connection, *, order_id: OrderId) -> tuple[sql.LedgerRow, ...]:
     """Every ledger entry of one order, oldest first."""
     return tuple(await connection.all(sql.LIST_LEDGER, order_id))

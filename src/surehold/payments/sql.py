@@ -397,6 +397,18 @@ FIND_WEBHOOK: Final = query(
     WebhookEvent,
 )
 
+FIND_DELIVERED: Final = query(
+    f"""
+    /* payments.find_delivered */
+    SELECT {_WEBHOOK}
+      FROM webhook_events AS event
+     WHERE provider = $1
+       AND account = $2
+       AND dedup_key = $3
+    """,
+    WebhookEvent,
+)
+
 END_WEBHOOK: Final = command(
     """
     /* payments.end_webhook */

@@ -742,12 +742,32 @@ async def _(rig: Rig) -> None:
     (row,) = await rig.provider.list_disputes(payment)
     assert row.state.value == "under_review"
 
-    given_in = rig.provider.prepare_answer(DisputeAnswer(dispute, None))
-    await rig.provider.answer_dispute(given_in, idempotency_key="answer-2")
-    (row,) = await rig.provider.list_disputes(payment)
+    other = await rig.paid(OTHER)
+    second = await rig.dispute(other, 5000)
+    for _ in range(2):
+        given_in = rig.provider.prepare_answer(DisputeAnswer(second, None))
+        await rig.provider.answer_dispute(given_in, idempotency_key="answer-2")
+    (row,) = await rig.provider.list_disputes(other)
     assert row.state.value == "lost"
+    late = rig.provider.prepare_answer(DisputeAnswer(second, "Signed for by M."))
     with pytest.raises(StateConflict):
-        await rig.provider.answer_dispute(body, idempotency_key="answer-3")
+        await rig.provider.answer_dispute(late, idempotency_key="answer-3")
+
+
+@case("dispute", "answered: what was lost on the way is said again, and was said once",
+      lambda can: can.can_answer_disputes)  # fmt: skip
+async def _(rig: Rig) -> None:
+    payment = await rig.paid()
+    dispute = await rig.dispute(payment, 5000)
+    body = rig.provider.prepare_answer(DisputeAnswer(dispute, "Signed for by M."))
+    await rig.fault("lose")
+    with pytest.raises(OutcomeUnknown):
+        await rig.provider.answer_dispute(body, idempotency_key="answer-1")
+
+    await rig.provider.answer_dispute(body, idempotency_key="answer-1")
+
+    (row,) = await rig.provider.list_disputes(payment)
+    assert row.state.value == "under_review"
 
 
 @case("dispute", "not answered without asking", lambda can: not can.can_answer_disputes)
@@ -938,6 +958,27 @@ async def _(rig: Rig) -> None:
     assert told != message.body
     with pytest.raises(WebhookRefused):
         rig.parse(rig.message(message.kind, told))
+
+
+@case("webhook", "played by ourselves: every live secret signs it, and no other",
+      lambda can: can.shares_secret)  # fmt: skip
+async def _(rig: Rig) -> None:
+    both = rig.adapter(secrets=("whsec_new", "whsec_old"))
+    played = both.rehearse("SureholdTest1", at=rig.now())
+
+    assert len(played) == len({one.secret for one in played}) >= 2
+    twice = (*played, *played)
+    told = [both.parse_webhook(one.body, one.headers, received_at=rig.now()) for one in twice]
+    assert {one.provider_payment_id for (one,) in told} == {"SureholdTest1"}
+    assert len({one.dedup_key for (one,) in told}) == 1
+    for one in played:
+        with pytest.raises(WebhookRefused):
+            rig.parse(Message("test", one.body, one.headers))
+
+
+@case("webhook", "played by nobody but the provider", lambda can: not can.shares_secret)
+async def _(rig: Rig) -> None:
+    assert rig.provider.rehearse("SureholdTest1", at=rig.now()) == ()
 
 
 @case("webhook", "signed, and no event")

@@ -96,7 +96,9 @@ async def test_with_scripts(served: Served, db: Database) -> None:
         await page.goto(f"/p/{lamp.slug}")
         await page.click(".buy-add")
         await page.wait_for_selector("dialog.cart-drawer[open]")
-        count = await page.locator("#cart-count").evaluate("node => node.firstElementChild.textContent")
+        count = await page.locator("#cart-count").evaluate(
+            "node => node.firstElementChild.textContent"
+        )
         address = page.url
         await page.keyboard.press("Escape")
         await page.goto("/cart")

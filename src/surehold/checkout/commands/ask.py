@@ -279,6 +279,7 @@ async def _ask_void(
             operation,
             _event(failure),
             failure.code or type(failure).__name__,
+            is_not_known=isinstance(failure, NotFound),
         )
     return _evidence(payment, snapshot, operation)
 

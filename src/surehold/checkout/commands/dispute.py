@@ -50,6 +50,7 @@ async def record_dispute(
     Raises:
         PaymentNotFound: No such payment.
         DisputeNotRecordable: Its provider tells of disputes itself, or no money came.
+        DisputeFeeReported: A report of the provider's had its fee booked.
     """
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)

@@ -7,7 +7,7 @@ of it with one statement per table, the counters last.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -83,6 +83,7 @@ class SettlementWork:
             await _load_returns(tx, [cases[one] for one in sorted(returning & cases.keys())])
             asking = {row.order_id for row in requests if row.reads_waiting}
             await _load_waiting(tx, [cases[one] for one in sorted(asking & cases.keys())])
+            await _load_reported_fees(tx, requests, cases)
             kept = await _find_kept(tx, requests)
             outcomes: list[Outcome | DomainError] = []
             for request in requests:
@@ -229,6 +230,22 @@ async def _load_authorizations(
     ids = [payment.id for payment in found if payment.terms is PaymentTerms.ON_SHIPMENT]
     rows = await authorization_queries.list_of_payments(tx, payment_ids=ids) if ids else ()
     return {row.payment_id: row for row in rows}
+
+
+async def _load_reported_fees(
+    tx: Transaction, requests: Sequence[Settlement], cases: Mapping[OrderId, Case]
+) -> None:
+    """Read what reports booked of disputes whose fees people write down; most write down none.
+
+    Whoever takes a report in holds the payments' locks, too: one of the two comes second.
+    """
+    asked = {(row.order_id, found) for row in requests if (found := row.writes_fee_of) is not None}
+    if not asked:
+        return
+    fees = await dispute_queries.list_reported_fees(tx, payment_ids=[one for _, one in asked])
+    for order_id, _ in asked:
+        if order_id in cases:
+            cases[order_id].reported_fees = fees
 
 
 async def _load_coupon_uses(tx: Transaction, found: Iterable[Order]) -> CouponUses:

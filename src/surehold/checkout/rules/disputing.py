@@ -7,7 +7,7 @@ lost is gone, and goods that were not sent for it go back to the shelf.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -73,10 +73,9 @@ def take_disputes(
         case.relabel()
         case.end_step()
         if moved.lost_minor:
-            _give_up_unsent(case, payment, actor=actor, providers=providers)
+            give_up_unpaid(case, payment, actor=actor, providers=providers)
         _judge_canceled(case, payment, actor=actor)
-    if effect is not None:
-        _watch(case, payment, providers)
+    _watch(case, payment, providers, has_moved=effect is not None)
     return effect
 
 
@@ -234,7 +233,7 @@ def _unheard(case: Case, payment: Payment, told: DisputeSnapshot) -> Dispute:
     )
 
 
-def _give_up_unsent(case: Case, payment: Payment, *, actor: Actor, providers: Providers) -> None:
+def give_up_unpaid(case: Case, payment: Payment, *, actor: Actor, providers: Providers) -> None:
     """Goods that nobody pays for any more go back to the shelf, when none of them was sent.
 
     When a part of a payment was lost, or something was sent, people decide what of the rest is.
@@ -263,17 +262,48 @@ def _judge_canceled(case: Case, payment: Payment, *, actor: Actor) -> None:
         _park(case, payment, WON_AFTER_CANCEL)
 
 
-def _watch(case: Case, payment: Payment, providers: Providers) -> None:
-    """While a dispute is not decided its provider is asked daily, whatever it forgets to tell."""
-    is_open = any(row.is_open for row in case.disputes.values() if row.payment_id == payment.id)
-    is_asked = is_open and providers.find_remote(payment.provider) is not None
+def _watch(case: Case, payment: Payment, providers: Providers, *, has_moved: bool) -> None:
+    """Let the provider be asked how disputes stand, whatever it forgets to tell.
+
+    Daily while one is not decided; then ever more seldom, for as long as it may be opened again.
+    """
+    own = [row for row in case.disputes.values() if row.payment_id == payment.id]
+    if not own:
+        return
+    provider = providers.find_remote(payment.provider)
+    if any(row.is_open for row in own):
+        if not has_moved:
+            return  # it is due again when it was asked
+        count, looks = CHECKS_WITHIN_HOURS, [case.now + DAILY]
+    else:
+        days = 0 if provider is None else provider.capabilities.reopens_disputes_days
+        all_looks = (next_look(row.updated_at, case.now, days=days) for row in own)
+        count, looks = 0, [look for look in all_looks if look is not None]
     case.put_payment(
         msgspec.structs.replace(
             case.payment(payment.id),
-            check_count=CHECKS_WITHIN_HOURS,
-            next_check_at=case.now + DAILY if is_asked else None,
+            check_count=count,
+            next_check_at=None if provider is None else min(looks, default=None),
         )
     )
+
+
+def next_look(decided_at: datetime, now: datetime, *, days: int) -> datetime | None:
+    """When to ask again after a dispute that was decided: each time after twice as long.
+
+    The last time is when nobody opens it again any more, ``days`` after it was decided; then
+    ``None``.
+
+    >>> from datetime import UTC
+    >>> decided = datetime(2026, 11, 1, tzinfo=UTC)
+    >>> [str(next_look(decided, decided + age * DAILY, days=30))[:10] for age in (0, 1, 3, 20, 30)]
+    ['2026-11-02', '2026-11-03', '2026-11-05', '2026-12-01', 'None']
+    """
+    age, wait = now - decided_at, DAILY
+    while wait <= age:
+        wait *= 2
+    over = days * DAILY
+    return None if age >= over else decided_at + min(wait, over)
 
 
 def _park(case: Case, payment: Payment, reason: str) -> None:

@@ -13,6 +13,7 @@ from surehold.checkout.rules.canceling import LAPSED, forget_lapses, give_up_pay
 from surehold.checkout.rules.changing import follow_payment, take_difference
 from surehold.checkout.rules.disputing import take_disputes
 from surehold.checkout.rules.exchanging import take_exchange
+from surehold.checkout.rules.finding import book_plain
 from surehold.checkout.rules.gift_cards import (
     capture_parts,
     cover_again,
@@ -20,14 +21,20 @@ from surehold.checkout.rules.gift_cards import (
     rest_minor,
 )
 from surehold.checkout.rules.lapsing import begin_hold, tend_hold
-from surehold.checkout.rules.returning import Cause, find_unasked, record_refund, return_money
+from surehold.checkout.rules.returning import (
+    AT_PROVIDER,
+    Cause,
+    find_unasked,
+    record_refund,
+    return_money,
+)
 from surehold.checkout.rules.selling import book_sale, settle_owed
 from surehold.checkout.rules.suspecting import suspect
 from surehold.checkout.rules.trusting import trust
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import Reservation, ReservationState
 from surehold.inventory.states import ReservationEvent
-from surehold.kernel.ids import ReservationId, new_id
+from surehold.kernel.ids import PaymentId, ReservationId, new_id
 from surehold.orders.model import CancelReason, OrderStatus
 from surehold.payments import ledger
 from surehold.payments.authorizations.events import lapsed
@@ -134,7 +141,8 @@ def _follow(
     moved = take_disputes(case, payment, evidence.disputes, actor=actor, providers=providers)
     if is_doubtful:
         return HELD_FOR_REVIEW
-    return _park_unasked(case, case.payment(payment.id), evidence) or moved or effect
+    unasked = _take_unasked(case, payment.id, evidence, actor=actor, providers=providers)
+    return unasked or moved or effect
 
 
 def _is_forsaken(case: Case) -> bool:
@@ -156,11 +164,25 @@ def _take_refunds(case: Case, evidence: ProviderSnapshot) -> str:
     return effect
 
 
-def _park_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> str | None:
-    """Let a person look at what the provider did with collected money without being asked."""
+def _take_unasked(
+    case: Case,
+    payment_id: PaymentId,
+    evidence: ProviderSnapshot,
+    *,
+    actor: Actor,
+    providers: Providers,
+) -> str | None:
+    """Book what people plainly gave back at the provider; anything else is for a person here."""
+    payment, booked = case.payment(payment_id), None
     reason = find_unasked(case, payment, evidence)
-    if reason is None or payment.review_reason is not None:
+    if payment.review_reason is not None:
         return None
+    if reason == AT_PROVIDER:
+        booked = book_plain(case, payment, evidence, actor=actor, providers=providers)
+        payment = case.payment(payment_id)
+        reason = reason if booked is None else find_unasked(case, payment, evidence)
+    if reason is None:
+        return booked
     case.put_payment(msgspec.structs.replace(payment, review_reason=reason))
     return HELD_FOR_REVIEW
 

@@ -36,6 +36,8 @@ from surehold.payments.states import OPERATION, OperationEvent
 
 #: Why a person must look at a payment whose refund did not go through; begins the reason.
 REFUND_FAILED: Final = "refund_failed"
+#: Why a person must look at money that has gone at the provider, and the books do not know.
+AT_PROVIDER: Final = "refunded_at_provider"
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -247,7 +249,7 @@ def find_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> st
     if asked_minor > 0 and all(
         row.state is RefundState.FAILED for row in ours.values() if row.payment_id == payment.id
     ):
-        return "refunded_at_provider"
+        return AT_PROVIDER
     for snapshot in evidence.refunds:
         refund = ours.get(snapshot.refund_reference or "")
         if refund is None and snapshot.provider_refund_id:
@@ -256,7 +258,7 @@ def find_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> st
         if is_of_dispute and snapshot.origin is RefundOrigin.PROVIDER:
             continue
         if refund is None and not is_failed:
-            return "refunded_at_provider"
+            return AT_PROVIDER
         if refund is not None and is_failed and refund.state is RefundState.SUCCEEDED:
             return "refund_taken_back"
     return None

@@ -8,16 +8,14 @@ from surehold.checkout.case import Case
 from surehold.checkout.model import Actor
 from surehold.checkout.rules.canceling import cancel_sent
 from surehold.checkout.rules.disputing import WON_AFTER_CANCEL
-from surehold.checkout.rules.refunding import PlannedRefund, Wish, plan_refund
+from surehold.checkout.rules.finding import book_gone, list_gone
 from surehold.checkout.rules.returning import (
+    AT_PROVIDER,
     REFUND_FAILED,
     Cause,
-    book_refund,
     find_unasked,
-    new_refund,
     return_money,
 )
-from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import PaymentReviewId, new_id
 from surehold.orders.model import CancelReason
 from surehold.payments.errors import ReviewNotPossible
@@ -25,21 +23,14 @@ from surehold.payments.model import (
     Payment,
     PaymentReview,
     PaymentState,
-    RefundLine,
     RefundState,
     ReviewDecision,
 )
-from surehold.payments.providers.port import (
-    ProviderRefundState,
-    ProviderSnapshot,
-    RefundSnapshot,
-)
+from surehold.payments.providers.port import ProviderSnapshot
 from surehold.payments.providers.registry import Providers
 
 #: Reasons for which the books are right as they are, once nothing is kept that is not due.
 _ABOUT_MONEY_KEPT = frozenset({WON_AFTER_CANCEL, "dispute_currency_mismatch"})
-#: The money has gone at the provider, and the books do not know.
-AT_PROVIDER = "refunded_at_provider"
 
 
 def list_decisions(case: Case, payment: Payment) -> tuple[ReviewDecision, ...]:
@@ -88,13 +79,13 @@ def review(
     if decision not in allowed:
         raise _not_possible(payment, allowed)
     reason = payment.review_reason or ""
-    gone = _list_gone(case, payment, evidence) if reason == AT_PROVIDER else ()
+    gone = list_gone(case, payment, evidence) if reason == AT_PROVIDER else ()
     if reason == AT_PROVIDER and not gone:
         raise _not_possible(payment, ())
     case.put_payment(msgspec.structs.replace(payment, review_reason=None))
     effect = "accepted"
-    for row in gone:
-        _book_one(case, case.payment(payment.id), row, actor=actor)
+    if gone:
+        book_gone(case, payment, gone, actor=actor, providers=providers)
     if decision is ReviewDecision.REJECT:
         cause = Cause(CancelReason.STAFF.value, actor, internal_reason=note)
         effect = cancel_sent(
@@ -170,56 +161,3 @@ def _excess(case: Case) -> int:
         if row.is_of_sale and row.state is not RefundState.FAILED
     )
     return case.kept_minor - (case.order.due_minor - back)
-
-
-def _list_gone(
-    case: Case, payment: Payment, evidence: ProviderSnapshot | None
-) -> tuple[RefundSnapshot, ...]:
-    """Every refund of the provider's that is not ours; none when there is no room for them."""
-    known = {row.provider_refund_id for row in case.refunds.values()}
-    known |= {str(row.id) for row in case.refunds.values()}
-    gone = tuple(
-        row
-        for row in (evidence.refunds if evidence else ())
-        if row.state is ProviderRefundState.SUCCEEDED
-        and row.provider_refund_id not in known
-        and (row.refund_reference or "") not in known
-    )
-    total = sum(row.amount.amount for row in gone)
-    is_ours = all(row.amount.currency == payment.currency for row in gone)
-    return gone if is_ours and total <= case.refundable_minor(payment) else ()
-
-
-def _book_one(case: Case, payment: Payment, gone: RefundSnapshot, *, actor: Actor) -> None:
-    cause = Cause("refunded at the provider", actor)
-    amount_minor = gone.amount.amount
-    refund = new_refund(case, payment, amount_minor=amount_minor, cause=cause)
-    refund = msgspec.structs.replace(refund, provider_refund_id=gone.provider_refund_id)
-    planned = _plan(case, payment, gone)
-    lines: tuple[RefundLine, ...] = ()
-    if planned is not None:
-        refund = msgspec.structs.replace(
-            refund,
-            is_of_sale=True,
-            shipping_minor=planned.shipping_minor,
-            shipping_tax_minor=planned.shipping_tax_minor,
-        )
-        lines = tuple(
-            RefundLine(refund.id, share.line_id, share.quantity, share.net_minor, share.tax_minor)
-            for share in planned.shares
-        )
-    case.add_refund(refund, lines)
-    case.change_order(actor=actor.name, reason=cause.reason)
-    ended = msgspec.structs.replace(refund, state=RefundState.SUCCEEDED, ended_at=case.now)
-    book_refund(case, ended, provider=payment.provider)
-
-
-def _plan(case: Case, payment: Payment, gone: RefundSnapshot) -> PlannedRefund | None:
-    """What of the sale it was of; ``None`` when nothing (more) of the order is sold for it."""
-    if not case.is_sold or case.order.canceled_at is not None:
-        return None
-    try:
-        (planned,) = plan_refund(case, Wish(amount=gone.amount, payment_id=payment.id))
-    except DomainError:
-        return None
-    return planned

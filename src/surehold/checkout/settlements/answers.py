@@ -20,6 +20,8 @@ from surehold.payments.states import EVENT_FOR, OPEN, PAYMENT, OperationEvent
 
 #: A webhook usually comes sooner; after this the worker asks.
 FIRST_CHECK: Final = timedelta(seconds=30)
+#: Why a person must look at money that was held, and may have been taken by another account.
+NOT_KNOWN_THERE: Final = "provider_does_not_know_it"
 
 #: What the answer to a creation may say of a payment; everything else is read, with its amounts.
 BEGINNINGS: Final = frozenset({PaymentState.REQUIRES_ACTION, PaymentState.PENDING})
@@ -122,10 +124,17 @@ class RecordLoss(Settlement, frozen=True):
     operation: Operation
     event: OperationEvent
     failure_code: str | None
+    #: The provider says that it has no such payment: of another account, or long forgotten.
+    is_not_known: bool = False
 
     def decide(self, case: Case, _: Context) -> Outcome:
-        """Note how the question ended."""
+        """Note how it ended. Money that was held, and is not known there, is for a person."""
         rules.end_operation(case, self.operation, self.event, self.failure_code)
+        payment = case.payment(self.operation.payment_id)
+        is_held = payment.state is PaymentState.AUTHORIZED and payment.review_reason is None
+        if self.is_not_known and is_held:
+            reason = {"review_reason": NOT_KNOWN_THERE, "next_check_at": None}
+            case.put_payment(msgspec.structs.replace(payment, **reason))
         return Outcome(self.event.value, self.operation.payment_id)
 
 

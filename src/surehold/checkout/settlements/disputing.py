@@ -8,7 +8,7 @@ from surehold.checkout.engine import Context
 from surehold.checkout.model import UNCHANGED, Actor, provider_actor
 from surehold.checkout.settlements.model import Outcome, Settlement
 from surehold.kernel.ids import DisputeId, PaymentId
-from surehold.payments.disputes.errors import DisputeNotRecordable
+from surehold.payments.disputes.errors import DisputeFeeReported, DisputeNotRecordable
 from surehold.payments.errors import PaymentNotFound
 from surehold.payments.model import Operation, PaymentState, ReviewDecision
 from surehold.payments.providers.disputes import DisputeSnapshot
@@ -58,12 +58,18 @@ class RecordDispute(Settlement, frozen=True):
     told: DisputeSnapshot
     actor: Actor
 
+    @property
+    def writes_fee_of(self) -> PaymentId | None:
+        """The payment, when a fee is told with it."""
+        return self.payment_id if self.told.fee_minor else None
+
     def decide(self, case: Case, context: Context) -> Outcome:
         """Take it as the provider's word. The same again changes nothing.
 
         Raises:
             PaymentNotFound: The order has no such payment.
             DisputeNotRecordable: Its provider tells of disputes itself, or no money came.
+            DisputeFeeReported: A report had the fee booked; send it without.
         """
         payment = case.payments.get(self.payment_id)
         if payment is None:
@@ -73,6 +79,11 @@ class RecordDispute(Settlement, frozen=True):
             raise DisputeNotRecordable(f"{provider.capabilities.title} tells of its disputes.")
         if payment.state is not PaymentState.CAPTURED or payment.gift_card_id is not None:
             raise DisputeNotRecordable("No bank has anything to give back of this payment.")
+        if (
+            self.told.fee_minor
+            and (payment.id, self.told.provider_dispute_id) in case.reported_fees
+        ):
+            raise DisputeFeeReported("A report of the provider's has its fee: send it without.")
         effect = rules.take_disputes(
             case, payment, (self.told,), actor=self.actor, providers=context.providers
         )

@@ -84,6 +84,11 @@ class Settlement(msgspec.Struct, frozen=True):
         """Whether money may become store credit, which others need not be read for."""
         return False
 
+    @property
+    def writes_fee_of(self) -> PaymentId | None:
+        """The payment of a dispute whose fee people write down: a report may have it already."""
+        return None
+
     def decide(self, case: Case, context: Context) -> Outcome:
         """Change the case in memory, and say what came of it. Asked twice, it changes nothing.
 

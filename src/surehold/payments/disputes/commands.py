@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from surehold.db import Transaction
 from surehold.kernel.ids import DisputeId
@@ -66,6 +67,15 @@ async def save_disputes(
         [row.actor for row in events],
         now,
     )
+
+
+async def lock_reported(tx: Transaction, *, row_ids: Sequence[UUID]) -> frozenset[UUID]:
+    """Lock the payments of disputes whose fees these rows of a report name.
+
+    Returns the rows whose fees are booked: people wrote them down with their disputes.
+    """
+    await tx.all(sql.LOCK_DISPUTED, list(row_ids))
+    return frozenset(row.id for row in await tx.all(sql.LIST_BOOKED_FEES, list(row_ids)))
 
 
 def answer_key(dispute_id: DisputeId, version: int) -> str:

@@ -4,7 +4,8 @@ DomainError
 ├── DisputeNotFound          404
 ├── DisputeOver              409
 ├── DisputeAnswered          409
-└── DisputeNotRecordable     409
+├── DisputeNotRecordable     409
+└── DisputeFeeReported       409
 """
 
 from __future__ import annotations
@@ -42,3 +43,11 @@ class DisputeNotRecordable(DomainError):
     kind = Kind.CONFLICT
     code = "dispute_not_recordable"
     title = "Disputes of this payment are not written down by hand"
+
+
+class DisputeFeeReported(DomainError):
+    """The provider's report named the fee of this dispute: it is in the books."""
+
+    kind = Kind.CONFLICT
+    code = "dispute_fee_reported"
+    title = "The fee of this dispute is booked"

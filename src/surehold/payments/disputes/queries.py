@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +23,14 @@ async def list_of_payments(
 ) -> list[Dispute]:
     """Every dispute of these payments, oldest first."""
     return await connection.all(sql.LIST_OF_PAYMENTS, list(payment_ids))
+
+
+async def list_reported_fees(
+    connection: Connection, *, payment_ids: Collection[PaymentId]
+) -> frozenset[tuple[PaymentId, str]]:
+    """Disputes of these payments, by the provider's ids, whose fees its reports had booked."""
+    rows = await connection.all(sql.LIST_REPORTED_FEES, list(payment_ids))
+    return frozenset((row.payment_id, row.provider_dispute_id) for row in rows)
 
 
 async def get_dispute(

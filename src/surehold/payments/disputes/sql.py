@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
+
+import msgspec
 
 from surehold.db import command, query
+from surehold.kernel.ids import PaymentId
 from surehold.payments.disputes.model import Dispute, DisputeEvent
 
 _COLUMNS: Final = """id, payment_id, order_id, provider, account, provider_dispute_id, stage,
@@ -116,4 +120,84 @@ INSERT_EVENTS: Final = command(
       FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[],
                   $7::bigint[], $8::text[], $9::text[])
     """
+)
+
+
+class RowId(msgspec.Struct, frozen=True):
+    """The id of a payment, or of a report's row."""
+
+    id: UUID
+
+
+# Whoever writes a dispute's fee down by hand holds the payment's lock, and asks what is reported.
+LOCK_DISPUTED: Final = query(
+    """
+    /* payments.lock_disputed_payments */
+    SELECT payment.id
+      FROM payments AS payment
+     WHERE payment.id IN (
+            SELECT found.id
+              FROM settlement_rows AS part
+              JOIN payments AS found
+                ON (found.provider, found.account) = (part.provider, part.account)
+               AND (found.id = part.reference
+                    OR found.provider_payment_id = part.provider_payment_id)
+             WHERE part.id = ANY($1::uuid[])
+               AND part.kind IN ('dispute', 'dispute_reversal', 'fee')
+               AND part.fee_minor <> 0)
+     ORDER BY payment.id
+       FOR NO KEY UPDATE
+    """,
+    RowId,
+)
+
+# A fee that was booked when its dispute was written down is that fee.
+LIST_BOOKED_FEES: Final = query(
+    """
+    /* payments.list_settlement_fees_booked */
+    SELECT part.id
+      FROM settlement_rows AS part
+      JOIN disputes AS dispute
+        ON (dispute.provider, dispute.account) = (part.provider, part.account)
+       AND dispute.provider_dispute_id = part.provider_object_id
+       AND dispute.currency = part.currency
+     WHERE part.id = ANY($1::uuid[])
+       AND part.kind IN ('dispute', 'dispute_reversal', 'fee')
+       AND part.fee_minor <> 0
+       AND EXISTS (
+            SELECT FROM dispute_events AS event
+              JOIN ledger_journals AS journal
+                ON journal.kind = 'dispute_fee'
+               AND journal.reference = event.id
+             WHERE event.dispute_id = dispute.id)
+    """,
+    RowId,
+)
+
+
+class ReportedFee(msgspec.Struct, frozen=True):
+    """A dispute whose fee a provider's report named, and had booked."""
+
+    payment_id: PaymentId
+    provider_dispute_id: str
+
+
+LIST_REPORTED_FEES: Final = query(
+    """
+    /* payments.list_reported_dispute_fees */
+    SELECT payment.id AS payment_id, part.provider_object_id AS provider_dispute_id
+      FROM payments AS payment
+      JOIN settlement_rows AS part
+        ON (part.provider, part.account) = (payment.provider, payment.account)
+       AND (part.reference = payment.id
+            OR part.provider_payment_id = payment.provider_payment_id)
+     WHERE payment.id = ANY($1::uuid[])
+       AND part.kind IN ('dispute', 'dispute_reversal', 'fee')
+       AND part.provider_object_id IS NOT NULL
+       AND EXISTS (
+            SELECT FROM ledger_journals AS journal
+             WHERE journal.kind = 'provider_fee'
+               AND journal.reference = part.id)
+    """,
+    ReportedFee,
 )

@@ -53,6 +53,7 @@ from surehold.payments.providers.port import (
     RefundOrigin,
     RefundRequest,
     RefundSnapshot,
+    Rehearsal,
     StateConflict,
     Unavailable,
     WebhookRefused,
@@ -346,6 +347,13 @@ class Chapa(NoOptions):
                 is_live=self._config.is_live,
             ),
         )
+
+    def rehearse(self, name: str, *, at: int) -> tuple[Rehearsal, ...]:
+        """Tell of a payment that nobody has."""
+        del at  # nothing that Chapa signs has a time
+        told = {"event": EVENTS[0], "tx_ref": name, "mode": self._config.mode.value}
+        prove = signatures.by_mark(_SIGNATURE_HEADER, digest="sha256")
+        return signatures.rehearse(self._config.webhook_secrets, told, prove)
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -65,6 +65,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     #: makes it one, and ``find_refund`` finds none.
     can_find_refunds: bool = True
     can_read_disputes: bool = False
+    #: For so long after it was decided a dispute may be opened again, or go to the next stage.
+    #: No provider publishes it; card networks give no stage longer.
+    reopens_disputes_days: int = 0
     #: What the store says to a dispute can be sent; without, people send it at the provider.
     can_answer_disputes: bool = False
     #: A dispute may begin as a question that moves no money.
@@ -73,6 +76,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     has_signed_return: bool = False
     #: A signed time bounds how long a stolen webhook can be sent again.
     signs_time: bool = True
+    #: What proves a message is a secret that the store has as well; without, only the provider
+    #: can sign, and the store cannot send itself a message to see whether it would be believed.
+    shares_secret: bool = True
     #: The proof is of the body; without, whoever has seen one webhook can send any.
     proves_body: bool = True
     #: Events have ids of their own; without, they are told apart by what they say.
@@ -229,6 +235,14 @@ class NormalizedEvent(msgspec.Struct, frozen=True):
     merchant_reference: str | None
     is_live: bool
     occurred_at: datetime | None = None
+
+
+class Rehearsal(msgspec.Struct, frozen=True):
+    """An event about nothing, signed as the provider signs. ``secret`` names what signed it."""
+
+    secret: str
+    body: bytes
+    headers: dict[str, str]
 
 
 class ProviderFailure(Exception):
@@ -430,6 +444,13 @@ class RemoteProvider(Protocol):
         """
         ...
 
+    def rehearse(self, name: str, *, at: int) -> tuple[Rehearsal, ...]:
+        """An event about a payment called ``name``, by each live secret; ``at`` in Unix seconds.
+
+        Nothing where only the provider can sign. Pure.
+        """
+        ...
+
     async def close(self) -> None:
         """Let go of connections."""
         ...
@@ -492,6 +513,11 @@ class NoOptions:
     async def load_proof(self, headers: Mapping[str, str]) -> None:
         """Nothing: the secrets are enough."""
         del headers
+
+    def rehearse(self, name: str, *, at: int) -> tuple[Rehearsal, ...]:
+        """Nothing: only the provider has the key that signs."""
+        del name, at
+        return ()
 
 
 Provider = LocalProvider | RemoteProvider

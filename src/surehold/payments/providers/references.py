@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
+
+#: How the payment of a rehearsed event is called. No reference of ours begins so, nor is it an id
+#: of any provider's: such an event is about nothing, and nobody is asked about it.
+REHEARSED: Final = "SureholdTest"
 
 
 def to_letters(reference: str) -> str:

@@ -50,6 +50,7 @@ from surehold.payments.providers.port import (
     RefundOrigin,
     RefundRequest,
     RefundSnapshot,
+    Rehearsal,
     StateConflict,
     Unavailable,
     WebhookRefused,
@@ -201,6 +202,7 @@ class SandboxProvider(NoOptions):
             can_capture_partially=True,
             authorization=AuthorizationLife(timedelta(days=7)),
             can_read_disputes=True,
+            reopens_disputes_days=30,
             can_answer_disputes=True,
             page_origins=(f"{parts.scheme}://{parts.netloc}",),
         )
@@ -327,9 +329,8 @@ class SandboxProvider(NoOptions):
 
     def prepare_answer(self, answer: DisputeAnswer) -> bytes:
         """What ``answer_dispute`` will send, and about which dispute."""
-        return msgspec.json.encode(
-            {"dispute": answer.provider_dispute_id, "evidence": answer.evidence}
-        )
+        said = {"dispute": answer.provider_dispute_id, "evidence": answer.evidence}
+        return msgspec.json.encode(said)
 
     async def answer_dispute(self, body: bytes, *, idempotency_key: str) -> None:
         """Send the evidence, or give in."""
@@ -351,7 +352,11 @@ class SandboxProvider(NoOptions):
         """
         if len(raw_body) > signatures.MAX_BYTES:
             raise WebhookRefused("body too large")
-        self._verify(raw_body, headers, received_at)
+        value = signatures.get_header(headers, _SIGNATURE_HEADER)
+        at, marks = signatures.read_timed(value, received_at=received_at)
+        signed = at.encode() + b"." + raw_body
+        if not signatures.is_signed(self._secrets, signed, marks, digest="sha256"):
+            raise WebhookRefused("signature does not match")
         try:
             event = msgspec.json.decode(raw_body, type=_Event)
             occurred_at = datetime.fromtimestamp(event.created, UTC)
@@ -372,16 +377,16 @@ class SandboxProvider(NoOptions):
             ),
         )
 
+    def rehearse(self, name: str, *, at: int) -> tuple[Rehearsal, ...]:
+        """Tell of a payment that nobody has."""
+        data = {"object": {"id": name, "merchant_reference": name}}
+        told = {"id": name, "type": "test", "created": at, "livemode": False, "data": data}
+        prove = signatures.by_timed_mark(_SIGNATURE_HEADER, at=at)
+        return signatures.rehearse(self._secrets, told, prove)
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._http.close()
-
-    def _verify(self, raw_body: bytes, headers: Mapping[str, str], received_at: int) -> None:
-        value = signatures.get_header(headers, _SIGNATURE_HEADER)
-        at, marks = signatures.read_timed(value, received_at=received_at)
-        signed = at.encode() + b"." + raw_body
-        if not signatures.is_signed(self._secrets, signed, marks, digest="sha256"):
-            raise WebhookRefused("signature does not match")
 
     async def _get(
         self, path: str, shape: type[Shape], *, parameters: Mapping[str, str] | None = None
@@ -399,9 +404,7 @@ def _open(config: Config) -> SandboxProvider | None:
     return SandboxProvider(
         base_url=config.sandbox_url,
         api_key=config.sandbox_api_key.get_secret_value(),
-        webhook_secrets=tuple(
-            secret.get_secret_value() for secret in config.sandbox_webhook_secrets
-        ),
+        webhook_secrets=tuple(row.get_secret_value() for row in config.sandbox_webhook_secrets),
     )
 
 

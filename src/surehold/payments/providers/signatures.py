@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 from surehold.payments.providers.account import WebhookSecret
-from surehold.payments.providers.port import WebhookRefused
+from surehold.payments.providers.port import Rehearsal, WebhookRefused
 
 #: More marks than this in one header are nobody's rotation.
 MAX_MARKS: Final = 5
@@ -70,6 +72,41 @@ def is_signed(
             # Every pair is compared, so that time tells nothing about which one matched.
             is_proven |= hmac.compare_digest(expected.hexdigest().encode(), mark)
     return is_proven
+
+
+def rehearse(
+    secrets: Iterable[WebhookSecret],
+    told: object,
+    prove: Callable[[bytes, bytes], Mapping[str, str]],
+) -> tuple[Rehearsal, ...]:
+    """One event by each secret; ``prove`` writes the headers for a key and a body."""
+    body = msgspec.json.encode(told)
+    return tuple(
+        Rehearsal(
+            secret.id,
+            body,
+            {
+                "content-type": "application/json",
+                **prove(secret.value.get_secret_value().encode(), body),
+            },
+        )
+        for secret in secrets
+    )
+
+
+def by_mark(header: str, *, digest: str) -> Callable[[bytes, bytes], Mapping[str, str]]:
+    """Prove a body by its HMAC in hex."""
+    return lambda key, body: {header: hmac.new(key, body, digest).hexdigest()}
+
+
+def by_timed_mark(header: str, *, at: int) -> Callable[[bytes, bytes], Mapping[str, str]]:
+    """Prove a time and a body by ``t=…,v1=…``."""
+
+    def prove(key: bytes, body: bytes) -> Mapping[str, str]:
+        mark = hmac.new(key, f"{at}.".encode() + body, "sha256").hexdigest()
+        return {header: f"t={at},v1={mark}"}
+
+    return prove
 
 
 def check_told(*words: str | None) -> None:

@@ -18,6 +18,7 @@ from surehold.kernel.ids import new_id
 from surehold.kernel.report_mapping import ReportMapping
 from surehold.payments import ledger
 from surehold.payments.commands import post_journals
+from surehold.payments.disputes import commands as disputes
 from surehold.payments.model import Journal
 from surehold.payments.reconciliation import queries, rules, sql
 from surehold.payments.reconciliation.errors import (
@@ -236,10 +237,14 @@ async def _insert_rows(
 
 
 async def _book(tx: Transaction, provider: str, rows: Sequence[sql.NewRow]) -> None:
-    """What a provider kept, and what it paid out, leaves what it holds."""
+    """What a provider kept, and what it paid out, leaves what it holds.
+
+    The fee of a dispute that was booked when people wrote it down has left already.
+    """
+    booked = await disputes.lock_reported(tx, row_ids=[row.id for row in rows])
     journals: list[Journal] = []
     for row in rows:
-        if row.fee_minor:
+        if row.fee_minor and row.id not in booked:
             journals.append(
                 ledger.provider_fee(
                     row_id=row.id,

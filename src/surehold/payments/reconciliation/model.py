@@ -133,6 +133,11 @@ class Facts(msgspec.Struct, frozen=True):
     #: What the rows of this payout come to, and how many they are.
     paid_out_minor: int
     paid_out_count: int
+    #: Of a dispute whose fee was written down by hand: what is booked of it, what all rows that
+    #: name it say, and whether this one is the last of those.
+    fee_booked_minor: int | None = None
+    fee_said_minor: int | None = None
+    is_last_fee: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True):

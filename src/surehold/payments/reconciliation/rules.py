@@ -21,13 +21,13 @@ def judge(row: Facts, mapping: ReportMapping) -> Finding | None:
         case RowKind.REFUND:
             return _refund(row)
         case RowKind.DISPUTE | RowKind.DISPUTE_REVERSAL:
-            return _dispute(row)
+            return _dispute(row) or _dispute_fee(row)
         case RowKind.PAYOUT:
             return _payout(row)
         case RowKind.ADJUSTMENT:
             return Finding(Cause.ADJUSTMENT_UNKNOWN, None, row.gross_minor)
         case RowKind.FEE:
-            return None
+            return _dispute_fee(row)
 
 
 def _charge(row: Facts) -> Finding | None:
@@ -64,6 +64,13 @@ def _dispute(row: Facts) -> Finding | None:
     if not row.is_last or row.disputed_minor == -row.said_minor:
         return None
     return Finding(Cause.DISPUTE_DIFFERS, -row.disputed_minor, row.said_minor)
+
+
+def _dispute_fee(row: Facts) -> Finding | None:
+    """A fee that people wrote down is what the provider took; it is not booked again."""
+    if not row.is_last_fee or row.fee_said_minor == row.fee_booked_minor:
+        return None
+    return Finding(Cause.FEE_UNEXPECTED, row.fee_booked_minor, row.fee_said_minor)
 
 
 def _payout(row: Facts) -> Finding | None:

@@ -163,7 +163,9 @@ LIST_FACTS: Final = query(
            payment.disputed_minor, refund.id AS refund_id, refund.state AS refund_state,
            refund.currency AS refund_currency, refund.amount_minor AS refund_minor,
            said.minor AS said_minor, said.count AS said_count, said.last_id = wanted.id AS is_last,
-           paid_out.minor AS paid_out_minor, paid_out.count AS paid_out_count
+           paid_out.minor AS paid_out_minor, paid_out.count AS paid_out_count,
+           fee.booked_minor AS fee_booked_minor, fee.said_minor AS fee_said_minor,
+           coalesce(fee.last_id = wanted.id, false) AS is_last_fee
       FROM settlement_rows AS wanted
       LEFT JOIN LATERAL (
             SELECT found.id, found.state, found.currency, found.amount_minor, found.payment_id
@@ -223,6 +225,28 @@ LIST_FACTS: Final = query(
                AND part.account = wanted.account
                AND part.currency = wanted.currency
                AND part.payout_id = wanted.payout_id) AS paid_out
+      LEFT JOIN LATERAL (
+            SELECT dispute.fee_minor AS booked_minor, sum(part.fee_minor)::bigint AS said_minor,
+                   (array_agg(part.id ORDER BY part.id DESC))[1] AS last_id
+              FROM disputes AS dispute
+              JOIN settlement_rows AS part
+                ON part.id = wanted.id
+                OR (part.provider, part.account) = (wanted.provider, wanted.account)
+               AND part.provider_payment_id = wanted.provider_payment_id
+               AND part.provider_object_id = wanted.provider_object_id
+             WHERE wanted.kind IN ('dispute', 'dispute_reversal', 'fee')
+               AND (dispute.provider, dispute.account) = (wanted.provider, wanted.account)
+               AND dispute.provider_dispute_id = wanted.provider_object_id
+               AND dispute.currency = wanted.currency
+               AND part.fee_minor <> 0
+               AND NOT EXISTS (
+                    SELECT FROM ledger_journals AS journal
+                     WHERE journal.kind = 'provider_fee'
+                       AND journal.reference = part.id)
+             GROUP BY dispute.id
+             ORDER BY dispute.id
+             LIMIT 1) AS fee
+        ON true
      WHERE wanted.id = ANY($1::uuid[])
      ORDER BY wanted.id
     """,

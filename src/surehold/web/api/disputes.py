@@ -22,6 +22,7 @@ from surehold.payments import queries as payments
 from surehold.payments.disputes import queries
 from surehold.payments.disputes.errors import (
     DisputeAnswered,
+    DisputeFeeReported,
     DisputeNotFound,
     DisputeNotRecordable,
     DisputeOver,
@@ -326,7 +327,13 @@ async def accept(
         },
         answer=DisputeDetail,
         headers=(KEY,),
-        errors=(Unauthenticated, PaymentNotFound, DisputeNotRecordable, *_REPEATED),
+        errors=(
+            Unauthenticated,
+            PaymentNotFound,
+            DisputeNotRecordable,
+            DisputeFeeReported,
+            *_REPEATED,
+        ),
         permission=Permission.DISPUTES_WRITE,
         security=(STAFF,),
     ),

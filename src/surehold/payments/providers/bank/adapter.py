@@ -17,7 +17,7 @@ from surehold.kernel.money import Money
 from surehold.payments.model import NextAction, NoAction, PaymentState, PushPrompt, Redirect
 from surehold.payments.providers import signatures, sorted_fields
 from surehold.payments.providers.account import AccountConfig
-from surehold.payments.providers.bank.proof import prove, sign_request
+from surehold.payments.providers.bank.proof import prove, sign_callback, sign_request
 from surehold.payments.providers.bank.terms import Refusal, Terms
 from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.port import (
@@ -40,6 +40,7 @@ from surehold.payments.providers.port import (
     RefundOrigin,
     RefundRequest,
     RefundSnapshot,
+    Rehearsal,
     StateConflict,
     Unavailable,
     Unsupported,
@@ -107,6 +108,7 @@ class Bank(NoOptions):
             can_list_refunds=False,
             can_find_refunds=False,
             signs_time=terms.callback.is_timed,
+            shares_secret=terms.callback.profile != "rsa_pss_sha256_sorted_kv",
             has_event_ids=bool(terms.theirs("event_id")),
             tells_mode=False,
             keys_tell_mode=False,
@@ -259,6 +261,22 @@ class Bank(NoOptions):
                 is_live=self._is_live,
             ),
         )
+
+    def rehearse(self, name: str, *, at: int) -> tuple[Rehearsal, ...]:
+        """Tell of a payment that nobody has; not where the bank signs with a key of its own."""
+        told = {
+            "event_id": f"{name}{at}",
+            "event": "test",
+            "merchant_id": self._us.merchant_id,
+            "merchant_reference": name,
+            "status": "test",
+        }
+        theirs = self._in_their_words(told)
+        signed = [
+            sign_callback(self._terms, one, theirs, key_id=self._us.key_id, at=at)
+            for one in self._secrets
+        ]
+        return tuple(one for one in signed if one is not None)
 
     async def close(self) -> None:
         """Let go of connections."""

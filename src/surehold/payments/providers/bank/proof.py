@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from surehold.payments.providers import signatures, sorted_fields
 from surehold.payments.providers.account import WebhookSecret
 from surehold.payments.providers.bank.terms import Terms
-from surehold.payments.providers.port import WebhookRefused
+from surehold.payments.providers.port import Rehearsal, WebhookRefused
 
+_JSON: Final = {"content-type": "application/json"}
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}")
 _MARKS: Final = re.compile(r"v1=[0-9a-f]{64}(?:,v1=[0-9a-f]{64})*")
 #: Profiles whose proof covers sorted fields; the others cover bytes, or nothing.
@@ -62,6 +65,36 @@ def prove(
     if not _is_proven(terms, secrets, told, mark):
         raise WebhookRefused("signature does not match")
     return told
+
+
+def sign_callback(
+    terms: Terms, secret: WebhookSecret, told: Mapping[str, str], *, key_id: str, at: int
+) -> Rehearsal | None:
+    """A callback as the bank would send it; ``None`` where the bank has the only key."""
+    profile, names = terms.callback.profile, terms.headers
+    key, fields, headers = secret.value.get_secret_value(), dict(told), _JSON
+    if profile == "rsa_pss_sha256_sorted_kv":
+        return None
+    if profile in _OF_FIELDS:
+        mark = mark_of_fields(terms, told, key)
+        if terms.callback.signature_field:
+            fields[terms.callback.signature_field] = mark
+        else:
+            headers = headers | {names.signature: mark}
+        return Rehearsal(secret.id, msgspec.json.encode(fields), headers)
+    body = msgspec.json.encode(fields)
+    if profile == "hmac_sha256_ts_raw":
+        event_id = told[terms.theirs("event_id")]
+        digest = hmac.new(key.encode(), f"{at}.{event_id}.".encode() + body, "sha256")
+        mark = f"v1={digest.hexdigest()}"
+        headers = headers | {
+            names.key_id: key_id,
+            names.timestamp: str(at),
+            names.event_id: event_id,
+        }
+    else:
+        mark = next(_marks_of_bytes(terms, (secret,), body))
+    return Rehearsal(secret.id, body, headers | {names.signature: mark})
 
 
 def _prove_timed(
@@ -119,14 +152,20 @@ def _is_proven(
         case "rsa_pss_sha256_sorted_kv":
             theirs = [sorted_fields.read_public_key(key) for key in keys]
             return sorted_fields.is_signed(theirs, sorted_fields.join(told), mark)
-        case "hmac_sha256_sorted_kv":
-            text = sorted_fields.join(told).encode()
-            return _is_any(
-                mark,
-                (_written(terms, hmac.new(key.encode(), text, "sha256").digest()) for key in keys),
-            )
         case _:
-            return _is_any(mark, (mark_with_key(terms, told, key) for key in keys))
+            return _is_any(mark, (mark_of_fields(terms, told, key) for key in keys))
+
+
+def mark_of_fields(terms: Terms, told: Mapping[str, str], key: str) -> str:
+    """What proves sorted fields by a secret that both sides have.
+
+    Raises:
+        WebhookRefused: A message has a field in the secret's place.
+    """
+    if terms.callback.profile == "sha256_sorted_kv_with_key":
+        return mark_with_key(terms, told, key)
+    text = sorted_fields.join(told).encode()
+    return _written(terms, hmac.new(key.encode(), text, "sha256").digest())
 
 
 def mark_with_key(terms: Terms, told: Mapping[str, str], key: str) -> str:

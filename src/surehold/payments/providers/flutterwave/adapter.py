@@ -52,6 +52,7 @@ from surehold.payments.providers.port import (
     ProviderSnapshot,
     RefundRequest,
     RefundSnapshot,
+    Rehearsal,
     StateConflict,
     Unavailable,
     WebhookRefused,
@@ -251,6 +252,16 @@ class Flutterwave(NoOptions):
             ),
         )
 
+    def rehearse(self, name: str, *, at: int) -> tuple[Rehearsal, ...]:
+        """Tell of a transaction that nobody has."""
+        about = {"id": at, "tx_ref": name, "status": "pending"}
+        told = {"event": "charge.completed", "data": about}
+        return signatures.rehearse(
+            self._config.webhook_secrets,
+            told,
+            lambda word, body: {self._proof_header: self._mark(word, body).decode("latin-1")},
+        )
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._http.close()
@@ -262,17 +273,23 @@ class Flutterwave(NoOptions):
 
     def _check_proof(self, raw_body: bytes, headers: Mapping[str, str]) -> None:
         """Compare with every live secret, so that time tells nothing about which one matched."""
-        is_signed = self._proof == "signature"
-        name = _SIGNATURE_HEADER if is_signed else _HASH_HEADER
-        given = signatures.get_header(headers, name).encode("latin-1", "replace")
+        given = signatures.get_header(headers, self._proof_header).encode("latin-1", "replace")
         is_proven = False
         for secret in self._config.webhook_secrets:
             word = secret.value.get_secret_value().encode()
-            mark = hmac.new(word, raw_body, hashlib.sha256).digest()
-            expected = base64.b64encode(mark) if is_signed else word
-            is_proven |= hmac.compare_digest(expected, given)
+            is_proven |= hmac.compare_digest(self._mark(word, raw_body), given)
         if not is_proven:
             raise WebhookRefused("signature does not match")
+
+    @property
+    def _proof_header(self) -> str:
+        return _SIGNATURE_HEADER if self._proof == "signature" else _HASH_HEADER
+
+    def _mark(self, word: bytes, body: bytes) -> bytes:
+        """What proves a body: its signature, or the word alone, whichever the account has."""
+        if self._proof == "signature":
+            return base64.b64encode(hmac.new(word, body, hashlib.sha256).digest())
+        return word
 
     async def _verify(self, tx_ref: str) -> Transaction:
         """The transaction of a reference; ``NotFound`` while there is none."""

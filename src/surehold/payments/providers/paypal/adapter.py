@@ -112,7 +112,9 @@ class PayPal(NoOptions):
         can_capture_partially=True,
         authorization=AuthorizationLife(timedelta(days=29), honored=timedelta(days=3)),
         can_read_disputes=True,
+        reopens_disputes_days=120,
         signs_time=False,
+        shares_secret=False,
         tells_mode=False,
         keys_tell_mode=False,
         stays_open_after_decline=True,
@@ -211,9 +213,14 @@ class PayPal(NoOptions):
             answer = await self._send("POST", path, b"", key=f"{idempotency_key}-{held.id}")
             if answer.status != 204 and not answer.is_success:
                 failure = read_failure(answer)
-                if not isinstance(failure, StateConflict):
+                # One that PayPal knows no more was taken, let go, or ended by its age: the order
+                # says which.
+                if not isinstance(failure, (StateConflict, NotFound)):
                     raise failure
-        return await self.fetch(order.id)
+        after = await self.fetch(order.id)
+        if after.state is PaymentState.AUTHORIZED:
+            raise OutcomeUnknown("what is held is not let go, and the order says that it is there")
+        return after
 
     def prepare_capture(self, request: CaptureRequest) -> bytes:
         """The exact body that ``capture`` will send."""

@@ -34,6 +34,7 @@ from surehold.payments.providers.port import (
     ProviderSnapshot,
     RefundRequest,
     RefundSnapshot,
+    Rehearsal,
     StateConflict,
     Unavailable,
     WebhookRefused,
@@ -104,6 +105,7 @@ class Razorpay(NoOptions):
             can_capture_later=True,
             authorization=AuthorizationLife(timedelta(minutes=CAPTURE_MINUTES)),
             can_read_disputes=True,
+            reopens_disputes_days=120,
             has_signed_return=True,
             signs_time=False,
             tells_mode=False,
@@ -350,6 +352,13 @@ class Razorpay(NoOptions):
                 occurred_at=occurred_at,
             ),
         )
+
+    def rehearse(self, name: str, *, at: int) -> tuple[Rehearsal, ...]:
+        """Tell of an order that nobody has."""
+        about = {"order": {"entity": {"id": name, "status": "created"}}}
+        told = {"event": "order.paid", "created_at": at, "payload": about}
+        prove = signatures.by_mark(_SIGNATURE_HEADER, digest="sha256")
+        return signatures.rehearse(self._config.webhook_secrets, told, prove)
 
     async def close(self) -> None:
         """Let go of connections."""

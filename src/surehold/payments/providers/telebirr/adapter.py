@@ -69,6 +69,7 @@ class Telebirr(NoOptions):
         tells_refunds=False,
         tells_late_money=False,
         signs_time=False,
+        shares_secret=False,
         has_event_ids=False,
         tells_mode=False,
         keys_tell_mode=False,
