@@ -1393,6 +1393,25 @@ CREATE INDEX erasures_again ON erasures USING btree (again_at) WHERE again_at IS
 CREATE UNIQUE INDEX erasures_one_at_a_time ON erasures USING btree (email_key) WHERE state = 'running'::text;
 CREATE INDEX erasures_running ON erasures USING btree (requested_at) WHERE state = 'running'::text;
 
+CREATE TABLE failed_sign_ins (
+    account_id uuid NOT NULL,
+    wrong integer NOT NULL,
+    second_factor integer NOT NULL,
+    blocked integer NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    address text NOT NULL,
+    CONSTRAINT failed_sign_ins_pkey PRIMARY KEY (account_id),
+    CONSTRAINT failed_sign_ins_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
+    CONSTRAINT failed_sign_ins_address_check CHECK (length(address) <= 64),
+    CONSTRAINT failed_sign_ins_blocked_check CHECK (blocked >= 0),
+    CONSTRAINT failed_sign_ins_check CHECK ((wrong + second_factor + blocked) > 0),
+    CONSTRAINT failed_sign_ins_check1 CHECK (last_at >= first_at),
+    CONSTRAINT failed_sign_ins_second_factor_check CHECK (second_factor >= 0),
+    CONSTRAINT failed_sign_ins_wrong_check CHECK (wrong >= 0)
+);
+CREATE INDEX failed_sign_ins_first_at ON failed_sign_ins USING btree (first_at);
+
 CREATE TABLE fraud_assessments (
     id uuid NOT NULL,
     payment_id uuid NOT NULL,

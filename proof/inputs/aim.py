@@ -7,7 +7,6 @@ the door.
 
 from __future__ import annotations
 
-import enum
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -15,36 +14,33 @@ from typing import Any, Final
 import msgspec
 from schemathesis import Case
 
-from proof.inputs.shelf import CRON, STAFF, Filled, Placed, Shelf
+from proof.inputs.people import BY_TOKEN, CRON, KNOWN_BUYER, STAFF, Who
+from proof.inputs.shelf import Filled, Placed, Shelf
+from tests.builders.accounts import PASSWORD
 
-
-class Who(enum.Enum):
-    """Whose proof a request carries."""
-
-    NOBODY = "nobody"
-    STAFF = "staff"
-    CRON = "cron"
-    BUYER = "buyer"
-    STRANGER = "stranger"
-
-
-_WHO: Final = (Who.NOBODY, Who.STAFF, Who.CRON, Who.BUYER, Who.STRANGER)
-_OFTEN: Final = (15, 30, 10, 35, 10)
+#: Who asks how often: staff's routes are most of them, and buyers' lead furthest.
+_OFTEN: Final[Mapping[Who, int]] = {
+    Who.NOBODY: 5,
+    Who.STRANGER: 5,
+    Who.GUEST: 22,
+    Who.BUYER: 12,
+    Who.OTHER_BUYER: 4,
+    Who.BROWSER: 6,
+    Who.VENDOR: 5,
+    Who.OTHER_VENDOR: 3,
+    Who.UNPERMITTED: 4,
+    Who.STAFF: 8,
+    Who.ADMIN: 14,
+    Who.KEY: 3,
+    Who.WIDE_KEY: 6,
+    Who.OPERATOR: 18,
+    Who.CRON: 4,
+}
 #: How often a field with a known name gets a value that the shop knows.
 _KNOWN_PART: Final = 0.8
 #: How often a case is aimed at all.
 _AIMED_PART: Final = 0.6
 
-#: What a shop's security schemes accept as proof.
-PROOFS: Final[Mapping[str, frozenset[Who]]] = {
-    "staff": frozenset({Who.STAFF}),
-    # Nobody here has signed in.
-    "account": frozenset(),
-    "browser_session": frozenset(),
-    "cron": frozenset({Who.CRON}),
-    "order_token": frozenset({Who.BUYER}),
-    "cart_token": frozenset({Who.BUYER}),
-}
 _FORGED: Final = ("x", "\u00e9" * 20, "a" * 5_000, "0", "Bearer", STAFF[:-1], CRON + "x")
 
 
@@ -58,11 +54,23 @@ class Aim(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
 
-def take_aim(shelf: Shelf, rng: random.Random, keys: list[str]) -> Aim:
-    """Choose who asks, and about which order and cart. ``keys`` were used before."""
-    (who,) = rng.choices(_WHO, _OFTEN)
+def deal(rng: random.Random) -> list[Who]:
+    """Who asks next, for a hundred cases or so: everybody as often as they are meant to."""
+    deck = [who for who, often in _OFTEN.items() for _ in range(often)]
+    rng.shuffle(deck)
+    return deck
+
+
+def take_aim(
+    who: Who, proof: dict[str, str], shelf: Shelf, rng: random.Random, keys: list[str]
+) -> Aim:
+    """Choose about which order and cart somebody asks. ``keys`` were used before."""
     order, cart = rng.choice(shelf.orders), rng.choice(shelf.carts)
-    headers = _proof(who, order, cart, rng)
+    headers = dict(_forged(rng) if who is Who.STRANGER else proof)
+    if who in BY_TOKEN:
+        headers["X-Cart-Token"] = cart.token
+    if who is Who.GUEST:
+        headers["X-Order-Token"] = order.token
     if rng.random() < _KNOWN_PART:
         headers["Idempotency-Key"] = _key(rng, keys)
     return Aim(who, rng.random() < _AIMED_PART, order, cart, headers)
@@ -75,20 +83,17 @@ def _key(rng: random.Random, keys: list[str]) -> str:
     return keys[-1]
 
 
-def _proof(who: Who, order: Placed, cart: Filled, rng: random.Random) -> dict[str, str]:
-    match who:
-        case Who.STAFF:
-            return {"Authorization": f"Bearer {STAFF}"}
-        case Who.CRON:
-            return {"Authorization": f"Bearer {CRON}"}
-        case Who.BUYER:
-            return {"X-Order-Token": order.token, "X-Cart-Token": cart.token}
-        case Who.STRANGER:
-            forged = rng.choice(_FORGED).encode().decode("latin-1")
-            name = rng.choice(("Authorization", "X-Order-Token", "X-Cart-Token"))
-            return {name: f"Bearer {forged}" if name == "Authorization" else forged}
-        case _:
-            return {}
+def _forged(rng: random.Random) -> dict[str, str]:
+    text = rng.choice(_FORGED).encode().decode("latin-1")
+    name, start = rng.choice(
+        (
+            ("Authorization", "Bearer "),
+            ("X-Order-Token", ""),
+            ("X-Cart-Token", ""),
+            ("Cookie", "surehold_session="),
+        )
+    )
+    return {name: start + text}
 
 
 def apply(case: Case, shelf: Shelf, aim: Aim, rng: random.Random) -> None:
@@ -134,7 +139,9 @@ def _known(shelf: Shelf, aim: Aim) -> dict[str, Callable[[random.Random], Any]]:
         "currency": one_of("EUR", "EUR", "EUR", "USD", "GBP"),
         "provider": one_of("bank_transfer", "bank_transfer", "sandbox", "nobody"),
         "shipping_method": one_of("standard"),
-        "email": one_of("mara@example.com", "bjørn@exämple.de"),
+        "email": one_of("mara@example.com", KNOWN_BUYER, "bjørn@exämple.de"),
+        "password": one_of(PASSWORD, "not-the-password"),
+        "account_id": one_of(*shelf.spares),
         "coupon": always(None),
         "cursor": always(None),
     }

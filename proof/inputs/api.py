@@ -1,9 +1,10 @@
 """The JSON side asked by its own document: thousands of requests that nobody would write.
 
-``python -m proof.inputs.api --cases 10000 --seed 7``. A real server on a loopback port, a shop
+``python -m proof.inputs.api --cases 20000 --seed 7``. A real server on a loopback port, a shop
 with products, orders, carts and payments, and Schemathesis to make requests of the OpenAPI
-document: what fits it and what does not. Every answer must be what the document says, no answer
-may be a fault of ours, and every refusal must be a whole problem document.
+document: what fits it and what does not, asked by everybody whom the access matrix knows. Every
+answer must be what the document says, no answer may be a fault of ours, every refusal must be a
+whole problem document, and nobody gets in whom the matrix keeps out.
 """
 
 from __future__ import annotations
@@ -28,12 +29,17 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi import checks as openapi
 
-from proof.inputs.aim import PROOFS, Aim, apply, take_aim
+from proof.inputs.aim import Aim, apply, deal, take_aim
+from proof.inputs.people import PROOFS, People, Who
 from proof.inputs.place import Stage, a_stage
 from proof.inputs.shelf import NOBODY, Shelf, stock
 from proof.report import Finding, show
+from surehold.web.openapi import template_of
+from tests.support.access import read_matrix
 
 HARNESS: Final = "inputs-api"
+#: Of the long form.
+CASES: Final = 20_000
 #: Examples that one operation gets at a time, of one kind.
 ROUND: Final = 25
 TIMEOUT_SECONDS: Final = 20
@@ -41,6 +47,8 @@ TIMEOUT_SECONDS: Final = 20
 TOLD: Final = 40
 #: What the document has no operation for.
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "SEARCH")
+#: Statuses of the access matrix that mean: never, whatever is sent.
+KEPT_OUT: Final = frozenset({"401", "403"})
 PROBLEM: Final = "application/problem+json"
 TEXT: Final = "text/csv"
 _MEMBERS: Final = ("type", "title", "status", "detail", "instance", "code")
@@ -63,9 +71,10 @@ schemathesis.serializer.alias("application/pdf", "application/octet-stream")
 class Asking:
     """One run: it counts what it sees and keeps what is wrong."""
 
-    def __init__(self, stage: Stage, shelf: Shelf, seed_number: int) -> None:
+    def __init__(self, stage: Stage, shelf: Shelf, people: People, seed_number: int) -> None:
         self.stage = stage
         self.shelf = shelf
+        self.people = people
         self.seed = seed_number
         self.cases = 0
         self.counts: Counter[str] = Counter()
@@ -74,6 +83,8 @@ class Asking:
         self.reached: set[str] = set()
         #: Operations of which there is nothing to be asked in this mode.
         self.done: set[tuple[str, GenerationMode]] = set()
+        self._doors = doors()
+        self._deck: list[Who] = []
         self._session = requests.Session()
         self._session.trust_env = False
         self._keys: list[str] = []
@@ -91,7 +102,7 @@ class Asking:
         )
         @given(case=operation.as_strategy(generation_mode=mode), chance=st.integers(0, 2**64 - 1))
         def ask(case: Case, chance: int) -> None:
-            self._ask(case, random.Random(chance))
+            self._ask(case, random.Random(f"{chance}/{self.cases}"))
 
         try:
             ask()
@@ -114,8 +125,7 @@ class Asking:
         answer = self._session.request(
             method, self.stage.shop.base_url + address, timeout=TIMEOUT_SECONDS
         )
-        self.cases += 1
-        self.counts["undocumented method"] += 1
+        self.counts["undocumented methods"] += 1
         where = f"{method} {address}"
         # The framework tells unknown words for methods from known ones; both are refused.
         if answer.status_code != 405 or not answer.headers.get("allow"):
@@ -123,7 +133,9 @@ class Asking:
         self._check_problem(where, answer, f"{method} {answer.url}")
 
     def _ask(self, case: Case, rng: random.Random) -> None:
-        aim = take_aim(self.shelf, rng, self._keys)
+        self._deck = self._deck or deal(rng)
+        who = self._deck.pop()
+        aim = take_aim(who, self.people.headers[who], self.shelf, rng, self._keys)
         apply(case, self.shelf, aim, rng)
         headers = dict(aim.headers)
         if case.meta is not None and case.meta.generation.mode.is_negative:
@@ -157,6 +169,9 @@ class Asking:
                 self._note(label, kind, told, str(status))
         self._check_problem(label, response, again, case)
         self._check_proof(case, aim, status, again)
+        if status == 401 and not self.stage.run(self.people.proves(aim.who)):
+            self.stage.run(self.people.prove_again(aim.who))
+            self.counts["signed in again"] += 1
 
     def _check_problem(
         self, label: str, answer: Any, again: str, case: Case | None = None
@@ -189,10 +204,16 @@ class Asking:
             )
 
     def _check_proof(self, case: Case, aim: Aim, status: int, again: str) -> None:
-        """Nobody gets in without one of the proofs that the document asks for."""
+        """Nobody gets in without a proof that the document asks for, or past the matrix."""
+        if status >= 300:
+            return
+        door = self._doors.get((case.method, case.operation.path), {})
+        if door.get(aim.who.column) in KEPT_OUT:
+            told = f"{aim.who} got {status}, and the access matrix keeps them out\n{again}"
+            self._note(case.operation.label, "past the matrix", told)
         needed = case.operation.definition.raw.get("security", [])
         names = [name for one in needed for name in one]
-        if not names or {} in needed or status >= 300:
+        if not names or {} in needed:
             return
         if not any(aim.who in PROOFS[name] for name in names):
             self._note(case.operation.label, "let in", f"{aim.who} got {status}\n{again}")
@@ -212,12 +233,17 @@ def _checks_of(case: Case) -> list[Any]:
     return _CHECKS
 
 
+def doors() -> dict[tuple[str, str], dict[str, str]]:
+    """The access matrix, with paths as the document writes them."""
+    return {(method, template_of(path)): row for (method, path), row in read_matrix().items()}
+
+
 def hash_of(*parts: object) -> int:
     """The same number for the same parts in every process."""
     return random.Random("/".join(map(str, parts))).getrandbits(48)
 
 
-def run(*, cases: int = 10_000, seed_number: int = 7, database_url: str | None = None) -> Finding:
+def run(*, cases: int = CASES, seed_number: int = 7, database_url: str | None = None) -> Finding:
     """Ask at least so many times, and look at the shop afterwards. Begins no loop of the caller's.
 
     ``database_url`` is a migrated and empty database; without one a server is started for it.
@@ -226,10 +252,12 @@ def run(*, cases: int = 10_000, seed_number: int = 7, database_url: str | None =
     with a_stage(database_url) as stage:
         stage.run(stage.shop.start_sandbox())
         web = stage.run(stage.shop.start_web())
+        people = People(stage)
+        stage.run(people.arrive())
         shelf = stage.run(stock(stage))
         address = f"{stage.shop.base_url}/api/openapi.json"
         document = requests.get(address, timeout=TIMEOUT_SECONDS, proxies={"http": ""}).json()
-        asking = Asking(stage, shelf, seed_number)
+        asking = Asking(stage, shelf, people, seed_number)
         asking.ask_undocumented(document["paths"])
         _ask_all(asking, document, cases)
         violations = [*asking.failures.values(), *_aftermath(stage, web.log())]
@@ -297,7 +325,7 @@ def _aftermath(stage: Stage, log: str) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it, print what came of it, and say by the exit code whether all is well."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=10_000)
+    parser.add_argument("--cases", type=int, default=CASES)
     parser.add_argument("--seed", type=int, default=7)
     chosen = parser.parse_args(arguments)
     finding = run(cases=chosen.cases, seed_number=chosen.seed)

@@ -7,13 +7,12 @@ from uuid import UUID
 
 import msgspec
 
+from proof.inputs.people import STAFF, hire_spares
 from proof.inputs.place import Stage
 from surehold.kernel.ids import merchant_reference
 from tests.builders.catalog import a_product
-from tests.support.shop import SECRETS, a_body, a_key
+from tests.support.shop import a_body, a_key
 
-STAFF: Final = SECRETS["SUREHOLD_STAFF_SECRET"]
-CRON: Final = SECRETS["SUREHOLD_CRON_SECRET"]
 NOBODY: Final = "00000000-0000-7000-8000-000000000000"
 
 PRODUCTS: Final = 12
@@ -51,6 +50,8 @@ class Shelf(msgspec.Struct, frozen=True):
     carts: tuple[Filled, ...]
     reservations: tuple[str, ...]
     quotes: tuple[str, ...]
+    #: Accounts of members whom nobody here is.
+    spares: tuple[str, ...]
 
 
 async def stock(stage: Stage) -> Shelf:
@@ -113,6 +114,7 @@ async def stock(stage: Stage) -> Shelf:
         carts=tuple(Filled(cart["id"], cart["token"], cart["items"][0]["id"]) for cart in carts),
         reservations=tuple(one["id"] for one in held),
         quotes=tuple(one["id"] for one in quotes),
+        spares=await hire_spares(stage),
     )
 
 

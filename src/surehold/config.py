@@ -7,6 +7,7 @@ are not here but in the database: see ``db/shop.py``.
 from __future__ import annotations
 
 import enum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
@@ -50,6 +51,13 @@ class Config(BaseSettings):
     staff_secret: SecretStr = SecretStr("")
     #: Bearer secret of whatever calls the cron routes.
     cron_secret: SecretStr = SecretStr("")
+    #: Bearer secret of whatever reads the figures from elsewhere; unset: nobody does.
+    metrics_secret: SecretStr = SecretStr("")
+    #: Networks from which the figures are read without a secret.
+    metrics_networks: tuple[IPvAnyNetwork, ...] = (
+        ip_network("127.0.0.0/8"),
+        ip_network("::1/128"),
+    )
     #: What one password hash costs. Hashes made with other settings are made anew on sign-in.
     argon2_memory_kib: int = Field(default=19_456, ge=8, le=4_194_304)
     argon2_passes: int = Field(default=2, ge=1, le=100)
@@ -90,6 +98,8 @@ class Config(BaseSettings):
             ("SUREHOLD_STAFF_SECRET", self.staff_secret),
             ("SUREHOLD_CRON_SECRET", self.cron_secret),
         ]
+        if self.metrics_secret.get_secret_value():
+            named.append(("SUREHOLD_METRICS_SECRET", self.metrics_secret))
         for name, secret in named:
             value = secret.get_secret_value()
             if value.startswith(DEMO_PREFIX):

@@ -442,6 +442,7 @@ def _of_accounts(middle: Middle) -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = {}
     for name in ("attempts", "letters", "sessions", "devices"):
         found[f"identity.prune_{name}"] = [Case((PAGE,))]
+    found["identity.take_failed_sign_ins"] = [Case((timedelta(minutes=1), PAGE))]
     found["identity.list_roles"] = [Case((None, PAGE), ("role-5", PAGE))]
     found["identity.list_members"] = [Case((None, PAGE), ("a500@example.com", PAGE))]
     found["identity.list_keys"] = [Case((OWNER, None, PAGE), (OWNER, middle.variant_id, PAGE))]

@@ -50,6 +50,7 @@ OWNERS: Final = {
     "fulfillment_events": "orders",
     "fulfillment_lines": "orders",
     "fulfillments": "orders",
+    "failed_sign_ins": "identity",
     "gift_card_entries": "payments",
     "cash_collections": "payments",
     "cash_deposits": "payments",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
-from typing import Any, ClassVar
 
-import asyncpg
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -16,7 +14,7 @@ from surehold.identity import commands, queries
 from surehold.identity.engine import Identity, identity_of
 from surehold.identity.errors import InvalidCredentials
 from surehold.identity.model import LetterKind
-from surehold.identity.passwords import HashingSettings, Passwords
+from surehold.identity.passwords import HashingSettings
 from tests.builders.accounts import (
     HOME,
     PASSWORD,
@@ -27,42 +25,7 @@ from tests.builders.accounts import (
 )
 from tests.support import clock
 from tests.support.api import Api, a_config
-
-
-class Counted(asyncpg.Connection):  # type: ignore[type-arg]  # it cannot be subscripted
-    """A connection that notes the names of the statements it is given."""
-
-    seen: ClassVar[list[str]] = []
-
-    async def fetch(self, query: str, *args: Any, **more: Any) -> Any:
-        self.seen.append(query.partition("*/")[0])
-        return await super().fetch(query, *args, **more)
-
-    async def fetchrow(self, query: str, *args: Any, **more: Any) -> Any:
-        self.seen.append(query.partition("*/")[0])
-        return await super().fetchrow(query, *args, **more)
-
-    async def execute(self, query: str, *args: Any, **more: Any) -> Any:
-        self.seen.append(query.partition("*/")[0])
-        return await super().execute(query, *args, **more)
-
-
-class CountedDatabase(Database):
-    connection_class = Counted
-
-
-class CountedPasswords(Passwords):
-    """Counts the hashes that are made."""
-
-    made = 0
-
-    async def hash(self, password: str) -> str:
-        self.made += 1
-        return await super().hash(password)
-
-    def _verify(self, kept: str, password: str) -> bool:
-        self.made += 1
-        return super()._verify(kept, password)
+from tests.support.counting import Counted, CountedDatabase, CountedPasswords
 
 
 @pytest.fixture
@@ -103,9 +66,9 @@ async def test_L10_the_work_is_the_same_whether_there_is_an_account(
 
     for email in ("mara@example.com", "nobody@example.com"):
         Counted.seen.clear()
-        before = passwords.made
+        passwords.made.clear()
         await ask(identity, email)
-        work.append((list(Counted.seen), passwords.made - before))
+        work.append((list(Counted.seen), len(passwords.made)))
 
     assert work[0] == work[1]
     assert work[0][1] == hashes

@@ -72,6 +72,8 @@ class World(msgspec.Struct, frozen=True):
 
     callers: dict[str, dict[str, str]]
     routes: tuple[Route, ...]
+    #: What there is, by the names that paths give it.
+    ids: dict[str, str]
 
 
 async def a_world(api: Api) -> World:
@@ -100,12 +102,13 @@ async def a_world(api: Api) -> World:
         "provider": "bank_transfer",
     }
     routes = (
-        Route(method, path, said, _fill(path, ids))
+        Route(method, path, said, fill(path, ids))
         for path, method, said in routes_of(api.application.router)
     )
     return World(
         await _callers(api, placed, vendor, other),
         tuple(sorted(routes, key=lambda route: (route.path == _LAST, route.path, route.method))),
+        ids,
     )
 
 
@@ -158,7 +161,7 @@ async def _callers(
     }
 
 
-def _fill(path: str, ids: dict[str, str]) -> str:
+def fill(path: str, ids: dict[str, str]) -> str:
     """A path with what there is in it, and with what there is not where nothing fits."""
     steps = []
     for step in path.split("/"):

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx2
 import pytest
+from pydantic import SecretStr
 
 from surehold.db import Database, migrate
+from surehold.web.application import create_web
 from tests.builders.catalog import a_product
-from tests.support.api import CRON, STAFF, Api, an_api
+from tests.support.api import CRON, STAFF, Api, _router, a_config, an_api
 from tests.support.placing import counters
+
+PROXIED = {"trusted_proxies": ("127.0.0.1",)}
+METRICS = {"metrics_secret": SecretStr("the-metrics-secret-of-a-test")}
 
 
 async def test_a_process_that_answers_is_alive(api: Api) -> None:
@@ -93,6 +101,42 @@ async def test_figures_tell_requests_lanes_and_pool(api: Api) -> None:
         'surehold_pool_connections{state="used"} 0.0',
     ):
         assert line in text
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "settings", "status"),
+    [
+        ("127.0.0.1", {}, {}, 200),
+        ("::1", {}, {}, 200),
+        ("203.0.113.5", {}, {}, 401),
+        ("10.1.2.3", {}, {"metrics_networks": ("10.0.0.0/8",)}, 200),
+        ("127.0.0.1", {}, {"metrics_networks": ("10.0.0.0/8",)}, 401),
+        # A proxy on this machine that nobody named: whom it speaks for is not known.
+        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, {}, 401),
+        ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, {}, 401),
+        (
+            "127.0.0.1",
+            {"X-Forwarded-For": "203.0.113.5"},
+            {"trusted_proxies": ("127.0.0.1",)},
+            401,
+        ),
+        ("203.0.113.5", {"X-Forwarded-For": "127.0.0.1"}, {"trusted_proxies": ("10.0.0.1",)}, 401),
+        ("203.0.113.5", {"Authorization": "Bearer "}, {}, 401),
+        ("203.0.113.5", {"Authorization": "Bearer a-wrong-one"}, METRICS, 401),
+        ("203.0.113.5", {"Authorization": "Bearer the-metrics-secret-of-a-test"}, METRICS, 200),
+    ],
+)
+async def test_figures_are_for_this_machine_and_whoever_has_the_secret(
+    api: Api, peer: str, headers: dict[str, str], settings: Any, status: int
+) -> None:
+    web = create_web(a_config(**settings), api.checkout, api.inbox, router=_router())
+    transport = httpx2.ASGITransport(app=web, client=(peer, 1234))
+
+    async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        answer = await client.get("/metrics", headers=headers)
+
+    assert answer.status_code == status
+    assert ("surehold_lane_waiting" in answer.text) is (status == 200)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

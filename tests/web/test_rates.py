@@ -16,8 +16,9 @@ from surehold.web.application import WebApplication, create_web
 from surehold.web.openapi import routes_of
 from surehold.web.problems import TooManyRequests
 from surehold.web.rates import GUESSED_AT, GUESSES, WRITES, Rates, rate_of
+from surehold.web.storefront.application import create_store
 from tests.support import clock
-from tests.support.api import Api, _router, a_config
+from tests.support.api import Api, _assets, _router, a_config
 
 LOGIN = {"email": "nobody@example.com", "password": "x"}
 
@@ -132,3 +133,45 @@ def test_what_is_guessed_at_is_there_and_is_a_change() -> None:
     for start in set(GUESSED_AT) - pages:
         assert [path for path in routes if path.startswith(start)], start
     assert {rate_of("POST", start) for start in GUESSED_AT} == {GUESSES}
+
+
+async def test_a_browser_that_asks_too_often_is_shown_a_page(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = a_config(rate_limits=True)
+    pages = create_store(config, api.checkout, assets=_assets())
+    web = create_web(
+        config, api.checkout, api.inbox, index=_assets(), pages=pages, router=_router()
+    )
+
+    async def check(_: Rates, scope: Any) -> None:
+        raise TooManyRequests("Come back in 9 seconds.", headers={"retry-after": "9"})
+
+    monkeypatch.setattr(Rates, "check", check)
+    links = {
+        "/search?q=a%22b&x=1": "/search?q=a%22b&amp;x=1",
+        "//evil.test/p": "/evil.test/p",
+        "/p/%22%3E%3Csvg": "/p/%22%3E%3Csvg",
+    }
+    async with from_(web, Accept="text/html,application/xhtml+xml") as client:
+        shown = {path: await client.get(f"http://shop.test{path}") for path in links}
+        sent = await client.post("/account/link", data={"email": "nobody@example.com"})
+        program = await client.post("/api/v1/auth/login", json=LOGIN)
+        partial = await client.get("/search/suggest", headers={"Accept": "*/*"})
+
+    for path, link in links.items():
+        assert f'<a class="btn" href="{link}">Try again</a>' in shown[path].text
+    # A form is sent once more by whoever wants to, not by a link.
+    assert 'href="/account/link"' not in sent.text
+    for answer in (*shown.values(), sent):
+        assert answer.status_code == 429
+        assert answer.headers["retry-after"] == "9"
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "script-src" not in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-store"
+        assert "<h1>One moment, please</h1>" in answer.text
+        assert "Try again in 9 seconds." in answer.text
+        assert answer.headers["x-request-id"] in answer.text
+    for answer in (program, partial):
+        assert answer.status_code == 429
+        assert answer.headers["content-type"] == "application/problem+json"

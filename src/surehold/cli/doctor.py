@@ -255,7 +255,7 @@ def mask(config: Config) -> dict[str, str]:
         elif isinstance(value, tuple) and any(isinstance(row, SecretStr) for row in value):
             shown[name] = ", ".join(logs.MASK for _ in value)
         elif isinstance(value, tuple):
-            shown[name] = ", ".join(value)
+            shown[name] = ", ".join(map(str, value))
         else:
             shown[name] = "" if value is None else str(value)
     for kind in list_kinds():

@@ -160,9 +160,19 @@ def note_sent(value: Any) -> None:
 
 
 def change(
-    tx: Transaction, *, actor: str, action: str, subject: str, before: Any, after: Any
+    tx: Transaction,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    before: Any,
+    after: Any,
+    address: str = "",
 ) -> None:
-    """Have the transaction tell what it changes, in the words of its command."""
+    """Have the transaction tell what it changes, in the words of its command.
+
+    ``address``: where from, when nobody who is known asks.
+    """
     asked = _asked.get()
     tx.entries.append(
         NewEntry(
@@ -170,7 +180,7 @@ def change(
             action,
             subject,
             {"before": _masked(before), "after": _masked(after)},
-            "" if asked is None else asked.address,
+            address if asked is None else asked.address,
             "" if asked is None else asked.request_id,
         )
     )

@@ -15,6 +15,7 @@ from surehold.notifications.engine import Notifications
 ROUNDS: Final = 50
 EVERY_5_SECONDS: Final = "* * * * * */5"
 HOURLY: Final = "23 * * * *"
+EVERY_MINUTE: Final = "* * * * *"
 
 
 def listen(notifications: Notifications) -> Subscriber:
@@ -41,9 +42,13 @@ def list_schedules(notifications: Notifications) -> tuple[Schedule, ...]:
             + await _until_idle(lambda: identities.prune_attempts(db))
         )
 
+    def tell() -> Awaitable[int]:
+        return _until_idle(lambda: identities.tell_failures(notifications.db))
+
     # A batch of five, of 20 seconds each at most, is done before it is anybody else's turn.
     return (
         Schedule("send_mails", EVERY_5_SECONDS, deliver, limit_seconds=600),
+        Schedule("tell_failed_sign_ins", EVERY_MINUTE, tell),
         Schedule("prune_identity", HOURLY, prune),
     )
 

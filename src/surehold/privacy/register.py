@@ -443,6 +443,14 @@ PERSONAL: Final = (
         fate=Fate.STAYS,
     ),
     _of(
+        "failed_sign_ins",
+        "address",
+        about="staff",
+        why="to tell the audit log where somebody failed to sign in from",
+        kept="minutes, until the worker has told it",
+        fate=Fate.STAYS,
+    ),
+    _of(
         "cash_collections",
         "collected_by",
         about="courier",

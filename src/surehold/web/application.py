@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
 from litestar import Litestar, Request, Response, Router
@@ -72,10 +72,18 @@ from surehold.web.assets import AssetIndex, asset_handler
 from surehold.web.inbound import webhooks
 from surehold.web.limits import NO_STORE, SECURITY_HEADERS
 from surehold.web.metrics import UNMATCHED
-from surehold.web.openapi import template_of
-from surehold.web.problems import BadRequest, ProtocolRefusal, problem_of
+from surehold.web.openapi import routes_of, template_of
+from surehold.web.problems import (
+    BadRequest,
+    ProtocolRefusal,
+    Reply,
+    TooManyRequests,
+    problem_of,
+)
 from surehold.web.rates import Rates, client_of
 from surehold.web.requests import request_id_of
+from surehold.web.storefront.errors import PAUSE_POLICY, TooManyPage, too_many_page
+from surehold.web.storefront.languages import choose_locale
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +114,10 @@ def create_web(
     """The JSON side in front of ``pages``. The caller or ``lifespan`` opens the checkout."""
     if router is None:
         router = create_router(index or AssetIndex(), lifespan=lifespan)
-    return WebApplication(router, Parts(config, checkout, inbox), pages=pages)
+    too_many = None
+    if pages is not None and index is not None:
+        too_many = too_many_page(index.url, store_name=config.store_name)
+    return WebApplication(router, Parts(config, checkout, inbox), pages=pages, too_many=too_many)
 
 
 def create_router(index: AssetIndex, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
@@ -153,7 +164,7 @@ def create_router(index: AssetIndex, *, lifespan: Sequence[Lifespan] = ()) -> Li
         ],
         guards=[guard],
     )
-    return Litestar(
+    router = Litestar(
         route_handlers=[
             api,
             *webhooks.HANDLERS,
@@ -168,6 +179,19 @@ def create_router(index: AssetIndex, *, lifespan: Sequence[Lifespan] = ()) -> Li
         openapi_config=None,
         debug=False,
     )
+    check_described(router)
+    return router
+
+
+def check_described(router: Litestar) -> None:
+    """Refuse to start with a route that does not say who may: it would be open to everybody.
+
+    Raises:
+        TypeError: Names the route.
+    """
+    for path, method, said in routes_of(router):
+        if said is None:
+            raise TypeError(f"{method} {path} does not say who may: describe it")
 
 
 def _parts_of(scope: Scope) -> Parts:
@@ -178,11 +202,19 @@ def _parts_of(scope: Scope) -> Parts:
 class WebApplication:
     """The edge: every answer that leaves has an id, the security headers and a count."""
 
-    def __init__(self, router: Litestar, parts: Parts, *, pages: ASGIApp | None) -> None:
+    def __init__(
+        self,
+        router: Litestar,
+        parts: Parts,
+        *,
+        pages: ASGIApp | None,
+        too_many: TooManyPage | None = None,
+    ) -> None:
         self.router = router
         self.parts = parts
         self._checkout = checkout_route.CheckoutRoute(parts)
         self._pages = pages
+        self._too_many = too_many
         config = parts.config
         is_production = config.mode is Mode.PRODUCTION
         is_limited = is_production if config.rate_limits is None else config.rate_limits
@@ -207,7 +239,7 @@ class WebApplication:
                 return
         if path == checkout_route.PATH and scope["method"] == "POST":
             await self._checkout(scope, receive, send)
-        elif self._pages is not None and path.split("/", 2)[1:2][0] not in OURS:
+        elif self._pages is not None and _is_page(path):
             await self._pages(scope, receive, send)
         else:
             await self._answer(scope, receive, send)
@@ -235,6 +267,8 @@ class WebApplication:
     async def _refuse(self, scope: Any, send: Any, refusal: ProtocolRefusal) -> None:
         request_id = request_id_of(dict(scope["headers"]))
         reply = problem_of(refusal, request_id=request_id)
+        if isinstance(refusal, TooManyRequests) and self._too_many and _shows_page(scope):
+            reply = _page_of(refusal, self._too_many, scope, request_id)
         headers = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers]
         headers.append((b"content-length", b"%d" % len(reply.body)))
         self.parts.metrics.count("ANY", UNMATCHED, reply.status, 0.0)
@@ -295,6 +329,38 @@ class WebApplication:
                 await audit.record(tx, asked)
         except PASSING as error:
             log.warning("audit_not_written", action=asked.action, error=repr(error))
+
+
+def _is_page(path: str) -> bool:
+    """Whether an address is one of the store's pages, and not the JSON side's."""
+    return path.split("/", 2)[1:2][0] not in OURS
+
+
+def _shows_page(scope: Any) -> bool:
+    """Whether somebody looks at the answer: a browser that opens a page or sends its form."""
+    accepted = dict(scope["headers"]).get(b"accept", b"")
+    return _is_page(scope["path"]) and b"text/html" in accepted
+
+
+def _page_of(refusal: TooManyRequests, make: TooManyPage, scope: Any, request_id: str) -> Reply:
+    """The same refusal for somebody to read. A form is not sent again by a link."""
+    here = None
+    if scope["method"] in SAFE:
+        query = scope["query_string"].decode("latin-1")
+        # One slash: two of them would lead to another host.
+        here = "/" + quote(scope["path"].lstrip("/")) + (f"?{query}" if query else "")
+    wished = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+    locale = choose_locale(wished)
+    body = make(int(refusal.headers["retry-after"]), here, request_id, locale)
+    return Reply(
+        refusal.status,
+        body,
+        (
+            ("content-type", "text/html; charset=utf-8"),
+            ("content-security-policy", PAUSE_POLICY),
+            *refusal.headers.items(),
+        ),
+    )
 
 
 def _complete(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:

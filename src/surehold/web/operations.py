@@ -13,6 +13,7 @@ from litestar.di import NamedDependency
 
 from surehold.checkout.commands import sweep
 from surehold.checkout.model import Swept
+from surehold.config import Config
 from surehold.db import Connection, health, urgent
 from surehold.db.database import CONNECTION_LOST
 from surehold.db.migrate import MigrationChanged, list_pending
@@ -24,6 +25,7 @@ from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, headers_of
 from surehold.web.errors import Unauthenticated
 from surehold.web.openapi import CRON, describe
+from surehold.web.rates import is_in
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,8 @@ log = structlog.get_logger(__name__)
 PROBE_SECONDS: Final = 2
 #: A database that takes longer for one short question, twice, is not well.
 SLOW_SECONDS: Final = 0.15
+#: What proxies add to what they pass on.
+_PASSED_ON: Final = (b"x-forwarded-for", b"x-real-ip", b"forwarded", b"via")
 _UNREACHABLE: Final = (*CONNECTION_LOST, asyncpg.PostgresError, TimeoutError, Busy)
 
 
@@ -116,13 +120,30 @@ def _lane_reasons(parts: Parts) -> list[str]:
     opt=describe(
         tag="operations",
         summary="Figures for Prometheus",
+        about="Read from this machine and from the networks of `SUREHOLD_METRICS_NETWORKS`; from "
+        "anywhere with `SUREHOLD_METRICS_SECRET` as `Authorization: Bearer …`. A request that a "
+        "proxy passed on comes from where the proxy says, if it is one of ours, and else from "
+        "anywhere.",
         answer=str,
         answer_type=metrics.CONTENT_TYPE,
+        errors=(Unauthenticated,),
     ),
 )
-async def show_metrics(parts: NamedDependency[Parts]) -> Response[bytes]:
-    """Requests, latencies, lanes, pool, webhooks."""
+async def show_metrics(request: ApiRequest, parts: NamedDependency[Parts]) -> Response[bytes]:
+    """Requests, latencies, lanes, pool, webhooks; for whoever runs the store."""
+    if not _is_near(request, parts.config):
+        check_bearer(headers_of(request), parts.config.metrics_secret)
     return Response(parts.metrics.expose(), media_type=metrics.CONTENT_TYPE)
+
+
+def _is_near(request: ApiRequest, config: Config) -> bool:
+    """Whether a request comes from a network that may read the figures, as far as we can know."""
+    client = request.scope["client"]
+    # Of a proxy that is not named as ours we see the address, and not whom it speaks for.
+    is_passed_on = any(name in headers_of(request) for name in _PASSED_ON)
+    if client is None or (is_passed_on and not config.trusted_proxies):
+        return False
+    return is_in(client[0], config.metrics_networks)
 
 
 _CLEANUP: Final = describe(

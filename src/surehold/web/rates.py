@@ -145,7 +145,7 @@ def client_of(
     """
     found = peer
     hops = [hop.strip() for line in forwarded for hop in line.split(",")]
-    while hops and _is_in(found, trusted):
+    while hops and is_in(found, trusted):
         hop = hops.pop()
         if not _is_address(hop):
             break  # Whatever stands before it was not written by a proxy of ours.
@@ -153,7 +153,12 @@ def client_of(
     return found
 
 
-def _is_in(text: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+def is_in(text: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    """Whether it is an address in one of the networks.
+
+    >>> is_in("192.0.2.7", [ipaddress.ip_network("192.0.2.0/24")]), is_in("testclient", [])
+    (True, False)
+    """
     return _is_address(text) and any(ipaddress.ip_address(text) in one for one in networks)
 
 

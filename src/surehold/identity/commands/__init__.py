@@ -11,6 +11,7 @@ from surehold.identity.commands.factors import (
     remove_totp,
     renew_recovery_codes,
 )
+from surehold.identity.commands.failures import tell_failures
 from surehold.identity.commands.keys import create_key, note_key_use, revoke_key
 from surehold.identity.commands.letters import forget_token, prune_letters
 from surehold.identity.commands.passwords import (
@@ -89,4 +90,5 @@ __all__ = [
     "save_address",
     "set_roles",
     "sign_in",
+    "tell_failures",
 ]

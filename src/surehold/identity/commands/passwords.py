@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surehold.db import Transaction
+from surehold.db import Transaction, audit
 from surehold.identity import rules, sql
 from surehold.identity.commands import attempts, letters
 from surehold.identity.commands.proving import prove_password
@@ -10,7 +10,7 @@ from surehold.identity.commands.sessions import end_all
 from surehold.identity.engine import Identity
 from surehold.identity.errors import InvalidCredentials, TokenInvalid
 from surehold.identity.events import PASSWORD_CHANGED, fact
-from surehold.identity.model import EndReason, LetterKind, Place, Principal
+from surehold.identity.model import AccountKind, EndReason, LetterKind, Place, Principal
 from surehold.identity.rules import Mailbox
 from surehold.identity.secrets import hash_token
 from surehold.identity.sql import LockedAccount, sessions
@@ -77,6 +77,15 @@ async def reset_password(identity: Identity, *, token: str, password: str) -> No
         if account.disabled_at is not None:
             raise TokenInvalid("Ask for another letter.")
         await tx.run(sessions.FORGET_DEVICES, account.id)
+        if account.kind is not AccountKind.CUSTOMER:
+            audit.change(
+                tx,
+                actor=f"{account.kind.value}:{account.id}",
+                action="password.reset",
+                subject=f"letters/{used.id}",
+                before=None,
+                after=None,
+            )
         await _set(tx, identity, account, password_hash, reason=EndReason.PASSWORD_RESET)
 
     await identity.db.retrying(work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from surehold.db import Database, Transaction, clock
+from surehold.db import Database, Transaction, audit, clock
 from surehold.identity import queries, rules
 from surehold.identity.commands.proving import check_is_person
 from surehold.identity.engine import Identity
@@ -62,6 +62,16 @@ async def start(
     await tx.run(sql.REMEMBER_DEVICE, hash_token(given), account.id)
     await tx.run(sql.FORGET_OLDEST_DEVICES, account.id, rules.MAX_DEVICES)
     known = await queries.get_account(tx, account_id=account.id)
+    if account.kind is not AccountKind.CUSTOMER:
+        audit.change(
+            tx,
+            actor=f"{account.kind.value}:{account.id}",
+            action="sign_in",
+            subject=f"sessions/{session_id}",
+            before=None,
+            after={"by": proof.value, "as": kind.value, "is_known_device": device is not None},
+            address=_short(place.address, _MAX_ADDRESS),
+        )
     new_device = None if device else given
     if is_browser:
         return SignedIn(known, session_id, new_device, cookie=token)

@@ -9,9 +9,16 @@ from surehold.identity import rules, sql
 from surehold.identity.commands import attempts, letters
 from surehold.identity.commands.attempts import Count
 from surehold.identity.commands.factors import find_proof
+from surehold.identity.commands.failures import Failure, note_failure
 from surehold.identity.commands.sessions import start
 from surehold.identity.engine import Identity
-from surehold.identity.errors import CodeRequired, InvalidCredentials, TokenInvalid
+from surehold.identity.errors import (
+    CodeInvalid,
+    CodeRequired,
+    InvalidCredentials,
+    TokenInvalid,
+    TooManyAttempts,
+)
 from surehold.identity.model import AccountKind, LetterKind, Place, Proof, SessionKind, SignedIn
 from surehold.identity.rules import Mailbox
 from surehold.identity.secrets import hash_token
@@ -50,9 +57,14 @@ async def sign_in(
             sql.FIND_CREDENTIALS, key, hash_token(device) if device else _NO_DEVICE
         )
     counts = _counts(key, found, device, place)
-    await attempts.take(identity.db, counts)
+    try:
+        await attempts.take(identity.db, counts)
+    except TooManyAttempts:
+        await note_failure(identity.db, key, Failure.BLOCKED, place)
+        raise
     is_right = await identity.passwords.is_right(password, found.password_hash)
     if not is_right or found.account_id is None or found.password_hash is None:
+        await note_failure(identity.db, key, Failure.WRONG, place)
         raise InvalidCredentials("The address and the password do not belong together.")
     account_id, kept = found.account_id, found.password_hash
 
@@ -76,6 +88,9 @@ async def sign_in(
         signed_in = await identity.db.retrying(work)
     except CodeRequired:
         await attempts.give_back(identity.db, counts)
+        raise
+    except CodeInvalid:
+        await note_failure(identity.db, key, Failure.SECOND_FACTOR, place)
         raise
     await attempts.succeed(identity.db, counts)
     if identity.passwords.is_outdated(kept):

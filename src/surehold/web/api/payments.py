@@ -68,6 +68,8 @@ class ConfirmBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _INTENT: Final = Reader(IntentBody)
 _CONFIRM: Final = Reader(ConfirmBody)
 _NO_BODY: Final = Reader(NoBody)
+#: As ``open_order`` says it of a payment that there is.
+_NOT_YOURS: Final = "There is none with this id and token."
 
 
 async def _read(parts: Parts, payment_id: PaymentId) -> Payment:
@@ -75,11 +77,18 @@ async def _read(parts: Parts, payment_id: PaymentId) -> Payment:
         return await queries.get_payment(connection, payment_id=payment_id)
 
 
-async def _open_payment(request: ApiRequest, parts: Parts, found: UUID | None) -> Payment:
-    """The payment that the caller may see: with its order's token, or as staff."""
+async def open_payment(request: ApiRequest, parts: Parts, found: UUID | None) -> Payment:
+    """The payment that the caller may see: with its order's token, or as staff.
+
+    Raises:
+        PaymentNotFound: No such payment, or not for this caller; which of them does not show.
+    """
     if found is None:
-        raise PaymentNotFound("There is none with this id and token.")
-    payment = await _read(parts, PaymentId(found))
+        raise PaymentNotFound(_NOT_YOURS)
+    try:
+        payment = await _read(parts, PaymentId(found))
+    except PaymentNotFound:
+        raise PaymentNotFound(_NOT_YOURS) from None
     open_order(request, parts, str(payment.order_id), otherwise=PaymentNotFound)
     return payment
 
@@ -146,7 +155,7 @@ async def get_payment(
     request: ApiRequest, parts: NamedDependency[Parts], payment_id: FromPath[str]
 ) -> ApiResponse:
     """One payment as we know it; nobody is asked."""
-    return answer(payment_shape(await _open_payment(request, parts, parse_id(payment_id))))
+    return answer(payment_shape(await open_payment(request, parts, parse_id(payment_id))))
 
 
 @post(
@@ -169,7 +178,7 @@ async def verify(
     request: ApiRequest, parts: NamedDependency[Parts], payment_id: FromPath[str]
 ) -> ApiResponse:
     """Read the payment from its provider."""
-    payment = await _open_payment(request, parts, parse_id(payment_id))
+    payment = await open_payment(request, parts, parse_id(payment_id))
     await read_json(request, _NO_BODY, is_optional=True)
     return await _verified(parts, payment)
 
@@ -191,7 +200,7 @@ async def verify_reference(
     request: ApiRequest, parts: NamedDependency[Parts], reference: FromPath[str]
 ) -> ApiResponse:
     """Read the payment from its provider, found by our reference."""
-    payment = await _open_payment(request, parts, parse_merchant_reference(reference))
+    payment = await open_payment(request, parts, parse_merchant_reference(reference))
     return await _verified(parts, payment)
 
 

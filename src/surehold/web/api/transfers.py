@@ -33,11 +33,12 @@ from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentNotConfirmable, PaymentNotFound
 from surehold.payments.model import Payment
 from surehold.payments.providers.bank_transfer import find_order_number, reference_of
-from surehold.web.api.access import actor_of, open_order
+from surehold.web.api.access import actor_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import Line200
 from surehold.web.api.once import Finished, get_key
 from surehold.web.api.parts import Parts
+from surehold.web.api.payments import open_payment
 from surehold.web.api.shapes import PaymentShape, payment_shape
 from surehold.web.api.wire import (
     ApiRequest,
@@ -195,8 +196,7 @@ async def show(
     request: ApiRequest, parts: NamedDependency[Parts], payment_id: FromPath[str]
 ) -> ApiResponse:
     """Keep a file for staff to look at."""
-    payment = await _read(parts, _payment_id(payment_id))
-    open_order(request, parts, str(payment.order_id), otherwise=PaymentNotFound)
+    payment = await open_payment(request, parts, parse_id(payment_id))
     headers = headers_of(request)
     _check_type(headers)
     raw = await read_body(request.receive, headers, limit=PHOTO_LIMIT_BYTES, seconds=PHOTO_SECONDS)
