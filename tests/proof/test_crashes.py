@@ -31,7 +31,7 @@ from tests.support.shop import a_body
 
 SAMPLE: Final = 8
 #: Of these many, since each is lived through once first.
-JOURNEYS_TRIED: Final = 12
+JOURNEYS_TRIED: Final = 8
 SIDES: Final = ("before", "after")
 SEED: Final = 20
 _BY_NAME: Final = {journey.name: journey for journey in JOURNEYS}

@@ -35,7 +35,7 @@ from tests.support import server
 
 T = TypeVar("T")
 SEED = 20261121
-PARTNERS = 8
+PARTNERS = 5
 
 #: Two or three at the same instant, of whom the store's worst faults would come.
 MEETINGS: list[Cast] = [
