@@ -24,8 +24,8 @@ theirs, or that the store of the test does not have.
 
 `guest` shows the token of an order. `buyer` is an account with the order's address. `vendor` works
 for the vendor of its goods, with a role that has every permission. `unpermitted` works in the shop
-without any, `staff` has every one. `key` is an admin's API key with one scope that no route asks
-for, and `operator` shows the secret of the settings.
+without any, `staff` has every one. `key` is an admin's API key whose one scope,
+`settings.write`, next to no route asks for, and `operator` shows the secret of the settings.
 """
 
 
