@@ -16,7 +16,7 @@ from surehold.web import assets
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 FIRST_LOAD = (
-    "vendor/basecoat.min.css",
+    "css/basecoat.css",
     "css/tokens.css",
     "css/store.css",
     "vendor/htmx.min.js",
@@ -216,6 +216,15 @@ def test_the_first_load_keeps_its_budget(index: assets.AssetIndex) -> None:
 
 def test_vendored_files_match_their_manifest() -> None:
     assert load_tool("vendor_assets").check() == []
+
+
+def test_components_are_cut_to_what_pages_use() -> None:
+    tool = load_tool("write_styles")
+
+    assert tool.WRITTEN.read_text("utf-8") == tool.cut_styles()
+    # Nothing is lost that a page names: the buttons are there, what nobody uses is not.
+    assert ".btn[data-variant=outline]" in tool.cut_styles()
+    assert ".accordion" not in tool.cut_styles()
 
 
 def load_tool(name: str) -> ModuleType:

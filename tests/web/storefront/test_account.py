@@ -256,6 +256,26 @@ async def test_password_email_and_sessions_are_changed_with_the_password(
     assert (await sign_in(browser, "m.quinn@example.com", OTHER_PASSWORD)).path == "/account"
 
 
+async def test_a_cart_begun_after_the_sign_in_is_there_on_another_device(
+    browser: Browser, other: Browser, post: Post, db: Database
+) -> None:
+    lamp = await a_product(db, name="Lamp", on_hand=3)
+    mug = await a_product(db, name="Mug", on_hand=3)
+    await register(browser, post)
+    await sign_in(browser)
+    await add_to_cart(browser, lamp.slug, 2)
+
+    await add_to_cart(other, lamp.slug, 2)
+    await add_to_cart(other, mug.slug)
+    await sign_in(other)
+    carts = [await visitor.get("/cart") for visitor in (browser, other)]
+
+    # Two and two would be four: there are three.
+    for cart in carts:
+        assert {"Lamp", "Mug"} <= set(cart.links)
+        assert "4 items" in cart.text
+
+
 async def test_pages_of_an_account_ask_little(
     browser: Browser, post: Post, db: Database, statements: list[str]
 ) -> None:

@@ -19,6 +19,7 @@ from surehold.cart.model import Cart, Line, ProblemKind
 from surehold.catalog import queries as catalog
 from surehold.checkout.queries import find_asked
 from surehold.db import Connection
+from surehold.identity.model import AccountKind
 from surehold.inventory import queries as inventory
 from surehold.inventory.errors import InsufficientStock
 from surehold.inventory.model import Shortage
@@ -113,7 +114,7 @@ async def add(request: StoreRequest, store: NamedDependency[Store]) -> Page:
 
 
 async def add_to_cart(store: Store, visit: Visit, *, variant_id: VariantId, quantity: int) -> Cart:
-    """Add to the visitor's cart, or to a new one.
+    """Add to the visitor's cart, or to a new one, which is theirs wherever they sign in.
 
     Raises:
         NotForSale, CartFull, InsufficientStock: As the cart says; nothing was added.
@@ -122,14 +123,22 @@ async def add_to_cart(store: Store, visit: Visit, *, variant_id: VariantId, quan
         if visit.cart is None:
             await _check_can_be_bought(connection, variant_id, quantity, visit.currency)
     if visit.cart is None or visit.cart_token is None:
-        _, token = await carts.create_cart(store.db, currency=visit.currency)
-        visit.keep_cart(token)
+        visit.keep_cart(await _begin_cart(store, visit))
     elif not visit.cart.lines and visit.cart.currency != visit.currency:
         await carts.change_currency(store.db, token=visit.cart_token, currency=visit.currency)
     assert visit.cart_token is not None
     return await carts.add_line(
         store.db, token=visit.cart_token, variant_id=variant_id, quantity=quantity
     )
+
+
+async def _begin_cart(store: Store, visit: Visit) -> str:
+    """The token of a new cart, or of the one that a signed-in buyer has elsewhere."""
+    _, token = await carts.create_cart(store.db, currency=visit.currency)
+    buyer = visit.principal
+    if buyer is None or buyer.kind is not AccountKind.CUSTOMER:
+        return token
+    return await carts.adopt_cart(store.db, buyer_id=buyer.account_id, token=token) or token
 
 
 async def _check_can_be_bought(

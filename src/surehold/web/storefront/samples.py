@@ -999,7 +999,18 @@ def _aftercare_samples(frame: Shell) -> Iterator[Sample]:
         ),
         return_url=f"{ORDER_URL}/returns/new",
         return_until=date(2026, 12, 20),
-        parcels=(msgspec.structs.replace(order().parcels[0], is_done=True),),
+        steps=tuple(
+            StepView(step.label, done, step.at or NOW - timedelta(hours=1))
+            for step in order().steps
+        ),
+        parcels=(
+            msgspec.structs.replace(
+                order().parcels[0],
+                is_done=True,
+                latest="It was delivered",
+                latest_at=NOW - timedelta(hours=1),
+            ),
+        ),
     )
     yield Sample("order-return", "store/order.html", delivered, frame)
     change = ChangeView(

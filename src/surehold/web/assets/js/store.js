@@ -123,6 +123,13 @@ document.addEventListener("htmx:before:request", (event) => {
   if (document.hidden && event.detail.ctx?.sourceElement?.matches("#stock")) event.preventDefault();
 });
 
+// A row that scrolls sideways shows where one is.
+for (const here of document.querySelectorAll(".account-nav [aria-current], .facets [aria-current]")) {
+  const strip = here.closest(".account-nav, .facets");
+  const [box, frame] = [here.getBoundingClientRect(), strip.getBoundingClientRect()];
+  strip.scrollLeft += box.left - frame.left - (frame.width - box.width) / 2;
+}
+
 // An enlarged picture takes the focus, and Esc closes it.
 addEventListener("hashchange", () => document.querySelector(".zoom:target [data-zoom-close]")?.focus());
 
