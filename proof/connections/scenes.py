@@ -21,7 +21,12 @@ from surehold.jobs import outbox
 from surehold.jobs.worker import PASSING
 from surehold.payments import commands as payments
 from surehold.payments.providers.bank_transfer import BankTransfer
-from surehold.payments.providers.port import NormalizedEvent, OutcomeUnknown
+from surehold.payments.providers.failures import (
+    OutcomeUnknown,
+)
+from surehold.payments.providers.port import (
+    NormalizedEvent,
+)
 from tests.builders.catalog import a_product
 from tests.builders.providers import PretendProvider
 from tests.support.api import CRON, STAFF, Answer, Api, a_body, a_key, an_api, order_token

@@ -68,7 +68,12 @@ from surehold.payments import commands as payment_commands
 from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentInProgress, PaymentNotConfirmable
 from surehold.payments.model import OperationKind
-from surehold.payments.providers.port import Declined, InvalidRequest, ProviderFailure, Unavailable
+from surehold.payments.providers.failures import (
+    Declined,
+    InvalidRequest,
+    ProviderFailure,
+    Unavailable,
+)
 
 
 class Place(msgspec.Struct, frozen=True):

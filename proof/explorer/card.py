@@ -20,15 +20,17 @@ from surehold.kernel.ids import merchant_reference
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.disputes import DisputeSnapshot
+from surehold.payments.providers.failures import (
+    OutcomeUnknown,
+    ProviderFailure,
+    WebhookRefused,
+)
 from surehold.payments.providers.port import (
     CreateResult,
     NormalizedEvent,
-    OutcomeUnknown,
-    ProviderFailure,
     ProviderRefundState,
     ProviderSnapshot,
     RefundSnapshot,
-    WebhookRefused,
 )
 from tests.builders.providers import PretendProvider
 

@@ -44,7 +44,10 @@ from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
 from surehold.orders.states import ReturnEvent
 from surehold.payments import queries as payments
 from surehold.payments.model import Operation, OperationKind, Payment, find_main
-from surehold.payments.providers.port import InvalidRequest, OutcomeUnknown
+from surehold.payments.providers.failures import (
+    InvalidRequest,
+    OutcomeUnknown,
+)
 from tests.builders.cart import BuiltCart, a_cart
 from tests.builders.fraud import ask_for_signals
 from tests.builders.gift_cards import BuiltGiftCard, a_gift_card

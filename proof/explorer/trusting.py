@@ -24,7 +24,9 @@ from surehold.payments.cash import commands as cash
 from surehold.payments.cash.errors import CashNotHeld, DepositReferenceUsed
 from surehold.payments.errors import PaymentNotCapturable, PaymentNotCollectable
 from surehold.payments.model import OperationKind
-from surehold.payments.providers.port import Declined
+from surehold.payments.providers.failures import (
+    Declined,
+)
 from tests.builders.trust import CASH
 
 #: Orders that are to be paid at the door.

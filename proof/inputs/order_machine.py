@@ -26,7 +26,9 @@ from surehold.kernel.ids import OrderId, PaymentId
 from surehold.kernel.money import Money
 from surehold.orders.model import CancelReason
 from surehold.payments.model import Operation, OperationKind, OperationState, PaymentState
-from surehold.payments.providers.port import OutcomeUnknown
+from surehold.payments.providers.failures import (
+    OutcomeUnknown,
+)
 from tests.support.placing import a_placement
 
 STAFF: Final = Actor("staff:machine")

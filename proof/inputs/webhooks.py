@@ -26,7 +26,12 @@ from proof.inputs.place import Stage, a_stage
 from proof.inputs.schemes import RETIRED, SCHEMES, SECRETS, Scheme, carry
 from proof.inputs.wire import NO_ANSWER, Connection, Request
 from proof.report import Finding, show
-from surehold.payments.providers.port import RemoteProvider, WebhookRefused
+from surehold.payments.providers.failures import (
+    WebhookRefused,
+)
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from tests.fakes import FAKES
 
 HARNESS: Final = "inputs-webhooks"

@@ -33,7 +33,9 @@ from surehold.orders.model import (
     PaymentStatus,
 )
 from surehold.payments.model import Payment, PaymentState, Redirect
-from surehold.payments.providers.port import ProviderSnapshot
+from surehold.payments.providers.port import (
+    ProviderSnapshot,
+)
 
 NOW: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
 #: 2 units at 10.00 and shipping of 4.90, with a tax of 20 % within.

@@ -13,6 +13,11 @@ from surehold.kernel.money import Money
 from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.model import PaymentState, Redirect
 from surehold.payments.providers.disputes import DisputeSnapshot
+from surehold.payments.providers.failures import (
+    NotFound,
+    ProviderFailure,
+    StateConflict,
+)
 from surehold.payments.providers.port import (
     Capabilities,
     CaptureRequest,
@@ -21,15 +26,12 @@ from surehold.payments.providers.port import (
     HoldKind,
     NoOptions,
     NormalizedEvent,
-    NotFound,
-    ProviderFailure,
     ProviderRefundState,
     ProviderSnapshot,
     RefundOrigin,
     RefundRequest,
     RefundSnapshot,
     RenewalRequest,
-    StateConflict,
 )
 
 _CAPABILITIES: Final = Capabilities(
@@ -51,7 +53,7 @@ class PretendProvider(NoOptions):
     capabilities = _CAPABILITIES
 
     def __init__(self, **able: Any) -> None:
-        self.capabilities = msgspec.structs.replace(_CAPABILITIES, **able)
+        self.capabilities = msgspec.structs.replace(self.capabilities, **able)
         self.payments: dict[str, ProviderSnapshot] = {}
         #: The idempotency keys of every call that had one.
         self.keys: list[str] = []

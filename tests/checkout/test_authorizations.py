@@ -21,7 +21,10 @@ from surehold.payments.authorizations.model import Authorization, AuthorizationL
 from surehold.payments.errors import PaymentNotCapturable
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.bank_transfer import BankTransfer
-from surehold.payments.providers.port import Declined, OutcomeUnknown
+from surehold.payments.providers.failures import (
+    Declined,
+    OutcomeUnknown,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.fulfillments import a_parcel, move

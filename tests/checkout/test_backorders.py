@@ -22,7 +22,9 @@ from surehold.kernel.money import Money
 from surehold.orders.errors import UnitsNotOnHand
 from surehold.orders.model import CancelReason
 from surehold.payments.model import PaymentState
-from surehold.payments.providers.port import ProviderSnapshot
+from surehold.payments.providers.port import (
+    ProviderSnapshot,
+)
 from tests.builders.catalog import a_product
 from tests.builders.fulfillments import a_parcel
 from tests.builders.orders import STAFF, a_paid_order, a_placed_order, look_at, pay

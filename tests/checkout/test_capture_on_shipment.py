@@ -20,7 +20,11 @@ from surehold.orders.model import CancelReason
 from surehold.orders.states import FulfillmentEvent
 from surehold.payments.model import OperationKind, PaymentState
 from surehold.payments.providers.bank_transfer import BankTransfer
-from surehold.payments.providers.port import Declined, OutcomeUnknown, Unavailable
+from surehold.payments.providers.failures import (
+    Declined,
+    OutcomeUnknown,
+    Unavailable,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.fulfillments import a_parcel, move

@@ -6,7 +6,9 @@ from surehold.checkout import commands
 from surehold.checkout.commands.inbox import ATTEMPTS_MAX
 from surehold.db import Database
 from surehold.payments import commands as payments
-from surehold.payments.providers.port import NormalizedEvent
+from surehold.payments.providers.port import (
+    NormalizedEvent,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.orders import a_checkout, a_placed_order, begin_payment

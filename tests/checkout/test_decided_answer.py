@@ -10,7 +10,9 @@ import pytest
 from surehold.checkout.settlements.answers import _begun
 from surehold.kernel.ids import OrderId, PaymentId, new_id
 from surehold.payments.model import NoAction, Payment, PaymentState
-from surehold.payments.providers.port import CreateResult
+from surehold.payments.providers.port import (
+    CreateResult,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -37,7 +37,11 @@ from surehold.payments.disputes.errors import DisputeAnswered, DisputeOver
 from surehold.payments.disputes.model import AnswerState, Dispute
 from surehold.payments.model import Payment, PaymentState, ReviewDecision
 from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
-from surehold.payments.providers.port import ProviderRefundState, RefundOrigin, RefundSnapshot
+from surehold.payments.providers.port import (
+    ProviderRefundState,
+    RefundOrigin,
+    RefundSnapshot,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.cases import TOTAL, a_case, evidence
 from tests.builders.providers import PretendProvider

@@ -14,7 +14,11 @@ from surehold.checkout.rules.returning import Cause
 from surehold.kernel.money import Money
 from surehold.orders.model import OrderStatus
 from surehold.payments.model import Payment, PaymentState, RefundState
-from surehold.payments.providers.port import ProviderRefundState, RefundOrigin, RefundSnapshot
+from surehold.payments.providers.port import (
+    ProviderRefundState,
+    RefundOrigin,
+    RefundSnapshot,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.cases import TOTAL, a_case, evidence
 from tests.builders.providers import PretendProvider

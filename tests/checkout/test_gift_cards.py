@@ -40,7 +40,9 @@ from surehold.payments.gift_cards.model import CardWish, GiftCardKind, Purse
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.amounts import Amounts
 from surehold.payments.providers.bank_transfer import BankTransfer
-from surehold.payments.providers.port import ProviderSnapshot
+from surehold.payments.providers.port import (
+    ProviderSnapshot,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product, change_on_hand
 from tests.builders.gift_cards import BuiltGiftCard, a_gift_card, balance_of, entries_of

@@ -14,11 +14,13 @@ from surehold.db.invariants import check_invariants
 from surehold.kernel.money import Money
 from surehold.orders.model import CancelReason
 from surehold.payments.model import PaymentState, Redirect
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     InvalidRequest,
     OutcomeUnknown,
-    RefundSnapshot,
     Unavailable,
+)
+from surehold.payments.providers.port import (
+    RefundSnapshot,
 )
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product

@@ -41,7 +41,9 @@ from surehold.orders.states import FulfillmentEvent, ReturnEvent
 from surehold.payments.errors import ProviderUnknown
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
-from surehold.payments.providers.port import Declined
+from surehold.payments.providers.failures import (
+    Declined,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.orders import (

@@ -30,7 +30,9 @@ from surehold.orders.errors import OrderNotCancelable
 from surehold.orders.model import CancelReason, OrderStatus
 from surehold.payments.errors import RefundNotConfirmable, RefundNotFound
 from surehold.payments.providers.bank_transfer import BankTransfer
-from surehold.payments.providers.port import InvalidRequest
+from surehold.payments.providers.failures import (
+    InvalidRequest,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.orders import (

@@ -12,7 +12,9 @@ import pytest
 from surehold.cli.rehearsal import Check, Verdict, send_test_events
 from surehold.db import Database
 from surehold.payments.providers.bank_transfer import BankTransfer
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
 from tests.fakes import FAKES

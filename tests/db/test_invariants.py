@@ -51,7 +51,9 @@ from surehold.payments.model import ReviewDecision
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
-from surehold.payments.providers.port import OutcomeUnknown
+from surehold.payments.providers.failures import (
+    OutcomeUnknown,
+)
 from surehold.payments.providers.registry import Providers
 from surehold.payments.reconciliation import commands as reconciliation
 from surehold.payments.reconciliation.commands import ReportFile

@@ -33,6 +33,7 @@ from surehold.orders.model import (
 )
 from surehold.orders.transfers.model import ProofKind
 from surehold.orders.vendor_accounts.model import BatchState
+from surehold.payments.authorizations.model import CaptureState
 from surehold.payments.disputes.model import AnswerState
 from surehold.payments.gift_cards.model import EntryKind, GiftCardKind
 from surehold.payments.model import (
@@ -97,6 +98,7 @@ ENUMS: Final[dict[tuple[str, str], type[enum.Enum]]] = {
     ("disputes", "state"): DisputeState,
     ("gift_card_entries", "kind"): EntryKind,
     ("gift_cards", "kind"): GiftCardKind,
+    ("payment_authorizations", "capture_state"): CaptureState,
     ("payments", "terms"): PaymentTerms,
     ("payment_reviews", "decision"): ReviewDecision,
     ("transfer_proofs", "kind"): ProofKind,

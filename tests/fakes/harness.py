@@ -20,7 +20,9 @@ import httpx2
 import msgspec
 
 from surehold.payments.providers.account import AccountConfig
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from surehold.sandbox.http import (
     CallerGone,
     Delivery,

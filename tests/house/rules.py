@@ -163,7 +163,7 @@ _THEIRS: Final = re.compile(
 )
 #: Start of a path: why other people's words stand there.
 OTHER_PEOPLES_WORDS: Final[dict[str, str]] = {
-    "payments/providers/chapa.py": "Chapa writes its states so",
+    "payments/providers/chapa/wire.py": "Chapa writes its states so",
     "payments/providers/paypal/wire.py": "PayPal writes the states of refunds so",
 }
 

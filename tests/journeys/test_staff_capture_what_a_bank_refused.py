@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
-from surehold.payments.providers.port import Declined
+from surehold.payments.providers.failures import (
+    Declined,
+)
 from tests.builders.catalog import a_product
 from tests.builders.providers import PretendProvider
 from tests.builders.trust import capture_later

@@ -13,7 +13,10 @@ from surehold.config import Mode
 from surehold.payments.providers.account import AccountMode, ProviderKind, SettingsFault
 from surehold.payments.providers.chapa import ChapaSettings
 from surehold.payments.providers.kinds import list_account_faults, list_kinds, open_providers
-from surehold.payments.providers.port import LocalProvider, RemoteProvider
+from surehold.payments.providers.port import (
+    LocalProvider,
+    RemoteProvider,
+)
 from surehold.payments.providers.stripe import StripeSettings
 from surehold.server import config_secrets
 from tests.fakes import FAKES

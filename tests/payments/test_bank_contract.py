@@ -30,14 +30,16 @@ from surehold.payments.providers.account import (
 from surehold.payments.providers.bank import Bank, Customership, read_terms
 from surehold.payments.providers.bank.proof import mark_with_key, prove, sign_request
 from surehold.payments.providers.bank.terms import Terms
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     ConfigurationFault,
     NotFound,
-    ProviderRefundState,
-    RefundOrigin,
     StateConflict,
     Unsupported,
     WebhookRefused,
+)
+from surehold.payments.providers.port import (
+    ProviderRefundState,
+    RefundOrigin,
 )
 from tests.fakes.bank_desk import KEY_ID, MERCHANT_ID, FakeBank
 from tests.fakes.harness import Message, inherited

@@ -13,16 +13,18 @@ from pydantic import SecretStr
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.account import AccountConfig, AccountMode, WebhookSecret
-from surehold.payments.providers.flutterwave import Flutterwave, FlutterwaveSettings
-from surehold.payments.providers.flutterwave.wire import AMOUNTS, Listed, read_refund
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     AmountRefused,
     InvalidRequest,
-    ProviderRefundState,
-    RefundOrigin,
     StateConflict,
     Unavailable,
     WebhookRefused,
+)
+from surehold.payments.providers.flutterwave import Flutterwave, FlutterwaveSettings
+from surehold.payments.providers.flutterwave.wire import AMOUNTS, Listed, read_refund
+from surehold.payments.providers.port import (
+    ProviderRefundState,
+    RefundOrigin,
 )
 from tests.fakes.flutterwave import FakeFlutterwave
 from tests.fakes.harness import Message

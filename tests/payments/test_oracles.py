@@ -31,12 +31,14 @@ from surehold.kernel.money import Money
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig, AccountMode, WebhookSecret
 from surehold.payments.providers.chapa import Chapa
+from surehold.payments.providers.failures import (
+    WebhookRefused,
+)
 from surehold.payments.providers.port import (
     CaptureRequest,
     CreateRequest,
     Customer,
     RefundRequest,
-    WebhookRefused,
 )
 from surehold.payments.providers.stripe import Stripe
 from surehold.payments.providers.stripe.adapter import API_VERSION, write_evidence

@@ -25,23 +25,25 @@ from surehold.payments.errors import WebhookProofInvalid
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.account import AccountConfig, AccountMode, WebhookSecret
 from surehold.payments.providers.disputes import DisputeState
-from surehold.payments.providers.http import Answer
-from surehold.payments.providers.paypal import PayPal, PayPalSettings
-from surehold.payments.providers.paypal.proof import check_chain
-from surehold.payments.providers.paypal.wire import AMOUNTS, read_failure
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     AmountRefused,
-    CaptureRequest,
     ConfigurationFault,
     Declined,
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
     ProviderFailure,
-    RefundOrigin,
     StateConflict,
     Unavailable,
     WebhookRefused,
+)
+from surehold.payments.providers.http import Answer
+from surehold.payments.providers.paypal import PayPal, PayPalSettings
+from surehold.payments.providers.paypal.proof import check_chain
+from surehold.payments.providers.paypal.wire import AMOUNTS, read_failure
+from surehold.payments.providers.port import (
+    CaptureRequest,
+    RefundOrigin,
 )
 from surehold.payments.providers.registry import Providers
 from tests.builders.orders import a_checkout

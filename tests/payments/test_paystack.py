@@ -22,16 +22,18 @@ from surehold.kernel.money import Money
 from surehold.payments.model import ClientSecret, PaymentState, Redirect
 from surehold.payments.providers.account import AccountConfig
 from surehold.payments.providers.disputes import DisputeState
+from surehold.payments.providers.failures import (
+    ConfigurationFault,
+    OutcomeUnknown,
+    Unavailable,
+    WebhookRefused,
+)
 from surehold.payments.providers.paystack import Paystack, PaystackSettings
 from surehold.payments.providers.paystack.wire import _DISPUTES, _RESOLUTIONS, AMOUNTS
 from surehold.payments.providers.port import (
-    ConfigurationFault,
-    OutcomeUnknown,
     ProviderRefundState,
     RefundOrigin,
     RefundRequest,
-    Unavailable,
-    WebhookRefused,
 )
 from tests.fakes.harness import Message, Refused
 from tests.fakes.paystack import PUBLIC_KEY, SECRET_KEY, FakePaystack

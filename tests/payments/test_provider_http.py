@@ -12,13 +12,13 @@ import pytest
 from surehold.db import Database
 from surehold.kernel import clock
 from surehold.payments.providers import http
-from surehold.payments.providers.http import OpenTransaction, ProviderHttp, provider_client
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     ConfigurationFault,
     OutcomeUnknown,
     ProviderFailure,
     Unavailable,
 )
+from surehold.payments.providers.http import OpenTransaction, ProviderHttp, provider_client
 
 SECRET = "sk_test_very_secret"
 

@@ -17,14 +17,16 @@ from surehold.kernel.money import Money
 from surehold.payments.model import JsCheckout, PaymentState, PostForm
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig, AccountMode, WebhookSecret
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     ConfigurationFault,
-    Customer,
     InvalidRequest,
     OutcomeUnknown,
-    ProviderRefundState,
     StateConflict,
     WebhookRefused,
+)
+from surehold.payments.providers.port import (
+    Customer,
+    ProviderRefundState,
 )
 from surehold.payments.providers.razorpay import Razorpay, RazorpaySettings
 from surehold.payments.providers.razorpay.wire import AMOUNTS

@@ -17,24 +17,26 @@ from surehold.kernel.money import Money
 from surehold.payments.model import NoAction, PaymentState, Redirect, Wait
 from surehold.payments.providers import http
 from surehold.payments.providers import sandbox as adapter
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     AmountRefused,
     ConfigurationFault,
-    CreateRequest,
-    Customer,
     Declined,
-    HoldKind,
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
-    ProviderRefundState,
     RateLimited,
-    RefundOrigin,
-    RefundRequest,
-    RemoteProvider,
     StateConflict,
     Unavailable,
     WebhookRefused,
+)
+from surehold.payments.providers.port import (
+    CreateRequest,
+    Customer,
+    HoldKind,
+    ProviderRefundState,
+    RefundOrigin,
+    RefundRequest,
+    RemoteProvider,
 )
 from surehold.payments.providers.sandbox import SandboxProvider
 from tests.sandbox.conftest import API_KEY, SECRETS, Inbox, Shop, opened, serving

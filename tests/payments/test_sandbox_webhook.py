@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surehold.payments.providers.port import WebhookRefused
+from surehold.payments.providers.failures import (
+    WebhookRefused,
+)
 from surehold.payments.providers.sandbox import SandboxProvider
 
 API_KEY, SECRETS = "sk_test", ("whsec_one",)

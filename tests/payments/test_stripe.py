@@ -10,7 +10,12 @@ import msgspec
 import pytest
 
 from surehold.payments.model import ClientSecret, PaymentState, Redirect
-from surehold.payments.providers.port import ConfigurationFault, ProviderRefundState
+from surehold.payments.providers.failures import (
+    ConfigurationFault,
+)
+from surehold.payments.providers.port import (
+    ProviderRefundState,
+)
 from surehold.payments.providers.stripe import Stripe
 from tests.fakes.stripe import FakeStripe
 from tests.payments.contract.rig import CERTIFICATES, REFERENCE, FakeRig, a_rig

@@ -25,12 +25,14 @@ from surehold.config import Mode
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState, Redirect
 from surehold.payments.providers import sorted_fields
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     ConfigurationFault,
-    ProviderRefundState,
     StateConflict,
     Unavailable,
     WebhookRefused,
+)
+from surehold.payments.providers.port import (
+    ProviderRefundState,
 )
 from surehold.payments.providers.telebirr import KIND, Telebirr, TelebirrSettings, wire
 from tests.fakes.harness import Message

@@ -20,7 +20,9 @@ from surehold.orders.model import CancelReason
 from surehold.payments.cash import commands as cash
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
-from surehold.payments.providers.port import Declined
+from surehold.payments.providers.failures import (
+    Declined,
+)
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.orders import STAFF, a_checkout, a_placed_order, look_at, ship

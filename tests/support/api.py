@@ -19,7 +19,9 @@ from surehold.checkout.engine import Checkout
 from surehold.config import Config, Mode
 from surehold.db import Database
 from surehold.payments.providers.bank_transfer import BankTransfer
-from surehold.payments.providers.port import Provider
+from surehold.payments.providers.port import (
+    Provider,
+)
 from surehold.payments.providers.registry import Providers
 from surehold.web.application import WebApplication, create_router, create_web
 from surehold.web.assets import AssetIndex

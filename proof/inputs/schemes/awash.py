@@ -7,7 +7,9 @@ import random
 from typing import Any, ClassVar, Final
 
 from proof.inputs.schemes.scheme import SECRETS, Pairs, Timed, an_account
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from tests.fakes import FAKES
 from tests.fakes.bank_desk import KEY_ID, MERCHANT_ID
 

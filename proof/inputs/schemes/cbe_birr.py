@@ -10,7 +10,9 @@ import random
 from typing import Any, ClassVar, Final
 
 from proof.inputs.schemes.scheme import SECRETS, Inside, an_account
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from tests.fakes import FAKES
 from tests.fakes.bank_desk import MERCHANT_ID
 from tests.fakes.cbe_birr import mark_of

@@ -11,7 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from proof.inputs.schemes.scheme import ODD_IDS, SECRETS, Scheme, an_account
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from tests.fakes import FAKES
 
 _FAKE: Final = FAKES["flutterwave"]()

@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from proof.inputs.schemes.scheme import ODD_IDS, SECRETS, Pairs, Scheme, an_account
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from tests.fakes import FAKES
 from tests.fakes.paypal import CERTIFICATE, FakePayPal
 from tests.fakes.paypal_certificates import signing

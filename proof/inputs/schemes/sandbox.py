@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from proof.inputs.schemes.scheme import SECRETS, Timed
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from surehold.payments.providers.sandbox import SandboxProvider
 from surehold.sandbox.webhooks import sign
 

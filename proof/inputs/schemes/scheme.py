@@ -19,7 +19,9 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from surehold.payments.providers.account import AccountConfig, AccountMode, WebhookSecret
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from tests.fakes import FAKES
 
 #: Two are in use, as while a secret is being changed; the third was in use before.

@@ -6,7 +6,9 @@ import random
 from typing import Any, Final
 
 from proof.inputs.schemes.scheme import SECRETS, Timed, an_account
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from tests.fakes import FAKES
 
 _FAKE: Final = FAKES["stripe"]()

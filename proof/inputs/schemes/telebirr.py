@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from proof.inputs.schemes.scheme import ODD_IDS, SECRETS, Inside, an_account
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from tests.fakes import FAKES
 from tests.fakes.telebirr import APP_ID, SHORT_CODE, key_of, mark_of, text_of
 

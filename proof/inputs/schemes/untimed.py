@@ -9,7 +9,9 @@ import random
 from typing import Any, ClassVar
 
 from proof.inputs.schemes.scheme import SECRETS, Scheme, an_account
-from surehold.payments.providers.port import RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 from tests.fakes import FAKES
 
 

@@ -29,7 +29,11 @@ from surehold.payments.model import (
     PaymentTerms,
     Wait,
 )
-from surehold.payments.providers.port import CreateRequest, Customer, Provider
+from surehold.payments.providers.port import (
+    CreateRequest,
+    Customer,
+    Provider,
+)
 from surehold.payments.providers.registry import Providers
 from surehold.pricing.queries import Books
 

@@ -24,8 +24,14 @@ from surehold.db.migrate import list_pending
 from surehold.jobs import queries as jobs
 from surehold.kernel import clock
 from surehold.payments.providers.account import ProviderKind, SettingsFault
+from surehold.payments.providers.failures import (
+    NotFound,
+    ProviderFailure,
+)
 from surehold.payments.providers.kinds import list_kinds, open_providers
-from surehold.payments.providers.port import NotFound, ProviderFailure, RemoteProvider
+from surehold.payments.providers.port import (
+    RemoteProvider,
+)
 
 commands = typer.Typer()
 

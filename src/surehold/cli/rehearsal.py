@@ -21,12 +21,14 @@ from surehold.db import Database
 from surehold.kernel import clock
 from surehold.payments import queries as payments
 from surehold.payments.errors import ProviderUnknown
+from surehold.payments.providers.failures import (
+    ProviderFailure,
+    Unavailable,
+)
 from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.port import (
-    ProviderFailure,
     Rehearsal,
     RemoteProvider,
-    Unavailable,
 )
 from surehold.payments.providers.references import REHEARSED
 from surehold.payments.providers.registry import Providers

@@ -24,7 +24,9 @@ from surehold.payments.model import (
     WebhookEvent,
     WebhookState,
 )
-from surehold.payments.providers.port import NormalizedEvent
+from surehold.payments.providers.port import (
+    NormalizedEvent,
+)
 
 #: How long whoever claimed a question has to ask it, before somebody else may; doubles each time.
 LEASE: Final = timedelta(seconds=15)

@@ -19,22 +19,24 @@ from surehold.payments.providers import http
 from surehold.payments.providers.account import AccountMode
 from surehold.payments.providers.amounts import NotCarried
 from surehold.payments.providers.disputes import DisputeAnswer
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     AmountRefused,
-    Capabilities,
-    CaptureRequest,
     ConfigurationFault,
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
-    ProviderRefundState,
     RateLimited,
-    RefundOrigin,
-    RenewalRequest,
     StateConflict,
     Unavailable,
     Unsupported,
     WebhookRefused,
+)
+from surehold.payments.providers.port import (
+    Capabilities,
+    CaptureRequest,
+    ProviderRefundState,
+    RefundOrigin,
+    RenewalRequest,
 )
 from tests.fakes.harness import Message
 from tests.payments.contract.rig import REFERENCE, REFUND, FakeRig, Rig

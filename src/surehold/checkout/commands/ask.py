@@ -36,15 +36,17 @@ from surehold.payments.model import (
     PaymentState,
     PaymentTerms,
 )
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     NotFound,
     OutcomeUnknown,
     ProviderFailure,
+    Unavailable,
+)
+from surehold.payments.providers.port import (
     ProviderRefundState,
     ProviderSnapshot,
     RefundSnapshot,
     RemoteProvider,
-    Unavailable,
 )
 from surehold.payments.states import OPEN, OperationEvent
 

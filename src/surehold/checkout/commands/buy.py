@@ -26,7 +26,12 @@ from surehold.orders.model import CancelReason
 from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentNotConfirmable
 from surehold.payments.model import OperationKind, PaymentState, PaymentTerms
-from surehold.payments.providers.port import ProviderFailure, ProviderSnapshot
+from surehold.payments.providers.failures import (
+    ProviderFailure,
+)
+from surehold.payments.providers.port import (
+    ProviderSnapshot,
+)
 from surehold.payments.states import OPEN
 from surehold.pricing import commands as pricing
 from surehold.pricing.model import Quote, SavedQuote

@@ -22,7 +22,11 @@ from surehold.payments import commands as payments
 from surehold.payments import queries as payment_queries
 from surehold.payments.errors import PaymentNotFound, ProviderUnknown, WebhookProofInvalid
 from surehold.payments.model import WebhookEvent, WebhookState
-from surehold.payments.providers.port import NotFound, ProviderFailure, WebhookRefused
+from surehold.payments.providers.failures import (
+    NotFound,
+    ProviderFailure,
+    WebhookRefused,
+)
 from surehold.payments.providers.references import REHEARSED
 
 log = structlog.get_logger(__name__)

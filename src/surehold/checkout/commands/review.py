@@ -10,7 +10,9 @@ from surehold.kernel.errors import Busy
 from surehold.kernel.ids import PaymentId
 from surehold.payments import queries as payments
 from surehold.payments.model import ReviewDecision
-from surehold.payments.providers.port import ProviderFailure
+from surehold.payments.providers.failures import (
+    ProviderFailure,
+)
 
 
 async def preview_review(checkout: Checkout, *, payment_id: PaymentId) -> Outcome:

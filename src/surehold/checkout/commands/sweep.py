@@ -35,7 +35,9 @@ from surehold.orders.photos import commands as photos
 from surehold.orders.transfers import commands as transfers
 from surehold.payments import commands as payments
 from surehold.payments.gift_cards import commands as gift_cards
-from surehold.payments.providers.port import ProviderFailure
+from surehold.payments.providers.failures import (
+    ProviderFailure,
+)
 from surehold.payments.reconciliation import queries as reconciliation
 from surehold.pricing import commands as pricing
 

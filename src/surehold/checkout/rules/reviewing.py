@@ -26,7 +26,9 @@ from surehold.payments.model import (
     RefundState,
     ReviewDecision,
 )
-from surehold.payments.providers.port import ProviderSnapshot
+from surehold.payments.providers.port import (
+    ProviderSnapshot,
+)
 from surehold.payments.providers.registry import Providers
 
 #: Reasons for which the books are right as they are, once nothing is kept that is not due.

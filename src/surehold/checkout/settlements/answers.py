@@ -15,7 +15,10 @@ from surehold.checkout.settlements.model import Outcome, Settlement
 from surehold.kernel.ids import RefundId
 from surehold.orders.changes.model import ChangeState
 from surehold.payments.model import NoAction, Operation, Payment, PaymentState
-from surehold.payments.providers.port import CreateResult, RefundSnapshot
+from surehold.payments.providers.port import (
+    CreateResult,
+    RefundSnapshot,
+)
 from surehold.payments.states import EVENT_FOR, OPEN, PAYMENT, OperationEvent
 
 #: A webhook usually comes sooner; after this the worker asks.

@@ -12,7 +12,9 @@ from surehold.kernel.money import Money
 from surehold.payments.cash.model import Collection
 from surehold.payments.errors import PaymentNotFound
 from surehold.payments.model import Payment, PaymentState, PaymentTerms
-from surehold.payments.providers.port import ProviderSnapshot
+from surehold.payments.providers.port import (
+    ProviderSnapshot,
+)
 
 
 class _AtTheDoor(Settlement, frozen=True):

@@ -12,7 +12,9 @@ from surehold.payments.disputes.errors import DisputeFeeReported, DisputeNotReco
 from surehold.payments.errors import PaymentNotFound
 from surehold.payments.model import Operation, PaymentState, ReviewDecision
 from surehold.payments.providers.disputes import DisputeSnapshot
-from surehold.payments.providers.port import ProviderSnapshot
+from surehold.payments.providers.port import (
+    ProviderSnapshot,
+)
 from surehold.payments.states import OperationEvent
 
 

@@ -14,7 +14,9 @@ from surehold.checkout.settlements.model import Outcome, Settlement
 from surehold.kernel.ids import PaymentId
 from surehold.payments.errors import PaymentNotConfirmable, PaymentNotFound
 from surehold.payments.model import NoAction, Operation, PaymentState, PaymentTerms
-from surehold.payments.providers.port import ProviderSnapshot
+from surehold.payments.providers.port import (
+    ProviderSnapshot,
+)
 from surehold.payments.states import OPEN, OperationEvent
 
 #: What is kept of a transfer that staff gave up.

@@ -17,7 +17,11 @@ from surehold.kernel.money import Money
 from surehold.orders.model import CancelReason
 from surehold.payments.errors import RefundNotConfirmable, RefundNotFound
 from surehold.payments.model import Refund, RefundState
-from surehold.payments.providers.port import ProviderRefundState, RefundOrigin, RefundSnapshot
+from surehold.payments.providers.port import (
+    ProviderRefundState,
+    RefundOrigin,
+    RefundSnapshot,
+)
 
 
 class RefundOrder(Settlement, frozen=True):

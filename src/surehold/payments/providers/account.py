@@ -15,7 +15,9 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from surehold.config import Config, Mode
-from surehold.payments.providers.port import Provider
+from surehold.payments.providers.port import (
+    Provider,
+)
 
 #: Webhook secrets that may be live at once: the new one and the one that it replaces.
 SECRETS_MAX: Final = 3

@@ -11,7 +11,11 @@ from surehold.db.shop import BankAccount, ShopSettings
 from surehold.kernel.money import Money, exponent
 from surehold.payments.model import Instructions, PaymentState
 from surehold.payments.providers.account import ProviderKind
-from surehold.payments.providers.port import Capabilities, CreateResult, HoldKind
+from surehold.payments.providers.port import (
+    Capabilities,
+    CreateResult,
+    HoldKind,
+)
 
 _CAPABILITIES: Final = Capabilities(
     title="Bank transfer",

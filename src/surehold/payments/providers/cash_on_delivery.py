@@ -9,7 +9,11 @@ from surehold.db.shop import ShopSettings
 from surehold.kernel.money import Money
 from surehold.payments.model import CASH_ON_DELIVERY, NoAction, PaymentState
 from surehold.payments.providers.account import ProviderKind
-from surehold.payments.providers.port import Capabilities, CreateResult, HoldKind
+from surehold.payments.providers.port import (
+    Capabilities,
+    CreateResult,
+    HoldKind,
+)
 
 _CAPABILITIES: Final = Capabilities(
     title="Cash on delivery",

@@ -18,7 +18,7 @@ import msgspec
 
 from surehold.db import is_transaction_open
 from surehold.kernel import clock
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     ConfigurationFault,
     OutcomeUnknown,
     ProviderFailure,

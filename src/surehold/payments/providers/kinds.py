@@ -13,7 +13,9 @@ from functools import lru_cache
 from surehold.config import Config
 from surehold.payments import providers
 from surehold.payments.providers.account import ProviderKind
-from surehold.payments.providers.port import Provider
+from surehold.payments.providers.port import (
+    Provider,
+)
 from surehold.payments.providers.registry import Providers
 
 

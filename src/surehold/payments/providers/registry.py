@@ -7,7 +7,11 @@ from typing import cast
 
 from surehold.kernel.money import Money
 from surehold.payments.errors import AmountNotSupported, CurrencyNotSupported, ProviderUnknown
-from surehold.payments.providers.port import LocalProvider, Provider, RemoteProvider
+from surehold.payments.providers.port import (
+    LocalProvider,
+    Provider,
+    RemoteProvider,
+)
 
 
 class Providers:

@@ -13,7 +13,12 @@ from typing import Final
 import msgspec
 
 from surehold.payments.providers.account import WebhookSecret
-from surehold.payments.providers.port import Rehearsal, WebhookRefused
+from surehold.payments.providers.failures import (
+    WebhookRefused,
+)
+from surehold.payments.providers.port import (
+    Rehearsal,
+)
 
 #: More marks than this in one header are nobody's rotation.
 MAX_MARKS: Final = 5

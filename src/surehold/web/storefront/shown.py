@@ -17,7 +17,11 @@ from surehold.kernel.ids import OrderLineId, VariantId
 from surehold.orders.model import Address, Order, OrderLine
 from surehold.payments.gift_cards.model import Purse
 from surehold.payments.model import Payment, PaymentState
-from surehold.payments.providers.port import Capabilities, HoldKind, Provider
+from surehold.payments.providers.port import (
+    Capabilities,
+    HoldKind,
+    Provider,
+)
 from surehold.pricing import rules as pricing
 from surehold.pricing.errors import NotForSale, ShippingMethodUnknown
 from surehold.pricing.model import Destination, Quote

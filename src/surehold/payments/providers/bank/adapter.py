@@ -19,32 +19,34 @@ from surehold.payments.providers import signatures, sorted_fields
 from surehold.payments.providers.account import AccountConfig
 from surehold.payments.providers.bank.proof import prove, sign_callback, sign_request
 from surehold.payments.providers.bank.terms import Refusal, Terms
-from surehold.payments.providers.http import Answer, ProviderHttp
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     AmountRefused,
-    Capabilities,
     ConfigurationFault,
-    CreateRequest,
-    CreateResult,
     Declined,
-    HoldKind,
     InvalidRequest,
-    NoOptions,
-    NormalizedEvent,
     NotFound,
     OutcomeUnknown,
     ProviderFailure,
-    ProviderRefundState,
-    ProviderSnapshot,
     RateLimited,
-    RefundOrigin,
-    RefundRequest,
-    RefundSnapshot,
-    Rehearsal,
     StateConflict,
     Unavailable,
     Unsupported,
     WebhookRefused,
+)
+from surehold.payments.providers.http import Answer, ProviderHttp
+from surehold.payments.providers.port import (
+    Capabilities,
+    CreateRequest,
+    CreateResult,
+    HoldKind,
+    NoOptions,
+    NormalizedEvent,
+    ProviderRefundState,
+    ProviderSnapshot,
+    RefundOrigin,
+    RefundRequest,
+    RefundSnapshot,
+    Rehearsal,
 )
 from surehold.payments.providers.references import from_letters, to_letters
 

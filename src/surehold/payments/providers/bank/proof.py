@@ -14,7 +14,12 @@ import msgspec
 from surehold.payments.providers import signatures, sorted_fields
 from surehold.payments.providers.account import WebhookSecret
 from surehold.payments.providers.bank.terms import Terms
-from surehold.payments.providers.port import Rehearsal, WebhookRefused
+from surehold.payments.providers.failures import (
+    WebhookRefused,
+)
+from surehold.payments.providers.port import (
+    Rehearsal,
+)
 
 _JSON: Final = {"content-type": "application/json"}
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}")

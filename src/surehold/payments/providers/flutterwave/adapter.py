@@ -16,6 +16,14 @@ from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState, Redirect
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig
+from surehold.payments.providers.failures import (
+    ConfigurationFault,
+    NotFound,
+    OutcomeUnknown,
+    StateConflict,
+    Unavailable,
+    WebhookRefused,
+)
 from surehold.payments.providers.flutterwave.settings import KEYS, Proof
 from surehold.payments.providers.flutterwave.wire import (
     AMOUNTS,
@@ -40,22 +48,16 @@ from surehold.payments.providers.http import ProviderHttp
 from surehold.payments.providers.port import (
     NOTHING,
     Capabilities,
-    ConfigurationFault,
     CreateRequest,
     CreateResult,
     HoldKind,
     NoOptions,
     NormalizedEvent,
-    NotFound,
-    OutcomeUnknown,
     ProviderRefundState,
     ProviderSnapshot,
     RefundRequest,
     RefundSnapshot,
     Rehearsal,
-    StateConflict,
-    Unavailable,
-    WebhookRefused,
 )
 from surehold.payments.providers.references import to_letters
 

@@ -11,19 +11,21 @@ import msgspec
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.amounts import Amounts, NotCarried
-from surehold.payments.providers.http import Answer
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     AmountRefused,
     ConfigurationFault,
     InvalidRequest,
     NotFound,
     ProviderFailure,
-    ProviderRefundState,
     RateLimited,
-    RefundOrigin,
-    RefundSnapshot,
     StateConflict,
     Unavailable,
+)
+from surehold.payments.providers.http import Answer
+from surehold.payments.providers.port import (
+    ProviderRefundState,
+    RefundOrigin,
+    RefundSnapshot,
 )
 from surehold.payments.providers.references import from_letters
 

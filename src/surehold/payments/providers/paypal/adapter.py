@@ -21,6 +21,17 @@ from surehold.payments.model import NoAction, PaymentState, Redirect
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig
 from surehold.payments.providers.disputes import DisputeSnapshot
+from surehold.payments.providers.failures import (
+    ConfigurationFault,
+    Declined,
+    NotFound,
+    OutcomeUnknown,
+    ProviderFailure,
+    StateConflict,
+    Unavailable,
+    Unsupported,
+    WebhookRefused,
+)
 from surehold.payments.providers.http import Answer, ProviderHttp, provider_client
 from surehold.payments.providers.paypal.proof import Certificates
 from surehold.payments.providers.paypal.wire import (
@@ -37,6 +48,8 @@ from surehold.payments.providers.paypal.wire import (
     Refund,
     Token,
     find_failure,
+    is_ours,
+    path_part,
     read_capture_before,
     read_dispute,
     read_failure,
@@ -52,24 +65,15 @@ from surehold.payments.providers.paypal.wire import (
 from surehold.payments.providers.port import (
     Capabilities,
     CaptureRequest,
-    ConfigurationFault,
     CreateRequest,
     CreateResult,
-    Declined,
     HoldKind,
     NoOptions,
     NormalizedEvent,
-    NotFound,
-    OutcomeUnknown,
-    ProviderFailure,
     ProviderSnapshot,
     RefundRequest,
     RefundSnapshot,
     RenewalRequest,
-    StateConflict,
-    Unavailable,
-    Unsupported,
-    WebhookRefused,
 )
 
 Shape = TypeVar("Shape")
@@ -81,7 +85,6 @@ TOKEN_MARGIN_SECONDS: Final = 120
 #: PayPal takes keys up to this length.
 KEY_LENGTH: Final = 108
 
-_PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,8192}")
 _FORM: Final = "application/x-www-form-urlencoded"
 _PAGES: Final = {True: "https://www.paypal.com", False: "https://www.sandbox.paypal.com"}
@@ -186,7 +189,7 @@ class PayPal(NoOptions):
 
     async def fetch(self, provider_payment_id: str) -> ProviderSnapshot:
         """Read the order, by its id or by a capture's; one that was approved is taken first."""
-        order = await self._find(_path_part(provider_payment_id))
+        order = await self._find(path_part(provider_payment_id))
         if order.status != APPROVED:
             return await self._snapshot(order)
         refusal = await self._take(order)
@@ -207,9 +210,9 @@ class PayPal(NoOptions):
             return msgspec.structs.replace(found, state=PaymentState.VOIDED)
         if found.state is not PaymentState.AUTHORIZED:
             return found
-        order = await self._find(_path_part(found.provider_payment_id))
+        order = await self._find(path_part(found.provider_payment_id))
         for held in order.unit.payments.authorizations:
-            path = f"/v2/payments/authorizations/{_path_part(held.id)}/void"
+            path = f"/v2/payments/authorizations/{path_part(held.id)}/void"
             answer = await self._send("POST", path, b"", key=f"{idempotency_key}-{held.id}")
             if answer.status != 204 and not answer.is_success:
                 failure = read_failure(answer)
@@ -232,11 +235,11 @@ class PayPal(NoOptions):
         self, body: bytes, *, provider_payment_id: str, idempotency_key: str
     ) -> ProviderSnapshot:
         """Take authorized money; the rest stays open until a final capture."""
-        order = await self._find(_path_part(provider_payment_id))
+        order = await self._find(path_part(provider_payment_id))
         held = order.unit.payments.authorizations
         if not held:
             raise StateConflict("nothing is held")
-        path = f"/v2/payments/authorizations/{_path_part(held[-1].id)}/capture"
+        path = f"/v2/payments/authorizations/{path_part(held[-1].id)}/capture"
         await self._post(path, body, Only, key=idempotency_key)
         return await self.fetch(order.id)
 
@@ -253,12 +256,12 @@ class PayPal(NoOptions):
 
         So a renewal whose answer was lost is seen, and not asked for under another address.
         """
-        order = await self._find(_path_part(provider_payment_id))
+        order = await self._find(path_part(provider_payment_id))
         held, kept = order.unit.payments.authorizations, msgspec.json.decode(body, type=_Kept)
         if not held:
             raise StateConflict("nothing is held")
         if len(held) <= kept.number:
-            path = f"/v2/payments/authorizations/{_path_part(held[-1].id)}/reauthorize"
+            path = f"/v2/payments/authorizations/{path_part(held[-1].id)}/reauthorize"
             sent = msgspec.json.encode({"amount": kept.amount})
             await self._post(path, sent, Only, key=idempotency_key)
         return await self.fetch(order.id)
@@ -277,11 +280,11 @@ class PayPal(NoOptions):
         self, body: bytes, *, provider_payment_id: str, idempotency_key: str
     ) -> RefundSnapshot:
         """Give money back, from the largest capture: the same one whenever it is asked again."""
-        order = await self._find(_path_part(provider_payment_id))
+        order = await self._find(path_part(provider_payment_id))
         if not order.taken:
             raise StateConflict("nothing was taken")
         largest = max(order.taken, key=lambda row: read_money(row.amount).amount)
-        path = f"/v2/payments/captures/{_path_part(largest.id)}/refund"
+        path = f"/v2/payments/captures/{path_part(largest.id)}/refund"
         refund = await self._post(path, body, Refund, key=idempotency_key)
         if refund.custom_id != msgspec.json.decode(body)["custom_id"]:
             raise OutcomeUnknown("the answer is about another refund")
@@ -296,11 +299,11 @@ class PayPal(NoOptions):
 
     async def list_refunds(self, provider_payment_id: str) -> tuple[RefundSnapshot, ...]:
         """Every refund of a payment, those of the dashboard and PayPal's own too."""
-        return read_refunds(await self._find(_path_part(provider_payment_id)))
+        return read_refunds(await self._find(path_part(provider_payment_id)))
 
     async def list_disputes(self, provider_payment_id: str) -> tuple[DisputeSnapshot, ...]:
         """Every dispute of a payment."""
-        order = await self._find(_path_part(provider_payment_id))
+        order = await self._find(path_part(provider_payment_id))
         return await self._disputes_of(order.taken)
 
     async def load_proof(self, headers: Mapping[str, str]) -> None:
@@ -326,7 +329,7 @@ class PayPal(NoOptions):
         webhook_ids = self._config.webhook_secrets
         self._certificates.check(raw_body, headers, webhook_ids, received_at=received_at)
         try:
-            if not _is_ours(msgspec.json.decode(raw_body, type=Kind).event_type):
+            if not is_ours(msgspec.json.decode(raw_body, type=Kind).event_type):
                 return ()
             event = msgspec.json.decode(raw_body, type=Event)
         except (ValueError, RecursionError) as error:
@@ -359,7 +362,7 @@ class PayPal(NoOptions):
         order_id = capture.supplementary_data.related_ids.order_id
         if order_id is None:
             raise NotFound("the capture is of no order of ours")
-        return await self._read_order(_path_part(order_id))
+        return await self._read_order(path_part(order_id))
 
     async def _read_order(self, order_id: str) -> Order:
         order = await self._get(f"/v2/checkout/orders/{order_id}", Order)
@@ -431,7 +434,7 @@ class PayPal(NoOptions):
             parameters = {"disputed_transaction_id": capture.id, "page_size": "50"}
             listed = await self._get("/v1/customer/disputes", Disputes, parameters)
             for row in reversed(listed.items):
-                path = f"/v1/customer/disputes/{_path_part(row.dispute_id)}"
+                path = f"/v1/customer/disputes/{path_part(row.dispute_id)}"
                 found.append(read_dispute(await self._get(path, Dispute)))
         return tuple(found)
 
@@ -487,18 +490,6 @@ class PayPal(NoOptions):
             self._token = f"Bearer {token.access_token}"
             self._token_until = asked_at + token.expires_in - TOKEN_MARGIN_SECONDS
             return self._token
-
-
-def _is_ours(kind: str) -> bool:
-    return kind.startswith(
-        ("CHECKOUT.ORDER.", "PAYMENT.AUTHORIZATION.", "PAYMENT.CAPTURE.", "CUSTOMER.DISPUTE.")
-    )
-
-
-def _path_part(provider_id: str) -> str:
-    if _PATH_SAFE.fullmatch(provider_id) is None:
-        raise NotFound("not an id of this provider")
-    return provider_id
 
 
 def _read(answer: Answer, shape: type[Shape]) -> Shape:

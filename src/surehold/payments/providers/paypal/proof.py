@@ -30,8 +30,11 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from surehold.kernel import clock
 from surehold.payments.providers.account import WebhookSecret
+from surehold.payments.providers.failures import (
+    ProviderFailure,
+    WebhookRefused,
+)
 from surehold.payments.providers.http import ProviderHttp
-from surehold.payments.providers.port import ProviderFailure, WebhookRefused
 from surehold.payments.providers.signatures import get_header
 
 ID_HEADER: Final = "paypal-transmission-id"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,20 +13,22 @@ from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.amounts import Amounts, NotCarried
 from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
-from surehold.payments.providers.http import Answer
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     AmountRefused,
     ConfigurationFault,
     Declined,
     InvalidRequest,
     NotFound,
     ProviderFailure,
-    ProviderRefundState,
     RateLimited,
-    RefundOrigin,
-    RefundSnapshot,
     StateConflict,
     Unavailable,
+)
+from surehold.payments.providers.http import Answer
+from surehold.payments.providers.port import (
+    ProviderRefundState,
+    RefundOrigin,
+    RefundSnapshot,
 )
 
 _TWO_DECIMALS: Final = (
@@ -45,6 +48,7 @@ TAKEN: Final = frozenset({"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"})
 _FAILED: Final = frozenset({"DECLINED", "FAILED"})
 #: An authorization that was refused never held anything.
 _DENIED: Final = "DENIED"
+_PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ORDER_STATES: Final = {
     "CREATED": PaymentState.REQUIRES_ACTION,
     "SAVED": PaymentState.REQUIRES_ACTION,
@@ -470,3 +474,21 @@ def read_subject(event: Event) -> tuple[str | None, str | None]:
         # About a refund, whose own id and reference are not the payment's.
         return order_id or (name if path.endswith("/captures") else None), None
     return order_id or (name if path.endswith("/orders") else None), about.custom_id
+
+
+def is_ours(kind: str) -> bool:
+    """Whether an event may be about a payment of ours."""
+    return kind.startswith(
+        ("CHECKOUT.ORDER.", "PAYMENT.AUTHORIZATION.", "PAYMENT.CAPTURE.", "CUSTOMER.DISPUTE.")
+    )
+
+
+def path_part(provider_id: str) -> str:
+    """An id as a part of an address.
+
+    Raises:
+        NotFound: It is none of this provider's.
+    """
+    if _PATH_SAFE.fullmatch(provider_id) is None:
+        raise NotFound("not an id of this provider")
+    return provider_id

@@ -14,6 +14,16 @@ from surehold.payments.model import ClientSecret, NextAction, PaymentState, Redi
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig
 from surehold.payments.providers.disputes import DisputeSnapshot
+from surehold.payments.providers.failures import (
+    AmountRefused,
+    ConfigurationFault,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    StateConflict,
+    Unavailable,
+    WebhookRefused,
+)
 from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.paystack.settings import Page
 from surehold.payments.providers.paystack.wire import (
@@ -36,24 +46,16 @@ from surehold.payments.providers.paystack.wire import (
     sum_back,
 )
 from surehold.payments.providers.port import (
-    AmountRefused,
     Capabilities,
-    ConfigurationFault,
     CreateRequest,
     CreateResult,
     HoldKind,
-    InvalidRequest,
     NoOptions,
     NormalizedEvent,
-    NotFound,
-    OutcomeUnknown,
     ProviderSnapshot,
     RefundRequest,
     RefundSnapshot,
     Rehearsal,
-    StateConflict,
-    Unavailable,
-    WebhookRefused,
 )
 
 Shape = TypeVar("Shape")

@@ -17,27 +17,29 @@ from surehold.payments.model import JsCheckout, NextAction, NoAction, PaymentSta
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig, WebhookSecret
 from surehold.payments.providers.disputes import DisputeSnapshot
+from surehold.payments.providers.failures import (
+    AmountRefused,
+    ConfigurationFault,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    StateConflict,
+    Unavailable,
+    WebhookRefused,
+)
 from surehold.payments.providers.http import ProviderHttp
 from surehold.payments.providers.port import (
-    AmountRefused,
     Capabilities,
     CaptureRequest,
-    ConfigurationFault,
     CreateRequest,
     CreateResult,
     HoldKind,
-    InvalidRequest,
     NoOptions,
     NormalizedEvent,
-    NotFound,
-    OutcomeUnknown,
     ProviderSnapshot,
     RefundRequest,
     RefundSnapshot,
     Rehearsal,
-    StateConflict,
-    Unavailable,
-    WebhookRefused,
 )
 from surehold.payments.providers.razorpay.settings import Page
 from surehold.payments.providers.razorpay.wire import (

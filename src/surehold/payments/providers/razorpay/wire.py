@@ -14,17 +14,19 @@ from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.amounts import Amounts, NotCarried
 from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
-from surehold.payments.providers.http import Answer
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     ConfigurationFault,
     InvalidRequest,
     NotFound,
     ProviderFailure,
-    ProviderRefundState,
     RateLimited,
+    Unavailable,
+)
+from surehold.payments.providers.http import Answer
+from surehold.payments.providers.port import (
+    ProviderRefundState,
     RefundOrigin,
     RefundSnapshot,
-    Unavailable,
 )
 
 _NO_DECIMALS: Final = (

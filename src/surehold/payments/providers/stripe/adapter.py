@@ -17,26 +17,28 @@ from surehold.payments.model import ClientSecret, NextAction, NoAction, PaymentS
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import AccountConfig
 from surehold.payments.providers.disputes import DisputeAnswer, DisputeSnapshot, DisputeState
+from surehold.payments.providers.failures import (
+    ConfigurationFault,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    StateConflict,
+    Unavailable,
+    WebhookRefused,
+)
 from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.port import (
     Capabilities,
     CaptureRequest,
-    ConfigurationFault,
     CreateRequest,
     CreateResult,
     HoldKind,
-    InvalidRequest,
     NoOptions,
     NormalizedEvent,
-    NotFound,
-    OutcomeUnknown,
     ProviderSnapshot,
     RefundRequest,
     RefundSnapshot,
     Rehearsal,
-    StateConflict,
-    Unavailable,
-    WebhookRefused,
 )
 from surehold.payments.providers.stripe.settings import Page
 from surehold.payments.providers.stripe.wire import (

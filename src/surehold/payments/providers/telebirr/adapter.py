@@ -19,6 +19,12 @@ from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState, Redirect
 from surehold.payments.providers import signatures, sorted_fields
 from surehold.payments.providers.account import AccountConfig
+from surehold.payments.providers.failures import (
+    NotFound,
+    OutcomeUnknown,
+    Unavailable,
+    WebhookRefused,
+)
 from surehold.payments.providers.http import Answer, ProviderHttp
 from surehold.payments.providers.port import (
     NOTHING,
@@ -28,15 +34,11 @@ from surehold.payments.providers.port import (
     HoldKind,
     NoOptions,
     NormalizedEvent,
-    NotFound,
-    OutcomeUnknown,
     ProviderRefundState,
     ProviderSnapshot,
     RefundOrigin,
     RefundRequest,
     RefundSnapshot,
-    Unavailable,
-    WebhookRefused,
 )
 from surehold.payments.providers.references import from_letters, to_letters
 from surehold.payments.providers.telebirr import wire

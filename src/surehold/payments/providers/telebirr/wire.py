@@ -10,17 +10,19 @@ import msgspec
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.amounts import Amounts
-from surehold.payments.providers.http import Answer
-from surehold.payments.providers.port import (
+from surehold.payments.providers.failures import (
     AmountRefused,
     ConfigurationFault,
     InvalidRequest,
     NotFound,
     ProviderFailure,
-    ProviderRefundState,
     RateLimited,
     StateConflict,
     Unavailable,
+)
+from surehold.payments.providers.http import Answer
+from surehold.payments.providers.port import (
+    ProviderRefundState,
 )
 
 #: Birr with two digits, 0.01 to 100,000,000.00.

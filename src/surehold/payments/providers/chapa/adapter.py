@@ -1,170 +1,74 @@
-"""Chapa: decimal major units as text, our ``tx_ref`` as the only handle, webhooks that are hints.
-
-Chapa gives a new payment no id, names no amount until it is paid, signs no time, and numbers no
-events. So a payment is known by our reference, an unpaid one says nothing of money, and a webhook
-is worth nothing but a look: ``verify`` decides.
-
-Source: docs/providers/chapa.md.
-"""
+"""The calls of Chapa behind the port."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import parse_qs, urlencode
 
 import httpx2
 import msgspec
-from pydantic_settings import SettingsConfigDict
 
-from surehold.config import Config
 from surehold.kernel.money import Money
 from surehold.payments.model import PaymentState, Redirect
 from surehold.payments.providers import signatures
 from surehold.payments.providers.account import (
     AccountConfig,
-    AccountMode,
-    ProviderKind,
-    ProviderSettings,
-    open_account,
 )
-from surehold.payments.providers.amounts import Amounts, NotCarried
-from surehold.payments.providers.http import Answer, ProviderHttp
-from surehold.payments.providers.port import (
-    NOTHING,
-    AmountRefused,
-    Capabilities,
+from surehold.payments.providers.chapa.settings import EVENTS
+from surehold.payments.providers.chapa.wire import (
+    AMOUNTS,
+    PAID,
+    REFERENCE_USED,
+    STATES,
+    Begun,
+    Event,
+    Refund,
+    Refunded,
+    Refusal,
+    Transaction,
+    Verified,
+    digest_of,
+    path_part,
+    read_failure,
+    read_money,
+    refund_of,
+    reversal_of,
+)
+from surehold.payments.providers.failures import (
     ConfigurationFault,
-    CreateRequest,
-    CreateResult,
-    HoldKind,
     InvalidRequest,
-    NoOptions,
-    NormalizedEvent,
     NotFound,
-    OutcomeUnknown,
-    ProviderFailure,
-    ProviderRefundState,
-    ProviderSnapshot,
-    RateLimited,
-    RefundOrigin,
-    RefundRequest,
-    RefundSnapshot,
-    Rehearsal,
     StateConflict,
     Unavailable,
     WebhookRefused,
+)
+from surehold.payments.providers.http import Answer, ProviderHttp
+from surehold.payments.providers.port import (
+    NOTHING,
+    Capabilities,
+    CreateRequest,
+    CreateResult,
+    HoldKind,
+    NoOptions,
+    NormalizedEvent,
+    ProviderSnapshot,
+    RefundRequest,
+    RefundSnapshot,
+    Rehearsal,
 )
 from surehold.payments.providers.references import from_letters, to_letters
 
 Shape = TypeVar("Shape")
 
-#: Whole hundredths of both; the largest amount is 9,999,999.99.
-AMOUNTS: Final = Amounts(exponents={"ETB": 2, "USD": 2}, largest=999_999_999)
-EVENTS: Final = ("charge.success", "charge.failed/cancelled", "charge.refunded", "charge.reversed")
-
-#: The code of ours for "Transaction reference has been used before".
-REFERENCE_USED: Final = "reference_used"
 
 _SIGNATURE_HEADER: Final = "x-chapa-signature"
 _MARK: Final = re.compile(r"[0-9a-f]{64}")
-_PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _ETHIOPIAN: Final = re.compile(r"(?:\+?251|0)([79][0-9]{8})")
 _JSON: Final = {"content-type": "application/json"}
 _FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
-
-_PAID: Final = frozenset({"success", "refunded", "reversed"})
-_STATES: Final = {
-    "initialised": PaymentState.REQUIRES_ACTION,
-    "initialized": PaymentState.REQUIRES_ACTION,
-    "pending": PaymentState.PENDING,
-    # Not the end: a buyer may try again on the same page for as long as it is open.
-    "failed": PaymentState.FAILED,
-    "failed/cancelled": PaymentState.FAILED,
-    "cancelled": PaymentState.VOIDED,
-}
-_REFUND_STATES: Final = {
-    "refunded": ProviderRefundState.SUCCEEDED,
-    "reversed": ProviderRefundState.SUCCEEDED,
-    "success": ProviderRefundState.SUCCEEDED,
-    "failed": ProviderRefundState.FAILED,
-    "cancelled": ProviderRefundState.FAILED,
-}
-
-
-class ChapaSettings(ProviderSettings):
-    """``SUREHOLD_CHAPA_…``."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="SUREHOLD_CHAPA_", env_file=".env", extra="ignore", frozen=True
-    )
-    default_url = "https://api.chapa.co/v1"
-    key_prefixes = {  # noqa: RUF012 - a class variable of the base; pydantic copies nothing of it
-        AccountMode.TEST: ("CHASECK_TEST-",),
-        AccountMode.LIVE: ("CHASECK-",),
-    }
-
-
-class _Refusal(msgspec.Struct, frozen=True):
-    """``message`` is a text, or an object of field and faults."""
-
-    message: Any
-    status: str | None = None
-
-    @property
-    def text(self) -> str:
-        if isinstance(self.message, str):
-            return self.message
-        return msgspec.json.encode(self.message).decode()
-
-    def says(self, *words: str) -> bool:
-        return any(word in self.text.lower() for word in words)
-
-
-class _Page(msgspec.Struct, frozen=True):
-    checkout_url: str
-
-
-class _Begun(msgspec.Struct, frozen=True):
-    data: _Page
-
-
-class _Transaction(msgspec.Struct, frozen=True):
-    tx_ref: str
-    status: str
-    amount: Decimal
-    currency: str
-    mode: str
-    reference: str | None = None
-    method: str | None = None
-
-
-class _Verified(msgspec.Struct, frozen=True):
-    data: _Transaction
-
-
-class _Refund(msgspec.Struct, frozen=True):
-    ref_id: str | None = None
-    status: str | None = None
-    amount: Decimal | None = None
-    currency: str | None = None
-
-
-class _Refunded(msgspec.Struct, frozen=True):
-    data: _Refund
-
-
-class _Event(msgspec.Struct, frozen=True):
-    event: str
-    mode: str | None = None
-    tx_ref: str | None = None
-    reference: str | None = None
-    status: str | None = None
-    amount: Decimal | None = None
-    updated_at: str | None = None
 
 
 class Chapa(NoOptions):
@@ -222,18 +126,18 @@ class Chapa(NoOptions):
         del idempotency_key
         tx_ref = str(msgspec.json.decode(body)["tx_ref"])
         answer = await self._http.send("POST", "/transaction/initialize", body, _JSON)
-        begun = _read(answer, _Begun)
+        begun = _read(answer, Begun)
         return CreateResult(
             tx_ref, PaymentState.REQUIRES_ACTION, Redirect(begun.data.checkout_url)
         )
 
     async def fetch(self, provider_payment_id: str) -> ProviderSnapshot:
         """Verify the payment. Unpaid is 404 in Chapa's words, and not the same as unknown."""
-        path = _path_part(provider_payment_id)
+        path = path_part(provider_payment_id)
         answer = await self._http.read(f"/transaction/verify/{path}")
         if answer.status != 404:
-            return self._snapshot(_read(answer, _Verified).data, path)
-        told = answer.find(_Refusal)
+            return self._snapshot(_read(answer, Verified).data, path)
+        told = answer.find(Refusal)
         if told is None:
             raise Unavailable("HTTP 404 in nobody's words")
         if told.says("not found", "invalid transaction"):
@@ -250,11 +154,11 @@ class Chapa(NoOptions):
     async def cancel(self, provider_payment_id: str, *, idempotency_key: str) -> ProviderSnapshot:
         """Close an unpaid page; what was paid, or closed before, is read."""
         del idempotency_key
-        path = _path_part(provider_payment_id)
+        path = path_part(provider_payment_id)
         answer = await self._http.send("PUT", f"/transaction/cancel/{path}", b"", {})
         if answer.is_success:
             return self._unpaid(path, PaymentState.VOIDED)
-        failure = _failure(answer)
+        failure = read_failure(answer)
         if not isinstance(failure, InvalidRequest | StateConflict | NotFound):
             raise failure
         found = await self.fetch(path)
@@ -279,37 +183,37 @@ class Chapa(NoOptions):
     ) -> RefundSnapshot:
         """Give money back. Our reference makes it one: used twice, the first one is read."""
         del idempotency_key
-        path = _path_part(provider_payment_id)
+        path = path_part(provider_payment_id)
         sent = {name: values[0] for name, values in parse_qs(body.decode()).items()}
         reference = sent["reference"]
         verified = await self._http.read(f"/transaction/verify/{path}")
-        chapas = _read(verified, _Verified).data.reference
+        chapas = _read(verified, Verified).data.reference
         if chapas is None:
             raise StateConflict("nothing was paid")
-        answer = await self._http.send("POST", f"/refund/{_path_part(chapas)}", body, _FORM)
-        amount = _money(Decimal(sent["amount"]), sent["meta[currency]"])
+        answer = await self._http.send("POST", f"/refund/{path_part(chapas)}", body, _FORM)
+        amount = read_money(Decimal(sent["amount"]), sent["meta[currency]"])
         if answer.is_success:
-            return _refund(answer.read(_Refunded).data, reference, amount)
-        failure = _failure(answer)
+            return refund_of(answer.read(Refunded).data, reference, amount)
+        failure = read_failure(answer)
         if failure.code != REFERENCE_USED:
             raise failure
         found = await self.find_refund(path, from_letters(reference))
-        return found or _refund(_Refund(), reference, amount)
+        return found or refund_of(Refund(), reference, amount)
 
     async def find_refund(
         self, provider_payment_id: str, refund_reference: str
     ) -> RefundSnapshot | None:
         """Verify a refund by our reference. Chapa's answer need not repeat the amount."""
         del provider_payment_id
-        reference = _path_part(to_letters(refund_reference))
+        reference = path_part(to_letters(refund_reference))
         answer = await self._http.read(f"/refund/{reference}/verify")
         try:
-            data = _read(answer, _Refunded).data
+            data = _read(answer, Refunded).data
         except NotFound:
             return None
         if data.amount is None or data.currency is None:
             raise Unavailable("a refund without an amount")
-        return _refund(data, reference, _money(data.amount, data.currency))
+        return refund_of(data, reference, read_money(data.amount, data.currency))
 
     def parse_webhook(
         self, raw_body: bytes, headers: Mapping[str, str], *, received_at: int
@@ -330,7 +234,7 @@ class Chapa(NoOptions):
             raise WebhookRefused("signature malformed")
         proven = self._find_proven(raw_body, mark)
         try:
-            event = msgspec.json.decode(proven, type=_Event)
+            event = msgspec.json.decode(proven, type=Event)
         except (ValueError, RecursionError) as error:
             raise WebhookRefused("malformed event") from error
         if event.mode != self._config.mode.value:
@@ -340,7 +244,7 @@ class Chapa(NoOptions):
         signatures.check_told(event.event, event.tx_ref)
         return (
             NormalizedEvent(
-                dedup_key=_digest(event),
+                dedup_key=digest_of(event),
                 kind=event.event,
                 provider_payment_id=event.tx_ref,
                 merchant_reference=event.tx_ref,
@@ -389,22 +293,22 @@ class Chapa(NoOptions):
             is_live=self._config.is_live,
         )
 
-    def _snapshot(self, found: _Transaction, tx_ref: str) -> ProviderSnapshot:
+    def _snapshot(self, found: Transaction, tx_ref: str) -> ProviderSnapshot:
         if found.tx_ref != tx_ref:
             raise Unavailable("the answer is about another payment")
         if found.mode != self._config.mode.value:
             raise ConfigurationFault("the account answers in the other mode", code="wrong_mode")
-        amount = _money(found.amount, found.currency)
+        amount = read_money(found.amount, found.currency)
         nothing = Money(0, amount.currency)
         status = found.status.lower()
-        is_paid = status in _PAID
+        is_paid = status in PAID
         captured = amount if is_paid else nothing
         # Chapa says "refunded" of a part, too, and lists no refunds: what of it is ours, we know.
         is_returned = status in {"refunded", "reversed"}
         return ProviderSnapshot(
             provider_payment_id=tx_ref,
             merchant_reference=tx_ref,
-            state=PaymentState.CAPTURED if is_paid else _STATES.get(status, PaymentState.UNKNOWN),
+            state=PaymentState.CAPTURED if is_paid else STATES.get(status, PaymentState.UNKNOWN),
             requested=amount,
             authorized=captured,
             captured=captured,
@@ -413,87 +317,11 @@ class Chapa(NoOptions):
             is_live=self._config.is_live,
             method=found.method,
             failure_code=status if status.startswith("failed") else None,
-            refunds=(_reversal(found, amount),) if status == "reversed" else (),
+            refunds=(reversal_of(found, amount),) if status == "reversed" else (),
         )
-
-
-def _open(config: Config) -> Chapa | None:
-    account = open_account(Chapa.name, ChapaSettings(), config)
-    return None if account is None else Chapa(account)
-
-
-KIND: Final = ProviderKind(Chapa.name, _open, ChapaSettings, EVENTS)
-
-
-def _digest(event: _Event) -> str:
-    """What tells one event from another: everything that it says of the fact.
-
-    One fact told twice in other words is read twice, which does no harm; two facts taken for one
-    would be.
-    """
-    told = (event.event, event.tx_ref, event.reference, event.status, event.amount)
-    return hashlib.sha256(repr((*map(str, told), event.updated_at)).encode()).hexdigest()
-
-
-def _path_part(reference: str) -> str:
-    if _PATH_SAFE.fullmatch(reference) is None:
-        raise NotFound("not a reference of this provider")
-    return reference
 
 
 def _read(answer: Answer, shape: type[Shape]) -> Shape:
     if not answer.is_success:
-        raise _failure(answer)
+        raise read_failure(answer)
     return answer.read(shape)
-
-
-def _failure(answer: Answer) -> ProviderFailure:
-    """What a refusal means; only 401, 403 and 429 are believed in anybody else's words."""
-    told, status = answer.find(_Refusal), answer.status
-    detail = f"HTTP {status}" if told is None else told.text
-    if status in (401, 403):
-        return ConfigurationFault(detail)
-    if status == 429:
-        return RateLimited(detail)
-    if told is None or not 400 <= status < 500:
-        return answer.lost(detail)
-    if told.says("used before", "already been used", "already exists"):
-        return StateConflict(detail, code=REFERENCE_USED)
-    if told.says("refund amount", "exceeds", "greater than", "already refunded"):
-        return AmountRefused(detail, code="amount_refused")
-    return (NotFound if status == 404 else InvalidRequest)(detail, code="refused")
-
-
-def _money(amount: Decimal, currency: str) -> Money:
-    try:
-        return AMOUNTS.from_decimal(amount, currency)
-    except NotCarried as error:
-        raise Unavailable(f"the answer cannot be read: {error}") from error
-
-
-def _reversal(found: _Transaction, amount: Money) -> RefundSnapshot:
-    """Money that Chapa took back without being asked."""
-    return RefundSnapshot(
-        provider_refund_id=f"{found.reference}-reversed",
-        refund_reference=None,
-        amount=amount,
-        state=ProviderRefundState.SUCCEEDED,
-        origin=RefundOrigin.PROVIDER,
-    )
-
-
-def _refund(refund: _Refund, reference: str, amount: Money) -> RefundSnapshot:
-    if refund.amount is not None and refund.currency is not None:
-        told = _money(refund.amount, refund.currency)
-        if told.currency != amount.currency:
-            raise OutcomeUnknown("the answer is about another refund")
-        amount = told
-    status = (refund.status or "").lower()
-    return RefundSnapshot(
-        provider_refund_id=refund.ref_id or reference,
-        refund_reference=from_letters(reference),
-        amount=amount,
-        state=_REFUND_STATES.get(status, ProviderRefundState.PENDING),
-        origin=RefundOrigin.US,
-        failure_code=status if status in {"failed", "cancelled"} else None,
-    )

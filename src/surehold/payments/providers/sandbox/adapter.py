@@ -9,51 +9,54 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
 from pydantic import SecretStr
 
-from surehold.config import Config
-from surehold.kernel.money import Money
 from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.model import NoAction, PaymentState, Redirect, Wait
 from surehold.payments.providers import signatures
-from surehold.payments.providers.account import ProviderKind, WebhookSecret
+from surehold.payments.providers.account import WebhookSecret
 from surehold.payments.providers.disputes import (
     DisputeAnswer,
     DisputeSnapshot,
-    DisputeStage,
-    DisputeState,
 )
-from surehold.payments.providers.http import Answer, ProviderHttp
-from surehold.payments.providers.port import (
-    AmountRefused,
-    Capabilities,
-    CaptureRequest,
-    ConfigurationFault,
-    CreateRequest,
-    CreateResult,
-    Declined,
-    HoldKind,
-    InvalidRequest,
-    NoOptions,
-    NormalizedEvent,
+from surehold.payments.providers.failures import (
     NotFound,
     OutcomeUnknown,
-    ProviderFailure,
-    ProviderRefundState,
-    ProviderSnapshot,
-    RateLimited,
-    RefundOrigin,
-    RefundRequest,
-    RefundSnapshot,
-    Rehearsal,
     StateConflict,
     Unavailable,
     WebhookRefused,
+)
+from surehold.payments.providers.http import Answer, ProviderHttp
+from surehold.payments.providers.port import (
+    Capabilities,
+    CaptureRequest,
+    CreateRequest,
+    CreateResult,
+    HoldKind,
+    NoOptions,
+    NormalizedEvent,
+    ProviderSnapshot,
+    RefundRequest,
+    RefundSnapshot,
+    Rehearsal,
+)
+from surehold.payments.providers.sandbox.wire import (
+    Dispute,
+    Event,
+    Found,
+    Hosted,
+    Payment,
+    Refund,
+    Said,
+    read_failure,
+    refund_of,
+    snapshot_of,
+    state_of,
 )
 
 Shape = TypeVar("Shape")
@@ -62,117 +65,6 @@ POLL_AFTER_SECONDS: Final = 3
 
 _SIGNATURE_HEADER: Final = "sandbox-signature"
 _PATH_SAFE: Final = re.compile(r"[A-Za-z0-9_]{1,80}")
-
-
-class _Totals(msgspec.Struct, frozen=True):
-    requested: int
-    captured: int
-    refunded: int
-    disputed: int
-    authorized: int = 0
-
-
-class _Refund(msgspec.Struct, frozen=True):
-    id: str
-    payment: str
-    refund_reference: str | None
-    amount: int
-    currency: str
-    state: ProviderRefundState
-    origin: Literal["api", "dashboard"]
-    failure_code: str | None
-
-
-class _Dispute(msgspec.Struct, frozen=True):
-    id: str
-    amount: int
-    currency: str
-    reason: str
-    state: str
-    stage: DisputeStage = DisputeStage.CHARGEBACK
-    respond_by: int | None = None
-    fee: int = 0
-
-
-class _Card(msgspec.Struct, frozen=True):
-    brand: str
-    last4: str
-
-
-class _Failure(msgspec.Struct, frozen=True):
-    code: str
-    message: str
-
-
-class _Payment(msgspec.Struct, frozen=True):
-    id: str
-    merchant_reference: str
-    state: str
-    livemode: bool
-    currency: str
-    totals: _Totals
-    card: _Card | None
-    failure: _Failure | None
-    refunds: tuple[_Refund, ...]
-    disputes: tuple[_Dispute, ...] = ()
-    capture_before: int | None = None
-
-
-class _Hosted(_Payment, frozen=True, kw_only=True):
-    hosted_url: str
-
-
-class _Found(msgspec.Struct, frozen=True):
-    data: tuple[_Payment, ...]
-
-
-class _Said(msgspec.Struct, frozen=True):
-    dispute: str
-    evidence: str | None
-
-
-class _Error(msgspec.Struct, frozen=True):
-    type: str
-    code: str
-    message: str
-
-
-class _ErrorBody(msgspec.Struct, frozen=True):
-    error: _Error
-
-
-class _EventObject(msgspec.Struct, frozen=True):
-    id: str
-    merchant_reference: str
-
-
-class _EventData(msgspec.Struct, frozen=True):
-    object: _EventObject
-
-
-class _Event(msgspec.Struct, frozen=True):
-    id: str
-    type: str
-    created: int
-    livemode: bool
-    data: _EventData
-
-
-_DISPUTES: Final = {
-    "open": DisputeState.NEEDS_RESPONSE,
-    "answered": DisputeState.UNDER_REVIEW,
-    "won": DisputeState.WON,
-    "lost": DisputeState.LOST,
-    "closed": DisputeState.CLOSED,
-}
-_STATES: Final = {
-    "requires_action": PaymentState.REQUIRES_ACTION,
-    "processing": PaymentState.PENDING,
-    "authorized": PaymentState.AUTHORIZED,
-    "failed": PaymentState.FAILED,
-    "canceled": PaymentState.VOIDED,
-    "expired": PaymentState.VOIDED,
-}
 
 
 class SandboxProvider(NoOptions):
@@ -237,10 +129,10 @@ class SandboxProvider(NoOptions):
 
     async def create(self, body: bytes, *, idempotency_key: str) -> CreateResult:
         """Begin collecting; the buyer is sent to the hosted page."""
-        payment = await self._post("/v1/payments", body, _Hosted, key=idempotency_key)
+        payment = await self._post("/v1/payments", body, Hosted, key=idempotency_key)
         if payment.merchant_reference != msgspec.json.decode(body)["merchant_reference"]:
             raise OutcomeUnknown("the answer is about another payment")
-        state = _state(payment)
+        state = state_of(payment)
         match state:
             case PaymentState.REQUIRES_ACTION:
                 return CreateResult(payment.id, state, Redirect(payment.hosted_url))
@@ -252,31 +144,31 @@ class SandboxProvider(NoOptions):
     async def fetch(self, provider_payment_id: str) -> ProviderSnapshot:
         """Read the payment."""
         path = f"/v1/payments/{_path_part(provider_payment_id)}"
-        payment = await self._get(path, _Payment)
+        payment = await self._get(path, Payment)
         if payment.id != provider_payment_id:
             raise Unavailable("the answer is about another payment")
-        return _snapshot(payment)
+        return snapshot_of(payment)
 
     async def find_by_reference(self, merchant_reference: str) -> ProviderSnapshot | None:
         """Read the payment by our reference; ``None`` when the sandbox has none such."""
         parameters = {"merchant_reference": merchant_reference}
-        found = await self._get("/v1/payments", _Found, parameters=parameters)
+        found = await self._get("/v1/payments", Found, parameters=parameters)
         if not found.data:
             return None
         if len(found.data) > 1 or found.data[0].merchant_reference != merchant_reference:
             raise Unavailable("the answer is about another payment")
-        return _snapshot(found.data[0])
+        return snapshot_of(found.data[0])
 
     async def cancel(self, provider_payment_id: str, *, idempotency_key: str) -> ProviderSnapshot:
         """Close an unpaid session; one that was paid meanwhile is read and returned as it is."""
         path = f"/v1/payments/{_path_part(provider_payment_id)}/cancel"
         try:
-            payment = await self._post(path, b"{}", _Payment, key=idempotency_key)
+            payment = await self._post(path, b"{}", Payment, key=idempotency_key)
         except StateConflict:
             return await self.fetch(provider_payment_id)
         if payment.id != provider_payment_id:
             raise OutcomeUnknown("the answer is about another payment")
-        return _snapshot(payment)
+        return snapshot_of(payment)
 
     def prepare_capture(self, request: CaptureRequest) -> bytes:
         """The exact body that ``capture`` will send."""
@@ -287,10 +179,10 @@ class SandboxProvider(NoOptions):
     ) -> ProviderSnapshot:
         """Take what is held."""
         path = f"/v1/payments/{_path_part(provider_payment_id)}/capture"
-        payment = await self._post(path, body, _Payment, key=idempotency_key)
+        payment = await self._post(path, body, Payment, key=idempotency_key)
         if payment.id != provider_payment_id:
             raise OutcomeUnknown("the answer is about another payment")
-        return _snapshot(payment)
+        return snapshot_of(payment)
 
     def prepare_refund(self, request: RefundRequest) -> bytes:
         """The exact body that ``refund`` will send."""
@@ -307,10 +199,10 @@ class SandboxProvider(NoOptions):
         self, body: bytes, *, provider_payment_id: str, idempotency_key: str
     ) -> RefundSnapshot:
         """Give money back."""
-        refund = await self._post("/v1/refunds", body, _Refund, key=idempotency_key)
+        refund = await self._post("/v1/refunds", body, Refund, key=idempotency_key)
         if refund.payment != provider_payment_id:
             raise OutcomeUnknown("the answer is about another payment")
-        return _refund(refund)
+        return refund_of(refund)
 
     async def find_refund(
         self, provider_payment_id: str, refund_reference: str
@@ -334,11 +226,11 @@ class SandboxProvider(NoOptions):
 
     async def answer_dispute(self, body: bytes, *, idempotency_key: str) -> None:
         """Send the evidence, or give in."""
-        said = msgspec.json.decode(body, type=_Said)
+        said = msgspec.json.decode(body, type=Said)
         verb = "accept" if said.evidence is None else "answer"
         path = f"/v1/disputes/{_path_part(said.dispute)}/{verb}"
         sent = b"{}" if said.evidence is None else msgspec.json.encode({"evidence": said.evidence})
-        found = await self._post(path, sent, _Dispute, key=idempotency_key)
+        found = await self._post(path, sent, Dispute, key=idempotency_key)
         if found.id != said.dispute:
             raise OutcomeUnknown("the answer is about another dispute")
 
@@ -350,15 +242,9 @@ class SandboxProvider(NoOptions):
         Raises:
             WebhookRefused: No valid proof, or not an event of this test account.
         """
-        if len(raw_body) > signatures.MAX_BYTES:
-            raise WebhookRefused("body too large")
-        value = signatures.get_header(headers, _SIGNATURE_HEADER)
-        at, marks = signatures.read_timed(value, received_at=received_at)
-        signed = at.encode() + b"." + raw_body
-        if not signatures.is_signed(self._secrets, signed, marks, digest="sha256"):
-            raise WebhookRefused("signature does not match")
+        self._verify(raw_body, headers, received_at)
         try:
-            event = msgspec.json.decode(raw_body, type=_Event)
+            event = msgspec.json.decode(raw_body, type=Event)
             occurred_at = datetime.fromtimestamp(event.created, UTC)
         except (ValueError, OverflowError, OSError, RecursionError) as error:
             raise WebhookRefused("malformed event") from error
@@ -376,6 +262,15 @@ class SandboxProvider(NoOptions):
                 occurred_at=occurred_at,
             ),
         )
+
+    def _verify(self, raw_body: bytes, headers: Mapping[str, str], received_at: int) -> None:
+        if len(raw_body) > signatures.MAX_BYTES:
+            raise WebhookRefused("body too large")
+        value = signatures.get_header(headers, _SIGNATURE_HEADER)
+        at, marks = signatures.read_timed(value, received_at=received_at)
+        signed = at.encode() + b"." + raw_body
+        if not signatures.is_signed(self._secrets, signed, marks, digest="sha256"):
+            raise WebhookRefused("signature does not match")
 
     def rehearse(self, name: str, *, at: int) -> tuple[Rehearsal, ...]:
         """Tell of a payment that nobody has."""
@@ -398,104 +293,13 @@ class SandboxProvider(NoOptions):
         return _read(await self._http.send("POST", path, body, headers), shape)
 
 
-def _open(config: Config) -> SandboxProvider | None:
-    if config.sandbox_url is None:
-        return None
-    return SandboxProvider(
-        base_url=config.sandbox_url,
-        api_key=config.sandbox_api_key.get_secret_value(),
-        webhook_secrets=tuple(row.get_secret_value() for row in config.sandbox_webhook_secrets),
-    )
-
-
-KIND: Final = ProviderKind("sandbox", _open)
-
-
 def _read(answer: Answer, shape: type[Shape]) -> Shape:
     if not answer.is_success:
-        raise _failure(answer)
+        raise read_failure(answer)
     return answer.read(shape)
-
-
-def _failure(answer: Answer) -> ProviderFailure:
-    """What a refusal means.
-
-    401, 403 and 429 are believed whoever says so, for nothing happened. Any other status counts
-    only in the provider's own words: a proxy's 404 page proves nothing about a payment.
-    """
-    told = answer.find(_ErrorBody)
-    error, status = None if told is None else told.error, answer.status
-    code = None if error is None else error.code
-    detail = f"HTTP {status}" if error is None else error.message
-    if status in (401, 403):
-        return ConfigurationFault(detail, code=code)
-    if status == 429:
-        return RateLimited(detail, code=code)
-    if error is None or not 400 <= status < 500:
-        return answer.lost(detail, code=code)
-    if code in ("amount_too_large", "amount_too_small"):
-        return AmountRefused(detail, code=code)
-    kinds: dict[int, type[ProviderFailure]] = {402: Declined, 404: NotFound, 409: StateConflict}
-    return kinds.get(status, InvalidRequest)(detail, code=code)
 
 
 def _path_part(provider_id: str) -> str:
     if _PATH_SAFE.fullmatch(provider_id) is None:
         raise NotFound("not an id of this provider")
     return provider_id
-
-
-def _state(payment: _Payment) -> PaymentState:
-    """Money that moved decides; a word we do not know is unknown, never failed."""
-    if payment.totals.captured > 0:
-        return PaymentState.CAPTURED
-    return _STATES.get(payment.state, PaymentState.UNKNOWN)
-
-
-def _snapshot(payment: _Payment) -> ProviderSnapshot:
-    currency, totals = payment.currency, payment.totals
-    return ProviderSnapshot(
-        provider_payment_id=payment.id,
-        merchant_reference=payment.merchant_reference,
-        state=_state(payment),
-        requested=Money(totals.requested, currency),
-        authorized=Money(max(totals.authorized, totals.captured), currency),
-        captured=Money(totals.captured, currency),
-        refunded=Money(totals.refunded, currency),
-        disputed=Money(totals.disputed, currency),
-        is_live=payment.livemode,
-        method=f"{payment.card.brand} {payment.card.last4}" if payment.card else None,
-        failure_code=payment.failure.code if payment.failure else None,
-        failure_message=payment.failure.message if payment.failure else None,
-        refunds=tuple(_refund(refund) for refund in payment.refunds),
-        disputes=tuple(map(_dispute, payment.disputes)),
-        capture_before=_instant(payment.capture_before),
-    )
-
-
-def _dispute(dispute: _Dispute) -> DisputeSnapshot:
-    return DisputeSnapshot(
-        provider_dispute_id=dispute.id,
-        amount=Money(dispute.amount, dispute.currency),
-        stage=dispute.stage,
-        # A word that we do not know is a dispute that somebody must look at.
-        state=_DISPUTES.get(dispute.state, DisputeState.NEEDS_RESPONSE),
-        reason=dispute.reason,
-        respond_by=_instant(dispute.respond_by),
-        fee_minor=dispute.fee,
-    )
-
-
-def _instant(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _refund(refund: _Refund) -> RefundSnapshot:
-    return RefundSnapshot(
-        provider_refund_id=refund.id,
-        refund_reference=refund.refund_reference,
-        amount=Money(refund.amount, refund.currency),
-        state=refund.state,
-        origin=RefundOrigin.US if refund.origin == "api" else RefundOrigin.DASHBOARD,
-        failure_code=refund.failure_code,
-    )
