@@ -24,8 +24,10 @@ their own, and guests show the token of their order.
 An API key may what is in its scopes *and* what its maker may at that moment. Who shows the secret
 of the deployment's settings is the `operator`, and may everything.
 
-Which route asks for which permission is in the [access matrix](access-matrix.md) and, as
-`x-permission`, in the OpenAPI document.
+Routes ask before anything else is done, and the commands behind them ask once more
+([0026](decisions/0026-commands-ask-once-more.md)): what only staff may is refused, whatever a
+route says of itself. Which route asks for which permission is in the
+[access matrix](access-matrix.md) and, as `x-permission`, in the OpenAPI document.
 """
 
 

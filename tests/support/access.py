@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -173,13 +174,30 @@ def fill(path: str, ids: dict[str, str]) -> str:
 async def call(api: Api, world: World, route: Route, caller: str) -> int:
     """What somebody is answered. Whoever may is stopped by a body that nobody understands."""
     content = None if route.method in {"GET", "DELETE"} else b'{"nonsense": 1}'
+    headers = {"Content-Type": "application/json", **a_key(), **world.callers[caller]}
+    path = route.url.removeprefix("/api/v1")
+    return (await api(route.method, path, content=content, headers=headers)).status
+
+
+async def call_well(api: Api, world: World, route: Route, caller: str) -> int:
+    """What somebody is answered who sends what the route describes: its own example."""
+    assert route.said is not None
+    example = route.said.body_example
+    if example is not None and not isinstance(example, str):
+        example = msgspec.json.encode(example).decode()
+    asked = {} if route.said.query is None else _needed(route.said.query, world.ids)
     answer = await api(
         route.method,
-        route.url.removeprefix("/api/v1"),
-        content=content,
-        headers={"Content-Type": "application/json", **a_key(), **world.callers[caller]},
+        f"{route.url.removeprefix('/api/v1')}?{urlencode(asked)}",
+        content=None if example is None else example.encode(),
+        headers={"Content-Type": route.said.body_type, **a_key(), **world.callers[caller]},
     )
     return answer.status
+
+
+def _needed(query: type[msgspec.Struct], ids: dict[str, str]) -> dict[str, str]:
+    fields = msgspec.structs.fields(query)
+    return {one.name: ids.get(one.name, NOBODY) for one in fields if one.required}
 
 
 def read_matrix() -> dict[tuple[str, str], dict[str, str]]:

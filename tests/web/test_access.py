@@ -2,6 +2,7 @@
 
 ``access_matrix.csv`` holds the status that each caller is answered. A new route wants a row there;
 the failure prints it. ``python -m tools.write_access_matrix`` makes the page of it for people.
+The last word is the commands': where the guard lets somebody pass who may not, they refuse.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import asyncpg
 import pytest
 
 from surehold.db import Database
+from surehold.identity.commands import create_role
 from surehold.identity.model import AccountKind
 from surehold.identity.permissions import Permission
+from surehold.web.api import guard
+from surehold.web.api.identity.caller import SAFE
 from surehold.web.openapi import ACCOUNT, BROWSER, CRON, ORDER, STAFF, describe, routes_of
-from tests.builders.accounts import a_member, an_identity, sign_in
+from tests.builders.accounts import SHELL, a_member, an_identity, sign_in
 from tests.builders.catalog import a_product
-from tests.support.access import CALLERS, MATRIX, Route, a_world, call, read_matrix
+from tests.support.access import CALLERS, MATRIX, Route, a_world, call, call_well, read_matrix
 from tests.support.api import STAFF as OPERATOR
 from tests.support.api import Api, a_body, a_key, an_api, order_token
 from tools.write_access_matrix import PAGE, page
@@ -25,6 +29,8 @@ from tools.write_access_matrix import PAGE, page
 REFUSED = frozenset({"401", "403", "404"})
 #: Who may be let in by a permission that everybody of them has.
 PERMITTED = ("staff", "admin", "operator")
+#: Changes nothing, and buyers are shown it when they send something back.
+PREVIEW = ("POST", "/api/v1/orders/{order_id:str}/refunds/preview")
 
 
 async def _digest(db: Database) -> dict[str, str]:
@@ -177,3 +183,83 @@ async def test_staff_cost_one_statement_and_buyers_none(db: Database) -> None:
     assert with_account == alone
     assert all(alone)
     assert (operator, member) == (guest, guest + 1)
+
+
+async def test_what_no_guard_stops_is_refused_by_the_command(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matrix = read_matrix()
+    async with an_api(db) as api:
+        world = await a_world(api)
+        writing = [
+            route
+            for route in world.routes
+            if route.method not in SAFE and route.said is not None and route.said.permission
+        ]
+        await api.get("/orders", headers=world.callers["key"])  # notes the key's use, this once
+        before = await _digest(db)
+
+        # The guard still finds out who asks, and lets everybody pass.
+        monkeypatch.setattr(guard, "authorize", lambda *_: None)
+        monkeypatch.setattr(guard, "check_shop_wide", lambda *_: None)
+        known = {
+            (*route.name, caller): await call_well(api, world, route, caller)
+            for route in writing
+            for caller in ("unpermitted", "key", "vendor")
+            if matrix[route.name][caller] == "403"
+        }
+        # The guard finds nothing that a route says of itself, and lets everybody pass unseen.
+        monkeypatch.setattr(guard, "OPT", "forgotten")
+        unseen = {
+            route.name: await call_well(api, world, route, "guest")
+            for route in writing
+            if route.said is not None and route.said.security == (STAFF,)
+        }
+        after = await _digest(db)
+
+    assert unseen.pop(PREVIEW) == 422
+    assert len(known) > len(unseen) > 80
+    assert not {cell: status for cell, status in known.items() if status != 403}
+    assert not {cell: status for cell, status in unseen.items() if status != 401}
+    assert after == before
+
+
+async def test_who_may_not_send_parcels_sends_none_by_the_status_of_an_order(db: Database) -> None:
+    identity = an_identity(db)
+    await create_role(
+        identity,
+        principal=SHELL,
+        code="support",
+        name="Support",
+        permissions=[Permission.ORDERS_WRITE],
+    )
+    await a_member(identity, "nora@example.com", roles=("support",))
+    signed_in = await sign_in(identity, "nora@example.com")
+    support = {"Authorization": f"Bearer {signed_in.access_token}"}
+    product = await a_product(db)
+    async with an_api(db) as api:
+        placed = await api.buy(product.variant_id)
+        paid = {"received": placed["order"]["total"]}
+        await api.post(f"/payments/{placed['payment']['id']}/confirm", paid, headers=OPERATOR)
+        order_id = placed["order"]["id"]
+        many = {"order_ids": [order_id]}
+        before = await _digest(db)
+        refused = [
+            await api.put(f"/orders/{order_id}/status", {"status": "shipped"}, headers=support),
+            await api.post(
+                "/orders/bulk", {"action": "ship", **many}, headers={**support, **a_key()}
+            ),
+        ]
+        after = await _digest(db)
+        noted = await api.post(
+            "/orders/bulk",
+            {"action": "note", "text": "Asked for by telephone.", **many},
+            headers={**support, **a_key()},
+        )
+
+    assert [(one.status, one.body["permission"]) for one in refused] == [
+        (403, "fulfillments.write"),
+        (403, "fulfillments.write"),
+    ]
+    assert after == before
+    assert (noted.status, noted.body["done"]) == (200, 1)

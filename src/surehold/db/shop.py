@@ -19,6 +19,7 @@ from surehold.db.database import Connection, Transaction
 from surehold.kernel.errors import DomainError, Fault, InvalidInput, Kind
 from surehold.kernel.fraud_settings import FraudSettings
 from surehold.kernel.ids import new_id
+from surehold.kernel.permissions import Permission, require
 from surehold.kernel.report_mapping import ReportMapping
 
 _UTC: Final = "UTC"
@@ -182,6 +183,7 @@ async def change(tx: Transaction, *, key: str, value: Any, actor: str) -> ShopSe
         UnknownSetting: No setting has this name.
         InvalidInput: The value has the wrong type or lies outside its bounds.
     """
+    require(Permission.SETTINGS_WRITE)
     if key not in ShopSettings.__struct_fields__:
         raise UnknownSetting(f"There is no setting {key!r}.", key=key)
     try:

@@ -1,55 +1,21 @@
-"""Every permission there is, with a sentence; the roles that a new store has; the one check.
+"""What every permission means, in a sentence; the roles that a new store has; the one check.
 
 ``docs/permissions.md`` is made from this file; a test compares them.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from surehold.identity.errors import GrantTooWide, NotPermitted, TotpRequired
+from surehold.kernel import permissions
+from surehold.kernel.permissions import Permission as Permission  # noqa: PLC0414 - passed on
 
 if TYPE_CHECKING:
     from surehold.identity.model import Principal
-
-
-class Permission(enum.Enum):
-    """What somebody may do. The value is public and stable; ``read`` never changes anything."""
-
-    CATALOG_WRITE = "catalog.write"
-    REVIEWS_WRITE = "reviews.write"
-    PRICING_READ = "pricing.read"
-    PRICING_WRITE = "pricing.write"
-    INVENTORY_READ = "inventory.read"
-    INVENTORY_WRITE = "inventory.write"
-    ORDERS_READ = "orders.read"
-    ORDERS_WRITE = "orders.write"
-    DRAFTS_WRITE = "drafts.write"
-    FULFILLMENTS_WRITE = "fulfillments.write"
-    RETURNS_WRITE = "returns.write"
-    PAYMENTS_CONFIRM = "payments.confirm"
-    REFUNDS_WRITE = "refunds.write"
-    DISPUTES_READ = "disputes.read"
-    DISPUTES_WRITE = "disputes.write"
-    RECONCILIATION_READ = "reconciliation.read"
-    RECONCILIATION_WRITE = "reconciliation.write"
-    COMMISSION_WRITE = "commission.write"
-    VENDOR_PAYOUTS_READ = "vendor_payouts.read"
-    VENDOR_PAYOUTS_WRITE = "vendor_payouts.write"
-    VENDOR_PAYOUTS_APPROVE = "vendor_payouts.approve"
-    VENDOR_PAYOUTS_PAY = "vendor_payouts.pay"
-    GIFT_CARDS_READ = "gift_cards.read"
-    GIFT_CARDS_WRITE = "gift_cards.write"
-    DOCUMENTS_READ = "documents.read"
-    DOCUMENTS_WRITE = "documents.write"
-    PRIVACY_WRITE = "privacy.write"
-    SETTINGS_WRITE = "settings.write"
-    STAFF_READ = "staff.read"
-    STAFF_WRITE = "staff.write"
-    AUDIT_READ = "audit.read"
 
 
 P = Permission
@@ -164,6 +130,11 @@ def authorize(principal: Principal, permission: Permission) -> None:
         permission=wanted,
         granted_by=grantor,
     )
+
+
+def act_as(principal: Principal) -> None:
+    """Have the commands of this request ask what the principal may."""
+    permissions.sent_by_staff(partial(authorize, principal))
 
 
 def check_shop_wide(principal: Principal, permission: Permission) -> None:

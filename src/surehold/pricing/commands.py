@@ -16,6 +16,7 @@ import msgspec
 from surehold.db import Connection, Database, Statement, Transaction
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import CouponId, QuoteId, new_id
+from surehold.kernel.permissions import Permission, require
 from surehold.pricing import queries, rules, sql
 from surehold.pricing.errors import EntryExists
 from surehold.pricing.model import (
@@ -85,6 +86,7 @@ async def create_entry(db: Database, *, entry: Entry, actor: str) -> Entry:
         InvalidInput: Lists every fault.
         EntryExists: There is one with this code, or for this place and class.
     """
+    require(Permission.PRICING_WRITE)
     return await _save(db, entry, actor, is_new=True)
 
 
@@ -99,6 +101,7 @@ async def change_entry(db: Database, *, entry: Entry, actor: str) -> Entry:
         EntryExists: Another one has this code, or is for this place and class.
         EntryNotFound: There is none with this id.
     """
+    require(Permission.PRICING_WRITE)
     return await _save(db, entry, actor, is_new=False)
 
 
@@ -108,6 +111,7 @@ async def deactivate_entry(db: Database, kind: type[Entry], *, id: UUID, actor: 
     Raises:
         EntryNotFound: There is none with this id.
     """
+    require(Permission.PRICING_WRITE)
     async with db.connection() as connection:
         entry = await queries.get_entry(connection, kind, id=id)
     if not entry.is_active:

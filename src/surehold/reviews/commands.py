@@ -7,6 +7,7 @@ from typing import Final
 from surehold.db import Database, Transaction
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import AccountId, ProductId, ReviewId, new_id
+from surehold.kernel.permissions import Permission, require
 from surehold.reviews import rules, sql
 from surehold.reviews.errors import AlreadyReviewed, ReviewNotFound
 from surehold.reviews.model import Review
@@ -55,6 +56,7 @@ async def publish_review(db: Database, *, review_id: ReviewId, actor: str) -> Re
     Raises:
         ReviewNotFound: There is none.
     """
+    require(Permission.REVIEWS_WRITE)
     return await _decide(db, review_id, ReviewEventKind.PUBLISH, actor, "published")
 
 
@@ -65,6 +67,7 @@ async def reject_review(db: Database, *, review_id: ReviewId, actor: str, reason
         InvalidInput: There is no reason, or it is longer than 200 characters.
         ReviewNotFound: There is none.
     """
+    require(Permission.REVIEWS_WRITE)
     told = " ".join(reason.split())
     if not 0 < len(told) <= MAX_REASON:
         raise InvalidInput((Fault("/reason", "required", f"1 to {MAX_REASON} characters."),))

@@ -24,6 +24,7 @@ from surehold.config import Config, Mode
 from surehold.db import audit
 from surehold.db.database import PASSING
 from surehold.kernel import clock
+from surehold.kernel.permissions import Permission, sent_by_anybody
 from surehold.web import operations
 from surehold.web.api import audit as audit_api
 from surehold.web.api import (
@@ -69,6 +70,7 @@ from surehold.web.api.identity.caller import SAFE
 from surehold.web.api.parts import API, PARTS, REQUEST_ID, Parts
 from surehold.web.api.reference import reference_handlers
 from surehold.web.assets import AssetIndex, asset_handler
+from surehold.web.errors import Unauthenticated
 from surehold.web.inbound import webhooks
 from surehold.web.limits import NO_STORE, SECURITY_HEADERS
 from surehold.web.metrics import UNMATCHED
@@ -238,11 +240,13 @@ class WebApplication:
                 await self._refuse(scope, send, refusal)
                 return
         if path == checkout_route.PATH and scope["method"] == "POST":
-            await self._checkout(scope, receive, send)
-        elif self._pages is not None and _is_page(path):
-            await self._pages(scope, receive, send)
-        else:
-            await self._answer(scope, receive, send)
+            await self._checkout(scope, receive, send)  # only places, which is anybody's
+            return
+        with sent_by_anybody(_refuse_staffs_own):
+            if self._pages is not None and _is_page(path):
+                await self._pages(scope, receive, send)
+            else:
+                await self._answer(scope, receive, send)
 
     async def _guard(self, scope: Any) -> None:
         """Learn where a request comes from; refuse what is for another host, and floods.
@@ -329,6 +333,11 @@ class WebApplication:
                 await audit.record(tx, asked)
         except PASSING as error:
             log.warning("audit_not_written", action=asked.action, error=repr(error))
+
+
+def _refuse_staffs_own(permission: Permission) -> None:
+    """Stop what only staff may where no guard has seen any: a route forgot to say what it asks."""
+    raise Unauthenticated(f"Sign in as staff: {permission.value} is needed.")
 
 
 def _is_page(path: str) -> bool:

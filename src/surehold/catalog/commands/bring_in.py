@@ -21,6 +21,7 @@ from surehold.db import Connection, Database, Transaction
 from surehold.db.database import limit_transactions
 from surehold.kernel.csv_table import CellProblem, Table, read_table
 from surehold.kernel.errors import Fault, InvalidInput
+from surehold.kernel.permissions import Permission, require
 
 MAX_ROWS: Final = 10_000
 MAX_BYTES: Final = 8 * 1024 * 1024
@@ -46,6 +47,7 @@ async def import_products(
         InvalidInput: Lists every problem as ``/rows/{row}/{column}``; a dry run reports them.
         SlugTaken, SkuTaken: Somebody else added the same thing meanwhile. Nothing was done.
     """
+    require(Permission.CATALOG_WRITE)
     # Ten thousand rows take a second to read: the process goes on with its other work.
     read = await asyncio.to_thread(
         read_table,

@@ -10,6 +10,7 @@ from surehold.catalog.errors import VariantNotFound
 from surehold.catalog.model import ChangedProduct
 from surehold.db import Database, Transaction
 from surehold.kernel.ids import VariantId, new_id
+from surehold.kernel.permissions import Permission, require
 
 
 async def change_products(tx: Transaction, *, changes: Sequence[ChangedProduct]) -> None:
@@ -60,6 +61,7 @@ async def change_tax_class(db: Database, *, variant_id: VariantId, tax_class: st
     Raises:
         VariantNotFound: There is none with this id.
     """
+    require(Permission.CATALOG_WRITE)
 
     async def work(tx: Transaction) -> None:
         # As an import does, which would otherwise write back the class that it has read.

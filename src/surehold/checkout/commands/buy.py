@@ -22,6 +22,7 @@ from surehold.checkout.settlements import (
 from surehold.db import shop
 from surehold.kernel.ids import OrderId, PaymentId, new_id
 from surehold.kernel.money import Money
+from surehold.kernel.permissions import Permission, require, require_of_staff
 from surehold.orders.model import CancelReason
 from surehold.payments import queries as payments
 from surehold.payments.errors import PaymentNotConfirmable
@@ -52,6 +53,7 @@ async def retry_payment(checkout: Checkout, *, order_id: OrderId, provider: str)
         PaymentInProgress: An earlier payment is not decided.
         InsufficientStock: The holds had ended and not everything is left.
     """
+    require_of_staff(Permission.ORDERS_WRITE)
     outcome = await checkout.settling.submit(RetryPayment(order_id, provider))
     assert outcome.payment_id is not None
     async with checkout.db.connection() as connection:
@@ -74,6 +76,7 @@ async def extend_reservation(
     Raises:
         OrderNotFound, OrderNotPayable, HoldOver, ExtensionRefused: As named.
     """
+    require_of_staff(Permission.ORDERS_WRITE)
     if keep is None:
         # The lane runs again what it cannot tell the end of; by the key it knows its own work.
         keep = Keep(EXTENSIONS, f"{order_id}:{new_id()}", b"", checkout.context.render)
@@ -93,6 +96,7 @@ async def cancel_order(
         OrderNotFound: No such order.
         OrderNotCancelable: It has gone too far.
     """
+    require_of_staff(Permission.ORDERS_WRITE)
     await checkout.settling.submit(CancelOrder(order_id, reason, actor))
     async with checkout.db.connection() as connection:
         return await queries.get_placed_order(connection, order_id=order_id)
@@ -116,6 +120,7 @@ async def cancel_part(
         OrderNotFound, InvalidInput, OrderNotCancelable, UnitsNotCancelable, PaymentInProgress,
         NothingLeft: As named.
     """
+    require_of_staff(Permission.ORDERS_WRITE)
     if keep is None:
         keep = Keep(PARTS, f"{order_id}:{new_id()}", b"", checkout.context.render)
     outcome = await checkout.settling.submit(CancelPart(order_id, lines, reason, actor, keep))
@@ -139,6 +144,7 @@ async def verify_payment(checkout: Checkout, *, payment_id: PaymentId) -> Outcom
     Raises:
         PaymentNotFound: No such payment.
     """
+    require_of_staff(Permission.ORDERS_WRITE)
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
     if payment.state not in OPEN:
@@ -158,6 +164,7 @@ async def confirm_payment(
         PaymentNotFound: No such payment.
         PaymentNotConfirmable: A provider decides about this one.
     """
+    require(Permission.PAYMENTS_CONFIRM)
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
     if checkout.context.providers.find_local(payment.provider) is None:

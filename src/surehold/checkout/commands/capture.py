@@ -7,6 +7,7 @@ from surehold.checkout.engine import Checkout
 from surehold.checkout.model import Actor
 from surehold.checkout.settlements import CapturePayment, Outcome
 from surehold.kernel.ids import PaymentId
+from surehold.kernel.permissions import Permission, require
 from surehold.payments import queries as payments
 from surehold.payments.model import OperationKind
 
@@ -21,6 +22,7 @@ async def capture_payment(checkout: Checkout, *, payment_id: PaymentId, actor: A
         PaymentNotFound: No such payment.
         PaymentNotCapturable: Nothing is held that its order is owed, or a person must look first.
     """
+    require(Permission.PAYMENTS_CONFIRM)
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
     outcome = await checkout.settling.submit(CapturePayment(payment.order_id, payment.id, actor))

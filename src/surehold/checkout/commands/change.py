@@ -20,6 +20,7 @@ from surehold.checkout.settlements import (
     PreviewChange,
 )
 from surehold.kernel.ids import OrderChangeId, OrderId, PaymentId, VariantId, new_id
+from surehold.kernel.permissions import Permission, require
 from surehold.orders import queries as orders
 from surehold.orders.changes.model import OrderChange
 from surehold.payments import queries as payments
@@ -58,6 +59,7 @@ async def change_order(
         RefundExceedsPaid, DifferenceChanged, ProviderUnknown, CurrencyNotSupported,
         AmountNotSupported: As named.
     """
+    require(Permission.ORDERS_WRITE)
     if keep is None:
         keep = Keep(CHANGES, f"{order_id}:{new_id()}", b"", checkout.context.render)
     quote = await _price(checkout, order_id, wish)
@@ -89,6 +91,7 @@ async def preview_change(
     Raises:
         Whatever ``change_order`` raises.
     """
+    require(Permission.ORDERS_WRITE)
     quote = await _price(checkout, order_id, wish)
     outcome = await checkout.settling.submit(
         PreviewChange(order_id, OrderChangeId(new_id()), wish, quote, "", Actor("preview"))
@@ -105,6 +108,7 @@ async def cancel_change(
     Raises:
         OrderNotFound, OrderChangeNotFound, ChangeNotCancelable: As named.
     """
+    require(Permission.ORDERS_WRITE)
     return await checkout.settling.submit(CancelChange(order_id, change_id, actor))
 
 

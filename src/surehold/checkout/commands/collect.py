@@ -7,6 +7,7 @@ from surehold.checkout.model import Actor
 from surehold.checkout.settlements import CollectCash, Outcome, RefuseDelivery
 from surehold.kernel.ids import PaymentId
 from surehold.kernel.money import Money
+from surehold.kernel.permissions import Permission, require
 from surehold.payments import queries as payments
 
 
@@ -24,6 +25,7 @@ async def collect_cash(
         PaymentNotFound: No such payment.
         PaymentNotCollectable: It is not one of cash.
     """
+    require(Permission.PAYMENTS_CONFIRM)
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
     return await checkout.settling.submit(
@@ -41,6 +43,7 @@ async def refuse_delivery(
         PaymentNotCollectable: Nothing was to be collected for it.
         OrderNotCancelable: Some of the order was delivered.
     """
+    require(Permission.PAYMENTS_CONFIRM)
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
     return await checkout.settling.submit(

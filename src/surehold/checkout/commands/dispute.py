@@ -7,6 +7,7 @@ from surehold.checkout.engine import Checkout
 from surehold.checkout.model import Actor
 from surehold.checkout.settlements import AnswerDispute, Outcome, RecordDispute
 from surehold.kernel.ids import DisputeId, PaymentId
+from surehold.kernel.permissions import Permission, require
 from surehold.payments import queries as payments
 from surehold.payments.disputes import queries as disputes
 from surehold.payments.disputes.model import AnswerState
@@ -25,6 +26,7 @@ async def answer_dispute(
     Raises:
         DisputeNotFound, DisputeOver, DisputeAnswered: As named.
     """
+    require(Permission.DISPUTES_WRITE)
     async with checkout.db.connection() as connection:
         found, _ = await disputes.get_dispute(connection, dispute_id=dispute_id)
     outcome = await checkout.settling.submit(
@@ -52,6 +54,7 @@ async def record_dispute(
         DisputeNotRecordable: Its provider tells of disputes itself, or no money came.
         DisputeFeeReported: A report of the provider's had its fee booked.
     """
+    require(Permission.DISPUTES_WRITE)
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
     return await checkout.settling.submit(RecordDispute(payment.order_id, payment.id, told, actor))

@@ -24,6 +24,7 @@ from surehold.db.database import Transaction
 from surehold.db.idempotency import NewKey
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import FulfillmentId, OrderId, new_id
+from surehold.kernel.permissions import Permission, require
 from surehold.orders import commands as orders
 from surehold.orders import queries as order_queries
 from surehold.orders.model import STAFF_SCOPE, Fulfillment, OrderNote, OrderStatus, Scope
@@ -36,6 +37,16 @@ NOTES: Final = "order-notes"
 BULK_MAX: Final = 200
 _AT_ONCE: Final = 16
 _NOTED: Final = 201
+#: What work on parcels brings about.
+_BY_PARCELS: Final = frozenset(
+    {
+        OrderStatus.PROCESSING,
+        OrderStatus.READY_FOR_SHIPMENT,
+        OrderStatus.SHIPPED,
+        OrderStatus.IN_TRANSIT,
+        OrderStatus.DELIVERED,
+    }
+)
 
 Act = Callable[[OrderId], Awaitable[BulkOutcome]]
 
@@ -54,6 +65,7 @@ async def open_fulfillments(
         InvalidInput: A line is not the order's, or comes twice.
         UnitsNotOpen: More is wanted of a line than is left, or nothing is left at all.
     """
+    require(Permission.FULFILLMENTS_WRITE)
     if keep is None:
         # The lane runs again what it cannot tell the end of; by the key it knows its own work.
         keep = Keep(FULFILLMENTS, f"{order_id}:{new_id()}", b"", checkout.context.render)
@@ -83,6 +95,7 @@ async def move_fulfillment(
         OrderNotFulfillable: The order does not own its goods any more.
         UnitsNotOnHand: What is to leave is not on the shelf.
     """
+    require(Permission.FULFILLMENTS_WRITE)
     found = await _find(checkout, fulfillment_id, scope)
     outcome = await checkout.settling.submit(
         MoveFulfillment(found.order_id, found.id, event, actor, parcel, reason)
@@ -104,6 +117,7 @@ async def correct_parcel(
         FulfillmentNotFound: No such fulfillment within the scope.
         FulfillmentNotMovable: It was not sent yet, or is over.
     """
+    require(Permission.FULFILLMENTS_WRITE)
     found = await _find(checkout, fulfillment_id, scope)
     await checkout.settling.submit(CorrectParcel(found.order_id, found.id, parcel, actor))
     return await _find(checkout, fulfillment_id, scope)
@@ -114,6 +128,13 @@ async def _find(checkout: Checkout, fulfillment_id: FulfillmentId, scope: Scope)
         return await order_queries.get_fulfillment(
             connection, fulfillment_id=fulfillment_id, scope=scope
         )
+
+
+def _require_for(status: OrderStatus) -> None:
+    """What parcels bring about needs the permission for parcels, too."""
+    require(Permission.ORDERS_WRITE)
+    if status in _BY_PARCELS:
+        require(Permission.FULFILLMENTS_WRITE)
 
 
 async def reach_status(
@@ -133,6 +154,7 @@ async def reach_status(
         OrderNotFound: No such order.
         StatusOutOfReach: Nothing that staff can do leads there now; says what does.
     """
+    _require_for(status)
     outcome = await checkout.settling.submit(
         ReachStatus(order_id, status, actor, reason or f"{status.value} by staff", parcel)
     )
@@ -157,6 +179,7 @@ async def write_note(
     Raises:
         OrderNotFound: No such order.
     """
+    require(Permission.ORDERS_WRITE)
     place = f"{order_id}:{key}"
 
     async def keep(tx: Transaction, note: OrderNote) -> None:
@@ -193,6 +216,7 @@ async def change_many(
 
     One that is refused stops no other. Asking again changes only what was not changed.
     """
+    _require_for(status)
 
     async def change(order_id: OrderId) -> BulkOutcome:
         effect = await reach_status(
@@ -218,6 +242,7 @@ async def note_many(
     key: str,
 ) -> tuple[BulkOutcome, ...]:
     """Write the same note about many orders, once each for one key."""
+    require(Permission.ORDERS_WRITE)
 
     async def write(order_id: OrderId) -> BulkOutcome:
         is_done = await write_note(

@@ -13,6 +13,7 @@ from surehold.checkout.model import Answer, Placement
 from surehold.checkout.replay import SCOPE
 from surehold.db import idempotency
 from surehold.kernel.errors import Fault, InvalidInput
+from surehold.kernel.permissions import Permission, require
 from surehold.orders.drafts import queries as drafts
 from surehold.orders.drafts import rules
 from surehold.orders.drafts.model import Draft, DraftRef
@@ -51,6 +52,8 @@ async def place_draft(checkout: Checkout, *, draft: Draft, form: DraftForm) -> A
         DraftLinkExpired: As named.
         Whatever ``place_order`` raises of prices, coupons, stock and ways of paying.
     """
+    if form.token is None:
+        require(Permission.DRAFTS_WRITE)  # the buyer's is the token of the link
     placement = await placement_of_draft(checkout, draft=draft, form=form)
     assert placement.draft is not None
     refusal = rules.find_refusal(draft, placement.draft, is_link=True)

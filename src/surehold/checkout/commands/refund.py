@@ -18,6 +18,7 @@ from surehold.checkout.settlements import (
     RetryRefund,
 )
 from surehold.kernel.ids import OrderId, RefundId, new_id
+from surehold.kernel.permissions import Permission, require, require_of_staff
 
 #: Where the keys of refunds are kept.
 REFUNDS: Final = "refunds"
@@ -50,6 +51,7 @@ async def refund_order(
             named.
         OrderNotCancelable, UnitsNotCancelable, NothingLeft: The units cannot be canceled.
     """
+    require(Permission.REFUNDS_WRITE)
     batch_id = batch_id or new_id()
     if keep is None:
         keep = Keep(REFUNDS, f"{order_id}:{batch_id}", b"", checkout.context.render)
@@ -79,6 +81,7 @@ async def preview_refund(
         OrderNotFound, InvalidInput, UnitsNotRefundable, NothingToRefund, RefundExceedsPaid: As
             named.
     """
+    require_of_staff(Permission.REFUNDS_WRITE)
     outcome = await checkout.settling.submit(PreviewRefund(order_id, wish))
     return outcome.planned
 
@@ -91,6 +94,7 @@ async def retry_refund(
     Raises:
         OrderNotFound, RefundNotFound, RefundNotRetryable, RefundExceedsPaid: As named.
     """
+    require(Permission.REFUNDS_WRITE)
     return await checkout.settling.submit(RetryRefund(order_id, refund_id, actor))
 
 
@@ -102,4 +106,5 @@ async def confirm_refund(
     Raises:
         OrderNotFound, RefundNotFound, RefundNotConfirmable: As named.
     """
+    require(Permission.REFUNDS_WRITE)
     return await checkout.settling.submit(ConfirmRefund(order_id, refund_id, actor))

@@ -6,6 +6,7 @@ from surehold.checkout.engine import Checkout
 from surehold.checkout.model import Actor
 from surehold.checkout.settlements import Outcome, RejectTransfer
 from surehold.kernel.ids import PaymentId
+from surehold.kernel.permissions import Permission, require
 from surehold.payments import queries as payments
 
 
@@ -18,6 +19,7 @@ async def reject_transfer(
         PaymentNotFound: No such payment.
         PaymentNotConfirmable: It is not by transfer, was paid, or is for a person to look at.
     """
+    require(Permission.PAYMENTS_CONFIRM)
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
     return await checkout.settling.submit(

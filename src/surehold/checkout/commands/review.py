@@ -8,6 +8,7 @@ from surehold.checkout.model import SYSTEM, Actor
 from surehold.checkout.settlements import Outcome, ReviewPayment
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import PaymentId
+from surehold.kernel.permissions import Permission, require
 from surehold.payments import queries as payments
 from surehold.payments.model import ReviewDecision
 from surehold.payments.providers.failures import (
@@ -21,6 +22,7 @@ async def preview_review(checkout: Checkout, *, payment_id: PaymentId) -> Outcom
     Raises:
         PaymentNotFound: No such payment.
     """
+    require(Permission.PAYMENTS_CONFIRM)
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
     return await checkout.settling.submit(
@@ -43,6 +45,7 @@ async def review_payment(
         ReviewNotPossible: It is not held, or for a reason that this does not settle.
         Busy: The provider could not be read now; nothing has changed.
     """
+    require(Permission.PAYMENTS_CONFIRM)
     async with checkout.db.connection() as connection:
         payment = await payments.get_payment(connection, payment_id=payment_id)
     provider = checkout.context.providers.find_remote(payment.provider)

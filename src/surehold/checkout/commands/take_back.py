@@ -25,10 +25,13 @@ from surehold.kernel.ids import (
     VariantId,
     new_id,
 )
+from surehold.kernel.permissions import Permission, require, require_of_staff
 from surehold.orders.states import ReturnEvent
 
 #: Where the keys of requests to return are kept.
 RETURNS: Final = "returns"
+#: What buyers do themselves, too; everything else is for staff to say.
+_OF_BUYERS: Final = frozenset({ReturnEvent.SEND, ReturnEvent.CANCEL})
 
 
 async def request_return(
@@ -46,6 +49,7 @@ async def request_return(
     Raises:
         OrderNotFound, InvalidInput, ReturnWindowOver, UnitsNotReturnable: As named.
     """
+    require_of_staff(Permission.RETURNS_WRITE)
     if keep is None:
         keep = Keep(RETURNS, f"{order_id}:{new_id()}", b"", checkout.context.render)
     await checkout.settling.submit(RequestReturn(order_id, return_id, actor, lines, note, keep))
@@ -65,6 +69,10 @@ async def move_return(
     Raises:
         OrderNotFound, ReturnNotFound, ReturnNotPossible: As named.
     """
+    if event in _OF_BUYERS:
+        require_of_staff(Permission.RETURNS_WRITE)
+    else:
+        require(Permission.RETURNS_WRITE)
     outcome = await checkout.settling.submit(MoveReturn(order_id, return_id, actor, event, answer))
     return outcome.effect
 
@@ -82,6 +90,7 @@ async def receive_return(
     Raises:
         OrderNotFound, ReturnNotFound, ReturnNotPossible, UnitsNotReceived: As named.
     """
+    require(Permission.RETURNS_WRITE)
     outcome = await checkout.settling.submit(ReceiveReturn(order_id, return_id, actor, units))
     return outcome.effect
 
@@ -99,6 +108,7 @@ async def inspect_return(
     Raises:
         OrderNotFound, ReturnNotFound, ReturnNotPossible, UnitsNotReceived, InvalidInput: As named.
     """
+    require(Permission.RETURNS_WRITE)
     outcome = await checkout.settling.submit(InspectReturn(order_id, return_id, actor, judged))
     return outcome.effect
 
@@ -118,6 +128,7 @@ async def complete_return(
         OrderNotFound, ReturnNotFound, ReturnNotPossible, NothingToRefund, RefundExceedsPaid: As
             named.
     """
+    require(Permission.REFUNDS_WRITE)
     outcome = await checkout.settling.submit(
         CompleteReturn(order_id, return_id, actor, has_shipping, reason)
     )
@@ -147,6 +158,7 @@ async def exchange_return(
         ChangeAwaitsPayment, NothingToRefund, RefundExceedsPaid, TaxDiffers, InsufficientStock,
         ProviderUnknown, CurrencyNotSupported, AmountNotSupported: As named.
     """
+    require(Permission.RETURNS_WRITE)
     quote = await price_added(checkout, order_id=order_id, add=add, vat_id=vat_id)
     outcome = await checkout.settling.submit(
         ExchangeReturn(order_id, return_id, actor, change_id, quote, provider)

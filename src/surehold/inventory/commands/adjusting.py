@@ -14,6 +14,7 @@ from surehold.inventory.errors import UnitsPromised, VariantNotStocked
 from surehold.inventory.model import AdjustmentReason, Move
 from surehold.inventory.sql import LIST_LEVELS_OF, LevelRow
 from surehold.kernel.ids import VariantId
+from surehold.kernel.permissions import Permission, require
 
 
 class Adjustment(msgspec.Struct, frozen=True):
@@ -49,6 +50,7 @@ async def adjust_stock(
         VariantNotStocked: No stock is kept of the variant anywhere.
         UnitsPromised: Fewer units are free to leave; nothing was changed.
     """
+    require(Permission.INVENTORY_WRITE)
 
     async def work(tx: Transaction) -> tuple[LevelRow, ...]:
         location_id = (await find_codes(tx, codes=[adjustment.location]))[adjustment.location]

@@ -25,6 +25,7 @@ from surehold.inventory.sql import counting
 from surehold.inventory.states import COUNT, CountEvent
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import CountId, VariantId, new_id
+from surehold.kernel.permissions import Permission, require
 
 
 class CountView(msgspec.Struct, frozen=True):
@@ -53,6 +54,7 @@ async def start_count(
         LocationNotFound: No location has this code.
         VariantNotStocked: The location keeps none of one of the variants, or nothing at all.
     """
+    require(Permission.INVENTORY_WRITE)
     async with db.transaction() as tx:
         location_id = (await find_codes(tx, codes=[location]))[location]
         count_id = CountId(new_id())
@@ -79,6 +81,7 @@ async def record_counted(
         CountEnded: It was applied or canceled.
         InvalidInput: A variant is not part of the count, or comes twice.
     """
+    require(Permission.INVENTORY_WRITE)
 
     async def work(tx: Transaction) -> CountView:
         before = await _lock(tx, count_id)
@@ -104,6 +107,7 @@ async def apply_count(db: Database, *, count_id: CountId, actor: str) -> CountVi
         CountEnded: It was canceled.
         UnitsPromised: Units are missing that buyers hold or own; nothing was changed.
     """
+    require(Permission.INVENTORY_WRITE)
 
     async def work(tx: Transaction) -> CountView:
         before = await _lock(tx, count_id)
@@ -134,6 +138,7 @@ async def cancel_count(db: Database, *, count_id: CountId, actor: str) -> CountV
         CountNotFound: There is none with this id.
         CountEnded: It was applied.
     """
+    require(Permission.INVENTORY_WRITE)
 
     async def work(tx: Transaction) -> CountView:
         before = await _lock(tx, count_id)

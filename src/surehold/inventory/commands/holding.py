@@ -21,6 +21,7 @@ from surehold.inventory.errors import InsufficientStock, ReservationNotFound, Va
 from surehold.inventory.model import Reservation, ReservationState, StockChange
 from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import ReservationId, VariantId, new_id
+from surehold.kernel.permissions import Permission, require
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ async def reserve(
         VariantNotStocked: No stock is kept of one of the variants.
         InsufficientStock: Any of them is short; nothing is held.
     """
+    require(Permission.INVENTORY_WRITE)
 
     async def work(tx: Transaction) -> tuple[Reservation, ...]:
         levels, now = await lock_stock(tx, variant_ids={row.variant_id for row in demands})
@@ -99,6 +101,7 @@ async def release(db: Database, *, holder_id: UUID, reason: str) -> tuple[Reserv
     Raises:
         ReservationNotFound: Nothing was ever held under this id, or an order holds it.
     """
+    require(Permission.INVENTORY_WRITE)
     return await _end_holds(db, holder_id, ReservationEvent.RELEASE, reason=reason)
 
 

@@ -11,6 +11,7 @@ from surehold.inventory.rules.importing import FileRow, Plan, plan, read_file
 from surehold.inventory.sql import importing
 from surehold.inventory.sql.importing import KnownRow
 from surehold.kernel.errors import Fault, InvalidInput
+from surehold.kernel.permissions import Permission, require
 
 #: Writes down, in the transaction that imports, what came of it.
 KeepImport = Callable[[Transaction, Plan], Awaitable[None]]
@@ -18,6 +19,7 @@ KeepImport = Callable[[Transaction, Plan], Awaitable[None]]
 
 async def preview_import(connection: Connection, *, raw: bytes) -> Plan:
     """What a file would change, and every problem of it by row and column; changes nothing."""
+    require(Permission.INVENTORY_WRITE)
     rows, problems = read_file(raw)
     return plan(rows, await _resolve(connection, rows), problems)
 
@@ -32,6 +34,7 @@ async def import_stock(
     Raises:
         InvalidInput: Lists every problem, as ``/rows/{row}/{column}``; nothing was changed.
     """
+    require(Permission.INVENTORY_WRITE)
     rows, problems = read_file(raw)
 
     async def work(tx: Transaction) -> Plan:

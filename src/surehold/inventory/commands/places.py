@@ -12,6 +12,7 @@ from surehold.inventory.errors import LocationChanged, LocationCodeTaken, Locati
 from surehold.inventory.model import Location
 from surehold.inventory.sql import places
 from surehold.kernel.ids import LocationId, new_id
+from surehold.kernel.permissions import Permission, require
 
 
 class LocationFacts(msgspec.Struct, frozen=True):
@@ -40,6 +41,7 @@ async def add_location(db: Database, *, facts: LocationFacts, actor: str) -> Loc
     Raises:
         LocationCodeTaken: Another one has this code.
     """
+    require(Permission.INVENTORY_WRITE)
     try:
         async with db.transaction() as tx:
             location_id = await _insert(tx, facts, actor=actor)
@@ -60,6 +62,7 @@ async def change_location(
         LocationChanged: It has another version by now.
         LocationCodeTaken: Another one has this code.
     """
+    require(Permission.INVENTORY_WRITE)
     try:
         async with db.transaction() as tx:
             count = await tx.run(

@@ -26,6 +26,7 @@ from surehold.inventory.model import (
 from surehold.inventory.sql import LIST_LEVELS_OF, transferring
 from surehold.inventory.states import TRANSFER, TransferEvent
 from surehold.kernel.ids import TransferId, VariantId, new_id
+from surehold.kernel.permissions import Permission, require
 
 _REASON = "transfer"
 
@@ -59,6 +60,7 @@ async def create_transfer(
         LocationNotFound: One of the codes is nobody's.
         VariantNotStocked: No stock is kept of one of the variants.
     """
+    require(Permission.INVENTORY_WRITE)
     async with db.transaction() as tx:
         places = await find_codes(tx, codes=[new.from_location, new.to_location])
         variant_ids = [variant_id for variant_id, _ in new.lines]
@@ -92,6 +94,7 @@ async def dispatch_transfer(db: Database, *, transfer_id: TransferId, actor: str
         TransferNotPossible: It was received or canceled.
         InsufficientStock: Lists every variant of which too few are free; nothing has left.
     """
+    require(Permission.INVENTORY_WRITE)
 
     async def work(tx: Transaction) -> TransferView:
         before = await _lock(tx, transfer_id)
@@ -131,6 +134,7 @@ async def receive_transfer(
         TransferNotPossible: It is not in transit.
         InvalidInput: A variant is not on it, comes twice, or more arrive than are in transit.
     """
+    require(Permission.INVENTORY_WRITE)
 
     async def work(tx: Transaction) -> TransferView:
         before = await _lock(tx, transfer_id)
@@ -161,6 +165,7 @@ async def cancel_transfer(db: Database, *, transfer_id: TransferId, actor: str) 
         TransferNotFound: There is none with this id.
         TransferNotPossible: All of it was received.
     """
+    require(Permission.INVENTORY_WRITE)
 
     async def work(tx: Transaction) -> TransferView:
         before = await _lock(tx, transfer_id)

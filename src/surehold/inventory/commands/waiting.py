@@ -30,6 +30,7 @@ from surehold.inventory.sql.waiting import TermsLevelRow
 from surehold.jobs import outbox
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import LocationId, OrderId, VariantId
+from surehold.kernel.permissions import Permission, require
 
 
 class BackorderWish(msgspec.Struct, frozen=True):
@@ -67,6 +68,7 @@ async def set_backorders(
         InvalidInput: The day has passed.
         BackordersOwed: More units are owed somewhere than could be from now on.
     """
+    require(Permission.INVENTORY_WRITE)
 
     async def work(tx: Transaction) -> BackordersView:
         codes = await find_codes(tx, codes=[code for code, _ in wish.limits])

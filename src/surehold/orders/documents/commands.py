@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -14,6 +15,7 @@ from surehold.db.database import PASSING
 from surehold.jobs import outbox
 from surehold.jobs.outbox import Event
 from surehold.kernel.ids import OrderChangeId, OrderId, RefundId, new_id
+from surehold.kernel.permissions import Permission, require
 from surehold.orders import commands as orders
 from surehold.orders import queries as order_queries
 from surehold.orders.documents import rules, sql
@@ -58,10 +60,10 @@ async def issue(
         RefundNotFound: The order has no such refund.
         DocumentNotDue: Nothing was sold, or the refund or the change took or added nothing.
     """
-
-    async def work(tx: Transaction) -> Issued:
-        return await _issue(
-            tx,
+    require(Permission.DOCUMENTS_WRITE)
+    return await db.retrying(
+        partial(
+            _issue,
             order_id=order_id,
             kind=kind,
             actor=actor,
@@ -69,8 +71,7 @@ async def issue(
             language=language,
             change_id=change_id,
         )
-
-    return await db.retrying(work)
+    )
 
 
 async def issue_due(db: Database, *, limit: int) -> int:
@@ -84,13 +85,16 @@ async def issue_due(db: Database, *, limit: int) -> int:
     count = failed = 0
     for row in due:
         try:
-            issued = await issue(
-                db,
-                order_id=row.order_id,
-                kind=row.kind,
-                refund_id=row.refund_id,
-                change_id=row.change_id,
-                actor=SYSTEM,
+            issued = await db.retrying(
+                partial(
+                    _issue,
+                    order_id=row.order_id,
+                    kind=row.kind,
+                    actor=SYSTEM,
+                    refund_id=row.refund_id,
+                    language=None,
+                    change_id=row.change_id,
+                )
             )
         except PASSING:
             raise

@@ -13,6 +13,7 @@ from surehold.db import Database, Statement, Transaction, clock, shop
 from surehold.jobs import outbox
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import DraftOrderId, new_id
+from surehold.kernel.permissions import Permission, require
 from surehold.orders.drafts import queries, rules, sql
 from surehold.orders.drafts.errors import DraftOrderNotFound
 from surehold.orders.drafts.events import draft_canceled, draft_sent
@@ -39,6 +40,7 @@ async def create_draft(
     db: Database, *, content: DraftContent, actor: str, keep: KeepDraft | None = None
 ) -> Draft:
     """Write a draft. Each call writes one; ``keep`` comes before the commit."""
+    require(Permission.DRAFTS_WRITE)
 
     async def work(tx: Transaction) -> Draft:
         draft_id = DraftOrderId(new_id())
@@ -62,6 +64,7 @@ async def change_draft(
         DraftOrderNotFound, DraftOrderPlaced, DraftOrderCanceled: As named.
         DraftOrderChanged: Somebody wrote another version meanwhile.
     """
+    require(Permission.DRAFTS_WRITE)
 
     async def work(tx: Transaction) -> Draft:
         draft = await _lock(tx, draft_id)
@@ -80,6 +83,7 @@ async def send_draft(db: Database, *, draft_id: DraftOrderId, actor: str) -> Sen
     Raises:
         DraftOrderNotFound, DraftOrderPlaced, DraftOrderCanceled: As named.
     """
+    require(Permission.DRAFTS_WRITE)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
 
     async def work(tx: Transaction) -> Sent:
@@ -100,6 +104,7 @@ async def cancel_draft(db: Database, *, draft_id: DraftOrderId, actor: str) -> D
         DraftOrderNotFound: There is none with this id.
         DraftOrderPlaced: It is an order, which is canceled as one.
     """
+    require(Permission.DRAFTS_WRITE)
 
     async def work(tx: Transaction) -> Draft:
         draft = await _lock(tx, draft_id)

@@ -12,6 +12,7 @@ import msgspec
 
 from surehold.db import Database, Transaction, shop
 from surehold.kernel.ids import OrderId, ReturnId, ReturnLineId, ReturnPhotoId, new_id
+from surehold.kernel.permissions import Permission, require_of_staff
 from surehold.orders.errors import ReturnNotFound, ReturnNotPossible
 from surehold.orders.model import ReturnState
 from surehold.orders.photos import sql
@@ -51,6 +52,7 @@ async def add_photo(
         ReturnNotPossible: The return is over.
         PhotosFull: The line has five already.
     """
+    require_of_staff(Permission.RETURNS_WRITE)
     picture = await asyncio.get_running_loop().run_in_executor(DARKROOM, redraw, raw)
     source_hash = hashlib.sha256(raw).digest()
 
@@ -90,6 +92,7 @@ async def remove_photo(
         ReturnNotFound, PhotoNotFound: As named.
         ReturnNotPossible: The return is over; its pictures go with their time.
     """
+    require_of_staff(Permission.RETURNS_WRITE)
 
     async def work(tx: Transaction) -> None:
         await _lock_open(tx, order_id, return_id)

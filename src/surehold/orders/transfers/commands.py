@@ -11,6 +11,7 @@ import msgspec
 
 from surehold.db import Database, Transaction, shop
 from surehold.kernel.ids import PaymentId, TransferProofId, new_id
+from surehold.kernel.permissions import Permission, require_of_staff
 from surehold.orders.photos.commands import DARKROOM
 from surehold.orders.transfers import sql
 from surehold.orders.transfers.errors import ProofsFull, TransferNotAwaited
@@ -39,6 +40,7 @@ async def show_proof(db: Database, *, payment_id: PaymentId, raw: bytes, actor: 
         TransferNotAwaited: It is not by transfer, or not awaited any more.
         ProofsFull: There are three already.
     """
+    require_of_staff(Permission.PAYMENTS_CONFIRM)
     kind, content = await asyncio.get_running_loop().run_in_executor(DARKROOM, read_proof, raw)
     source_hash = hashlib.sha256(raw).digest()
 

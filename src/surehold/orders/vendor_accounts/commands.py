@@ -15,6 +15,7 @@ from surehold.db.database import PASSING
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import OrderId, VendorId, new_id
 from surehold.kernel.money import Money
+from surehold.kernel.permissions import Permission, require
 from surehold.orders import commands as orders
 from surehold.orders.vendor_accounts import queries, rules, sql
 from surehold.orders.vendor_accounts.errors import (
@@ -56,6 +57,7 @@ async def add_rule(
         InvalidInput: No such vendor or category, an amount without its currency, or it would
             begin in the past.
     """
+    require(Permission.COMMISSION_WRITE)
 
     async def work(tx: Transaction) -> CommissionRule:
         names = await tx.one(sql.FIND_NAMES, new.vendor, new.category)
@@ -99,6 +101,7 @@ async def end_rule(db: Database, *, rule_id: UUID, actor: str) -> CommissionRule
     Raises:
         CommissionRuleNotFound: There is none with this id.
     """
+    require(Permission.COMMISSION_WRITE)
 
     async def work(tx: Transaction) -> CommissionRule:
         await tx.run(sql.END_RULE, rule_id, actor)
@@ -175,6 +178,7 @@ async def propose_payouts(
     Raises:
         NothingToPayOut: Nobody is to be paid.
     """
+    require(Permission.VENDOR_PAYOUTS_WRITE)
 
     async def work(tx: Transaction) -> WholeBatch:
         currency = minimum.currency
@@ -206,6 +210,7 @@ async def approve_payouts(db: Database, *, batch_id: UUID, actor: str) -> WholeB
         PayoutBatchNotMovable: It was canceled.
         PayoutNotCovered: Vendors are owed less by now: cancel it and propose anew.
     """
+    require(Permission.VENDOR_PAYOUTS_APPROVE)
 
     async def work(tx: Transaction) -> WholeBatch:
         batch = await _lock(tx, batch_id)
@@ -231,6 +236,7 @@ async def pay_payouts(
         PayoutBatchNotMovable: It is not approved, or was paid under another reference.
         BankReferenceUsed: The reference is of another batch.
     """
+    require(Permission.VENDOR_PAYOUTS_PAY)
 
     async def work(tx: Transaction) -> WholeBatch:
         batch = await _lock(tx, batch_id)
@@ -262,6 +268,7 @@ async def cancel_payouts(db: Database, *, batch_id: UUID, actor: str) -> WholeBa
         PayoutBatchNotFound: There is none with this id.
         PayoutBatchNotMovable: It was paid.
     """
+    require(Permission.VENDOR_PAYOUTS_WRITE)
 
     async def work(tx: Transaction) -> WholeBatch:
         batch = await _lock(tx, batch_id)

@@ -9,6 +9,7 @@ from surehold.db import Database, Transaction
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import PaymentId, new_id
 from surehold.kernel.money import Money
+from surehold.kernel.permissions import Permission, require
 from surehold.payments import ledger
 from surehold.payments.cash import sql
 from surehold.payments.cash.errors import CashNotHeld, DepositReferenceUsed
@@ -54,6 +55,7 @@ async def deposit_cash(
         InvalidInput: Cash of another currency is among it.
         DepositReferenceUsed: The receipt is of a deposit of other cash.
     """
+    require(Permission.PAYMENTS_CONFIRM)
     ids = sorted(set(payment_ids))
 
     async def work(tx: Transaction) -> Deposit:

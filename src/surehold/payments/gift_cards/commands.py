@@ -16,6 +16,7 @@ from surehold.db import Connection, Database, Transaction, clock
 from surehold.jobs import outbox
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import GiftCardId, new_id
+from surehold.kernel.permissions import Permission, require
 from surehold.payments import commands as payments
 from surehold.payments import ledger
 from surehold.payments.gift_cards import sql
@@ -131,6 +132,7 @@ async def issue_card(
         InvalidInput: Its time is over already.
         StoreCreditExists: The owner has store credit in this currency; adjust that.
     """
+    require(Permission.GIFT_CARDS_WRITE)
 
     async def work(tx: Transaction) -> GiftCard:
         now = await clock.now(tx)
@@ -171,6 +173,7 @@ async def adjust_card(
         GiftCardNotFound: There is none with this id.
         GiftCardBalanceTooLow: There is less on it than is to be taken off.
     """
+    require(Permission.GIFT_CARDS_WRITE)
 
     async def work(tx: Transaction) -> GiftCard:
         card = await _lock(tx, card_id)
@@ -204,6 +207,7 @@ async def disable_card(db: Database, *, card_id: GiftCardId, actor: str) -> Gift
     Raises:
         GiftCardNotFound: There is none with this id.
     """
+    require(Permission.GIFT_CARDS_WRITE)
 
     async def work(tx: Transaction) -> GiftCard:
         await _lock(tx, card_id)

@@ -15,6 +15,7 @@ from surehold.db import Connection, Database, Transaction, clock, shop
 from surehold.kernel.csv_table import CellProblem
 from surehold.kernel.errors import Fault, InvalidInput
 from surehold.kernel.ids import new_id
+from surehold.kernel.permissions import Permission, require
 from surehold.kernel.report_mapping import ReportMapping
 from surehold.payments import ledger
 from surehold.payments.commands import post_journals
@@ -70,6 +71,7 @@ async def preview_report(connection: Connection, *, file: ReportFile) -> Importe
     Raises:
         NoReportMapping: Nothing says how this provider writes its reports.
     """
+    require(Permission.RECONCILIATION_WRITE)
     mapping = await _get_mapping(connection, file.provider)
     reading = read_report(file.raw, mapping)
     known = await connection.find(sql.FIND_REPORT, file.provider, file.account, _hash(file.raw))
@@ -104,6 +106,7 @@ async def import_report(
         NoReportMapping: Nothing says how this provider writes its reports.
         InvalidInput: Lists every problem, as ``/rows/{row}/{column}``; nothing was changed.
     """
+    require(Permission.RECONCILIATION_WRITE)
 
     async def work(tx: Transaction) -> Imported:
         mapping = await _get_mapping(tx, file.provider)
@@ -147,6 +150,7 @@ async def resolve_difference(
         DifferenceNotFound: There is none with this id.
         DifferenceEnded: It was explained, or resolved otherwise.
     """
+    require(Permission.RECONCILIATION_WRITE)
 
     async def work(tx: Transaction) -> Difference:
         count = await tx.run(sql.RESOLVE, difference_id, note, actor)

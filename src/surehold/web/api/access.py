@@ -53,9 +53,14 @@ def find_staff(request: ApiRequest) -> Principal | None:
 
 
 def staff_of(request: ApiRequest) -> Principal:
-    """Who works here and asks, on a route that is for nobody else."""
+    """Who works here and asks, on a route that is for nobody else.
+
+    Raises:
+        Unauthenticated: The route forgot to say so, and the guard let somebody else pass.
+    """
     found = find_staff(request)
-    assert found is not None, "the guard lets nobody else pass"
+    if found is None:
+        raise Unauthenticated("Sign in as staff.")
     return found
 
 

@@ -19,7 +19,7 @@ from surehold.checkout.commands import BULK_MAX, NOTES
 from surehold.checkout.model import BulkOutcome
 from surehold.checkout.rules.fulfilling import Parcel
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
-from surehold.identity.permissions import Permission, authorize
+from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Busy, Fault
 from surehold.kernel.ids import OrderId
 from surehold.kernel.money import MAX_MINOR, Money
@@ -33,7 +33,7 @@ from surehold.orders.model import (
     OrderSummary,
     PaymentStatus,
 )
-from surehold.web.api.access import actor_of, open_order, scope_of, staff_of
+from surehold.web.api.access import actor_of, open_order, scope_of
 from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.fields import CurrencyCode, Line200
 from surehold.web.api.fulfillments import CarrierCode, TrackingNumber, VendorSlug
@@ -182,16 +182,6 @@ _LEADS_TO: Final = {
     BulkAction.CANCEL: OrderStatus.CANCELED,
     BulkAction.ARCHIVE: OrderStatus.ARCHIVED,
 }
-#: What work on parcels brings about.
-_BY_PARCELS: Final = frozenset(
-    {
-        OrderStatus.PROCESSING,
-        OrderStatus.READY_FOR_SHIPMENT,
-        OrderStatus.SHIPPED,
-        OrderStatus.IN_TRANSIT,
-        OrderStatus.DELIVERED,
-    }
-)
 
 
 class BulkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -338,7 +328,6 @@ async def put_status(
     """Do what brings the status about."""
     found, _ = open_order(request, parts, order_id)
     body, _ = await read_json(request, _STATUS)
-    _check_leads_to(request, body.status)
     await commands.reach_status(
         parts.checkout,
         order_id=found,
@@ -419,8 +408,6 @@ async def change_many(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
     """Each order by itself."""
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _BULK)
-    if body.action in _LEADS_TO:
-        _check_leads_to(request, _LEADS_TO[body.action])
     ids = [OrderId(one) for one in body.order_ids]
 
     async def work() -> Finished:
@@ -446,12 +433,6 @@ async def change_many(request: ApiRequest, parts: NamedDependency[Parts]) -> Api
 
     done = await parts.once(scope="bulk", key=key, body=raw, work=work)
     return answer_bytes(done.body, status=done.status)
-
-
-def _check_leads_to(request: ApiRequest, status: OrderStatus) -> None:
-    """What parcels need, needs the permission for parcels, by whichever route it is asked for."""
-    if status in _BY_PARCELS:
-        authorize(staff_of(request), Permission.FULFILLMENTS_WRITE)
 
 
 def _bulk(outcomes: tuple[BulkOutcome, ...]) -> BulkShape:

@@ -3,6 +3,8 @@
 A route that is described with a ``permission`` is not entered without it: by somebody who signed
 in, by a key of theirs, or by the operator. Who shows the token of an order instead is no staff,
 and is left to the handler. All other routes pass through without a statement.
+
+Commands ask once more, of whom the guard found: see ``kernel/permissions.py``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from litestar.handlers import BaseRouteHandler
 
 from surehold.db import audit
 from surehold.identity.model import OPERATOR, AccountKind, Principal
-from surehold.identity.permissions import authorize, check_shop_wide
+from surehold.identity.permissions import act_as, authorize, check_shop_wide
 from surehold.identity.tokens import is_same_secret
 from surehold.web.api.access import PRINCIPAL, has_link_token
 from surehold.web.api.identity.caller import asked_of, authenticate, has_session_cookie
@@ -51,6 +53,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         check_shop_wide(principal, said.permission)
     authorize(principal, said.permission)
     scope[PRINCIPAL] = principal
+    act_as(principal)
     audit.ask(asked_of(connection, principal))
 
 

@@ -156,6 +156,7 @@ async def erase_own(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRe
         summary="Order a copy of what is kept about somebody",
         about="For whoever has no account; staff have made sure who asks.",
         body=EmailBody,
+        body_example={"email": "mara@example.com"},
         answer=ExportShape,
         status=_ACCEPTED,
         errors=(*_STAFF, NotACustomer),
@@ -179,6 +180,7 @@ async def export_person(request: ApiRequest, parts: NamedDependency[Parts]) -> A
         about="With an account or without; staff have made sure who asks. A second time returns "
         "the erasure that is under way.",
         body=EmailBody,
+        body_example={"email": "mara@example.com"},
         answer=ErasingShape,
         status=_ACCEPTED,
         errors=(*_STAFF, StillOpen, NotACustomer),
