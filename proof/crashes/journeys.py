@@ -318,6 +318,7 @@ async def suspected(story: Story) -> None:
 
 async def found(story: Story) -> None:
     """Somebody gives a part back in the bank's dashboard; it is found, and booked once."""
+    await story.set_up(refunds_at_provider="book")
     await story.open_shop()
     placed = await story.place()
     await story.capture(placed)

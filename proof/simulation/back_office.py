@@ -107,6 +107,7 @@ _SETTINGS: Final = {
     # At some times the card's money is held first, and taken when something is sent.
     "capture": ({}, {"sandbox": "on_shipment"}),
     "lapsing_authorizations": ("warn", "capture"),
+    "refunds_at_provider": ("ask", "book"),
 }
 
 

@@ -58,8 +58,17 @@ def hear(case: Case, *refunds: RefundSnapshot, **facts: Any) -> str:
 
 def a_paid_case() -> Case:
     case = a_case()
+    case.settings = msgspec.structs.replace(case.settings, refunds_at_provider="book")
     assert hear(case) == "paid"
     return case
+
+
+def test_a_store_that_wants_to_be_asked_is_asked() -> None:
+    case = a_paid_case()
+    case.settings = msgspec.structs.replace(case.settings, refunds_at_provider="ask")
+
+    assert hear(case, gone()) == "held_for_review"
+    assert not case.refunds
 
 
 def test_what_people_plainly_gave_back_is_booked_once_and_staff_are_told() -> None:

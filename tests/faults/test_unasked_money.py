@@ -1,8 +1,8 @@
 """P13 and P14: what nobody asked the bank for, and a report that knows better.
 
-Disputes are booked as the bank tells of them, and so are refunds that begin there, as long as they
-can mean one thing only. Whatever else is seen leaves every invariant true, and waits for a person
-under a reason.
+Disputes are booked as the bank tells of them. A refund that begins there waits for a person; in a
+store that has it so, what can mean one thing only is booked by itself. Whatever else is seen
+leaves every invariant true, and waits for a person under a reason.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 from proof.oracle import reconcile
 from surehold.checkout import commands
 from surehold.db import Database
+from tests.builders.trust import set_up
 from tests.support.api import STAFF, a_key
 from tests.support.bank import Bazaar, Standing, payment_id_of
 from tests.support.placing import count_rows
@@ -90,6 +91,7 @@ async def _days_to_look(bazaar: Bazaar) -> int:
 async def test_P13_refund_at_the_dashboard_is_booked_by_itself_and_once(
     db: Database, bazaar: Bazaar, lamp: UUID, amount: int | None
 ) -> None:
+    await set_up(db, refunds_at_provider="book")
     placed, total = await _paid(bazaar, lamp)
     payment_id = await bazaar.find_at_bank(placed)
     how = {} if amount is None else {"amount": amount}
@@ -127,9 +129,11 @@ async def test_P13_refund_at_the_dashboard_is_booked_by_itself_and_once(
     await bazaar.check()
 
 
+@pytest.mark.parametrize("setting", ["ask", "book"])
 async def test_P13_refund_at_the_dashboard_of_disputed_money_waits_for_a_person(
-    bazaar: Bazaar, lamp: UUID
+    db: Database, bazaar: Bazaar, lamp: UUID, setting: str
 ) -> None:
+    await set_up(db, refunds_at_provider=setting)
     placed, _ = await _paid(bazaar, lamp)
     payment_id = await bazaar.find_at_bank(placed)
     await bazaar.bank.control(f"payments/{payment_id}/dispute", {"amount": 300})

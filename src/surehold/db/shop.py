@@ -96,6 +96,10 @@ class ShopSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capture: dict[str, Literal["automatic", "on_shipment"]] = {}
     #: What is done about money that is held, and lapses soon: staff are told, or it is captured.
     lapsing_authorizations: Literal["warn", "capture"] = "warn"
+    #: What is done about a refund that plainly began at a provider: a person is asked, or it is
+    #: booked by itself. Beside disputes of the same money, what is booked then depends on which of
+    #: the two is heard of first.
+    refunds_at_provider: Literal["ask", "book"] = "ask"
     #: Where to goods may be sent that are paid at the door; nowhere named: the store's country.
     cash_on_delivery_countries: tuple[Country, ...] = ()
     #: The most that is collected at a door. In a currency that is not named, nothing is.

@@ -172,12 +172,12 @@ def _take_unasked(
     actor: Actor,
     providers: Providers,
 ) -> str | None:
-    """Book what people plainly gave back at the provider; anything else is for a person here."""
+    """What people gave back at the provider: a person is asked, or the plain is booked at once."""
     payment, booked = case.payment(payment_id), None
     reason = find_unasked(case, payment, evidence)
     if payment.review_reason is not None:
         return None
-    if reason == AT_PROVIDER:
+    if reason == AT_PROVIDER and case.settings.refunds_at_provider == "book":
         booked = book_plain(case, payment, evidence, actor=actor, providers=providers)
         payment = case.payment(payment_id)
         reason = reason if booked is None else find_unasked(case, payment, evidence)
