@@ -13,6 +13,7 @@ from typing import Final
 from proof.inputs.place import Stage
 from surehold.identity import commands, queries
 from surehold.identity.engine import Identity
+from surehold.identity.errors import InvalidCredentials
 from surehold.identity.model import AccountKind, SessionKind, SignedIn
 from surehold.identity.permissions import EVERYTHING, Permission
 from surehold.kernel.ids import VendorId
@@ -99,6 +100,18 @@ PROOFS: Final[Mapping[str, frozenset[Who]]] = {
 }
 
 
+_COME_BACK: Final = """
+INSERT INTO accounts
+SELECT * FROM jsonb_populate_record(NULL::accounts, $1::jsonb)
+    ON CONFLICT (id) DO UPDATE
+   SET email = EXCLUDED.email,
+       email_key = EXCLUDED.email_key,
+       password_hash = EXCLUDED.password_hash,
+       disabled_at = NULL,
+       disabled_by = NULL
+"""
+
+
 class People:
     """The accounts of a shop, and what each of them shows."""
 
@@ -106,6 +119,7 @@ class People:
         self._db = stage.db
         self._base_url = stage.shop.base_url
         self._identity: Identity = an_identity(stage.db, base_url=stage.shop.base_url)
+        self._accounts: dict[Who, str] = {}
         self.headers: dict[Who, dict[str, str]] = {
             Who.NOBODY: {},
             Who.STRANGER: {},
@@ -137,7 +151,12 @@ class People:
         await self._hire(Who.ADMIN, kind=AccountKind.ADMIN)
         await self._make_keys()
         for who in ACCOUNTS:
-            await self.prove_again(who)
+            await self._show(who)
+            async with self._db.connection() as connection:
+                row = await connection.raw.fetchval(
+                    "SELECT to_jsonb(accounts)::text FROM accounts WHERE email = $1", ACCOUNTS[who]
+                )
+            self._accounts[who] = row
 
     async def _hire(
         self,
@@ -161,7 +180,22 @@ class People:
         return found is not None
 
     async def prove_again(self, who: Who) -> None:
-        """Sign in once more: a session was ended, or ran out."""
+        """Sign in once more: a session was ended, or ran out, or the account is no more.
+
+        Whoever is let change a password, or erase an account, may; here they come back as they
+        were.
+        """
+        try:
+            await self._show(who)
+        except InvalidCredentials:
+            await self._come_back(who)
+            await self._show(who)
+
+    async def _come_back(self, who: Who) -> None:
+        async with self._db.transaction() as tx:
+            await tx.raw.execute(_COME_BACK, self._accounts[who])
+
+    async def _show(self, who: Who) -> None:
         password = _BUYERS_PASSWORD if who in _BUYERS else PASSWORD
         if who is Who.BROWSER:
             signed_in = await self._sign_in(ACCOUNTS[who], password, SessionKind.BROWSER)
