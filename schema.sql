@@ -359,6 +359,20 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION near_names(words text, most integer)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET "pg_trgm.word_similarity_threshold" TO '0.3'
+AS $function$
+    SELECT name
+      FROM products
+     WHERE status = 'active'
+       AND name OPERATOR(public.%>) words
+     ORDER BY public.word_similarity(words, name) DESC, name
+     LIMIT most
+$function$;
+
 CREATE OR REPLACE FUNCTION record_draft_order()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2202,6 +2216,7 @@ CREATE TABLE products (
     CONSTRAINT products_status_check CHECK (status = ANY (ARRAY['draft'::text, 'active'::text, 'archived'::text]))
 );
 CREATE INDEX products_by_name ON products USING btree (name, id) WHERE status = 'active'::text;
+CREATE INDEX products_name_trigrams ON products USING gin (name public.gin_trgm_ops);
 CREATE INDEX products_newest ON products USING btree (id) WHERE status = 'active'::text;
 CREATE INDEX products_search ON products USING gin (search);
 CREATE INDEX products_vendor ON products USING btree (vendor_id);
@@ -2737,6 +2752,24 @@ CREATE TABLE special_prices (
 CREATE INDEX special_prices_variant ON special_prices USING btree (variant_id);
 CREATE TRIGGER special_prices_turn AFTER INSERT OR DELETE OR UPDATE ON special_prices FOR EACH STATEMENT EXECUTE FUNCTION turn_price_book();
 
+CREATE TABLE stock_alerts (
+    id uuid NOT NULL,
+    variant_id uuid NOT NULL,
+    email text NOT NULL,
+    email_hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    told_at timestamp with time zone,
+    CONSTRAINT stock_alerts_pkey PRIMARY KEY (id),
+    CONSTRAINT stock_alerts_variant_id_email_hash_key UNIQUE (variant_id, email_hash),
+    CONSTRAINT stock_alerts_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id),
+    CONSTRAINT stock_alerts_check CHECK (told_at >= created_at),
+    CONSTRAINT stock_alerts_email_check CHECK (length(email) >= 3 AND length(email) <= 254),
+    CONSTRAINT stock_alerts_email_hash_check CHECK (length(email_hash) = 32)
+);
+CREATE INDEX stock_alerts_created_at ON stock_alerts USING btree (created_at);
+CREATE INDEX stock_alerts_email_hash ON stock_alerts USING btree (email_hash);
+CREATE INDEX stock_alerts_waiting ON stock_alerts USING btree (variant_id, id) WHERE told_at IS NULL;
+
 CREATE TABLE stock_count_lines (
     count_id uuid NOT NULL,
     variant_id uuid NOT NULL,
@@ -3008,6 +3041,16 @@ CREATE TABLE wishlist_lines (
     CONSTRAINT wishlist_lines_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id),
     CONSTRAINT wishlist_lines_wishlist_id_fkey FOREIGN KEY (wishlist_id) REFERENCES wishlists(id) ON DELETE CASCADE
 );
+
+CREATE TABLE wishlist_tokens (
+    token_hash bytea NOT NULL,
+    wishlist_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT wishlist_tokens_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT wishlist_tokens_wishlist_id_fkey FOREIGN KEY (wishlist_id) REFERENCES wishlists(id) ON DELETE CASCADE,
+    CONSTRAINT wishlist_tokens_token_hash_check CHECK (length(token_hash) = 32)
+);
+CREATE INDEX wishlist_tokens_wishlist_id ON wishlist_tokens USING btree (wishlist_id, created_at);
 
 CREATE TABLE wishlists (
     id uuid NOT NULL,

@@ -17,6 +17,7 @@ from surehold.identity.model import (
     StaffMember,
 )
 from surehold.identity.permissions import EVERYTHING
+from surehold.identity.tokens import LinkTokens
 from surehold.jobs import outbox
 from surehold.kernel.ids import AccountId, VendorId
 from surehold.notifications.commands import deliver, take_fact
@@ -52,7 +53,12 @@ class Post:
     def __init__(self, db: Database) -> None:
         self.box = Letterbox()
         self.notifications = Notifications(
-            db, identity_of(a_config(), db), self.box, "http://shop.test", "Northline"
+            db,
+            identity_of(a_config(), db),
+            self.box,
+            "http://shop.test",
+            "Northline",
+            LinkTokens(("a-secret-of-the-tests",)),
         )
 
     async def fetch(self) -> list[Mail]:

@@ -39,7 +39,11 @@ _REST: Final = """
     INSERT INTO carts (id, token_hash, currency, created_at, updated_at, buyer_id, coupon_code)
     SELECT line, sha256('cart'), 'EUR', at, at, account, 'TEN' FROM ids;
     INSERT INTO reminder_refusals SELECT sha256(convert_to('EMAIL', 'UTF8')), at FROM ids;
+    INSERT INTO stock_alerts
+    SELECT line, (SELECT min(id::text)::uuid FROM variants), 'EMAIL',
+           sha256(convert_to('EMAIL', 'UTF8')), at FROM ids;
     INSERT INTO wishlists SELECT line, sha256('wish'), account, at, at FROM ids;
+    INSERT INTO wishlist_tokens SELECT sha256('wishes'), line, at FROM ids;
     INSERT INTO reviews
            (id, product_id, account_id, stars, title, body, author, is_verified, state, changed_by,
             change_reason, created_at, updated_at)

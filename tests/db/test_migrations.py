@@ -205,3 +205,18 @@ async def test_a_name_that_cannot_be_a_store_is_refused_before_connecting(schema
 
 def test_files_are_numbered_from_one_without_gaps() -> None:
     assert [migration.version for migration in SHIPPED] == list(range(1, len(SHIPPED) + 1))
+
+
+async def test_without_trigrams_nothing_is_near_anything(empty_url: str) -> None:
+    connection = await asyncpg.connect(empty_url)
+    try:
+        # As where the extension may not be made: there is nowhere for it to be.
+        await connection.execute("DROP SCHEMA public CASCADE")
+        await migrate(empty_url, schema="store")
+        await connection.execute("SET search_path = store")
+        found = await connection.fetch("SELECT near_names('tral lamp', 3)")
+        index = await connection.fetchval("SELECT to_regclass('products_name_trigrams')")
+    finally:
+        await connection.close()
+
+    assert (found, index) == ([], None)

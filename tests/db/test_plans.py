@@ -89,6 +89,8 @@ _MORE: Final = """
     INSERT INTO wishlists (id, token_hash, created_at, updated_at)
     SELECT gen_random_uuid(), sha256(n::text::bytea), now(), now()
       FROM generate_series(1, 2000) AS n;
+    INSERT INTO stock_alerts (id, variant_id, email, email_hash, created_at)
+    SELECT gen_random_uuid(), id, 'a@example.com', sha256(id::text::bytea), now() FROM variants;
     INSERT INTO cart_contacts (cart_id, email, email_hash, state, given_at, decided_at)
     SELECT id, 'a@example.com', sha256('a'), 'passed', now(), now() FROM carts;
     INSERT INTO webhook_events
@@ -318,8 +320,9 @@ def cases(middle: Middle, vendor_id: Any, order_id: Any) -> dict[str, list[Case]
         more = (timedelta(minutes=1),) if name == "operations" else ()
         found[f"payments.claim_{name}"] = [Case((PAGE, *more))]
     found["jobs.take"] = [Case((PAGE,))]
-    for name in ("lock_silent", "prune_carts", "prune_wishlists"):
+    for name in ("lock_silent", "prune_alerts", "prune_carts", "prune_wishlists"):
         found[f"cart.{name}"] = [Case((day, PAGE))]
+    found["cart.take_waiting"] = [Case((middle.ids["variants"], PAGE))]
     for kind in (
         *("special_prices", "tax_rates", "shipping_zones", "shipping_methods", "promotions"),
         "coupons",

@@ -118,6 +118,7 @@ OWNERS: Final = {
     "shipping_rates": "pricing",
     "shipping_zones": "pricing",
     "special_prices": "pricing",
+    "stock_alerts": "cart",
     "stock_count_lines": "inventory",
     "stock_counts": "inventory",
     "stock_levels": "inventory",
@@ -134,6 +135,7 @@ OWNERS: Final = {
     "vendors": "catalog",
     "webhook_events": "payments",
     "wishlist_lines": "cart",
+    "wishlist_tokens": "cart",
     "wishlists": "cart",
 }
 

@@ -40,6 +40,7 @@ SECTIONS: Final = {
 #: Deleted with a row that a step deletes, by a foreign key; or by the erasure's own commands.
 ELSEWHERE: Final = {
     *("refresh_tokens", "cart_contacts", "cart_tokens", "erasures", "review_events"),
+    "wishlist_tokens",
 }
 
 

@@ -247,3 +247,15 @@ class Contact(msgspec.Struct, frozen=True):
     email_hash: bytes
     state: ContactState
     is_refused: bool
+
+
+class StockAlert(msgspec.Struct, frozen=True):
+    """Who is to be told of which variant; ``slug`` and ``sku`` lead to it."""
+
+    id: UUID
+    email: str
+    email_hash: bytes
+    name: str
+    slug: str
+    options: tuple[str, ...]
+    sku: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from uuid import UUID
 
 from surehold.cart import rules, sql
 from surehold.cart.commands import hash_token
 from surehold.cart.errors import CartNotFound, WishlistNotFound
-from surehold.cart.model import Cart, Contact, Problem, Wishlist
-from surehold.cart.sql import later, reminding
+from surehold.cart.model import Cart, Contact, Problem, StockAlert, Wishlist
+from surehold.cart.sql import alerts, later, reminding
 from surehold.db import Connection, shop
 from surehold.kernel.ids import CartId
 
@@ -63,3 +64,8 @@ async def get_wishlist(connection: Connection, *, token: str) -> Wishlist:
     if wishlist is None:
         raise WishlistNotFound("There is no list of wishes with this token.")
     return wishlist
+
+
+async def find_alert(connection: Connection, *, alert_id: UUID) -> StockAlert | None:
+    """Who is to be told of which variant; nobody once the letter is sent, or is not wanted."""
+    return await connection.find(alerts.FIND, alert_id)

@@ -12,6 +12,9 @@ from urllib.parse import quote
 
 import structlog
 
+from surehold.cart import commands as carts
+from surehold.cart import queries as cart_queries
+from surehold.cart.events import BACK_IN_STOCK
 from surehold.identity import commands as identities
 from surehold.identity import queries as identity_queries
 from surehold.identity.events import LETTER_WRITTEN
@@ -27,7 +30,10 @@ from surehold.notifications.words import write_mail
 log = structlog.get_logger(__name__)
 
 #: Facts that somebody is told of by mail.
-TOPICS: Final = frozenset({LETTER_WRITTEN})
+TOPICS: Final = frozenset({LETTER_WRITTEN, BACK_IN_STOCK})
+#: Where the link leads that ends letters about stock, and what it is signed for.
+STOP_PATH: Final = "/alerts/stop"
+STOP_ALERTS: Final = "stop-alerts"
 #: The last of these is more than a day after the first.
 ATTEMPTS_MAX: Final = 9
 BATCH: Final = 5
@@ -89,6 +95,30 @@ async def _send(notifications: Notifications, due: DueMail) -> None:
 
 async def _compose(notifications: Notifications, due: DueMail) -> Mail | None:
     """What it says now; ``None`` when there is nothing to say."""
+    if due.topic == BACK_IN_STOCK:
+        return await _compose_alert(notifications, due)
+    return await _compose_letter(notifications, due)
+
+
+async def _compose_alert(notifications: Notifications, due: DueMail) -> Mail | None:
+    async with notifications.db.connection() as connection:
+        alert = await cart_queries.find_alert(connection, alert_id=due.subject_id)
+    if alert is None:
+        return None
+    base, token = notifications.base_url, notifications.links.make(STOP_ALERTS, alert.email_hash)
+    return write_mail(
+        due.id,
+        "back_in_stock",
+        to=alert.email,
+        address=f"{base}/p/{quote(alert.slug, safe='')}?variant={quote(alert.sku, safe='')}",
+        name="",
+        store=notifications.store_name,
+        product=", ".join([alert.name, *alert.options]),
+        stop_address=f"{base}{STOP_PATH}?token={token}",
+    )
+
+
+async def _compose_letter(notifications: Notifications, due: DueMail) -> Mail | None:
     async with notifications.db.connection() as connection:
         letter = await identity_queries.find_letter(
             connection, notifications.identity, letter_id=LetterId(due.subject_id)
@@ -114,6 +144,9 @@ async def _end(
     notifications: Notifications, due: DueMail, state: MailState, *, reason: str | None = None
 ) -> None:
     """Nothing more is done about it, and the secret in it is kept no longer."""
-    await identities.forget_token(notifications.db, letter_id=LetterId(due.subject_id))
+    if due.topic == BACK_IN_STOCK:
+        await carts.forget_alert(notifications.db, alert_id=due.subject_id)
+    else:
+        await identities.forget_token(notifications.db, letter_id=LetterId(due.subject_id))
     async with notifications.db.connection() as connection:
         await connection.run(sql.END, due.id, state.value, reason)

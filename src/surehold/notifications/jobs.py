@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from surehold.cart import commands as carts
 from surehold.identity import commands as identities
 from surehold.jobs.outbox import Event, Subscriber
 from surehold.jobs.worker import Schedule
@@ -45,10 +46,14 @@ def list_schedules(notifications: Notifications) -> tuple[Schedule, ...]:
     def tell() -> Awaitable[int]:
         return _until_idle(lambda: identities.tell_failures(notifications.db))
 
+    def tell_back() -> Awaitable[int]:
+        return _until_idle(lambda: carts.tell_back_in_stock(notifications.db))
+
     # A batch of five, of 20 seconds each at most, is done before it is anybody else's turn.
     return (
         Schedule("send_mails", EVERY_5_SECONDS, deliver, limit_seconds=600),
         Schedule("tell_failed_sign_ins", EVERY_MINUTE, tell),
+        Schedule("tell_back_in_stock", EVERY_MINUTE, tell_back),
         Schedule("prune_identity", HOURLY, prune),
     )
 

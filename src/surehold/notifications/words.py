@@ -27,9 +27,19 @@ def catalog(language: str) -> dict[str, Any]:
 
 
 def write_mail(
-    mail_id: UUID, kind: str, *, to: str, address: str | None, name: str, **facts: str
+    mail_id: UUID,
+    kind: str,
+    *,
+    to: str,
+    address: str | None,
+    name: str,
+    stop_address: str | None = None,
+    **facts: str,
 ) -> Mail:
-    """A mail of one kind in words. ``address`` is where its link leads."""
+    """A mail of one kind in words. ``address`` is where its link leads.
+
+    ``stop_address`` is where letters end that nobody has to get.
+    """
     texts = catalog(LANGUAGE)
     own = texts[kind]
     put = {"name": name, **facts}
@@ -42,12 +52,17 @@ def write_mail(
         "link": own.get("link", ""),
         "link_hint": texts["link_hint"],
         "address": address,
+        "stop": texts["stop"],
+        "stop_address": stop_address,
     }
     html = _environment.get_template("mail.html").render(language=LANGUAGE, **said)
     parts = [said["greeting"], *said["paragraphs"]]
     if address is not None:
         parts.append(f"{said['link']}:\n{address}")
-    text = "\n\n".join([*parts, said["closing"]]) + "\n"
+    parts.append(said["closing"])
+    if stop_address is not None:
+        parts.append(f"{said['stop']}\n{stop_address}")
+    text = "\n\n".join(parts) + "\n"
     return Mail(mail_id, kind, to, said["subject"], text, html)
 
 

@@ -81,6 +81,13 @@ class NewExport(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
+class ExportProgress(msgspec.Struct, frozen=True):
+    """How far an export is, and until when it may be taken."""
+
+    is_ready: bool
+    expires_at: datetime
+
+
 class PersonalExport(msgspec.Struct, frozen=True):
     """An export that is to be made."""
 

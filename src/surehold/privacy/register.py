@@ -196,6 +196,16 @@ PERSONAL: Final = (
         kept="for ever: each entry holds the digest of the one before",
         fate=Fate.STAYS,
     ),
+    _of(
+        "stock_alerts",
+        "email",
+        why="to tell, once, that something can be bought again",
+        kept="until the letter is sent, 180 days at most",
+        fate=_DELETED,
+        shown="stock_alerts",
+    ),
+    _of("stock_alerts", "email_hash", why="to wait once", kept="180 days at most", fate=_DELETED),
+    _of("wishlist_tokens", "token_hash", why="to open the wishes", kept="a year", fate=_DELETED),
     _of("wishlists", "token_hash", why="to open the wishes", kept="a year", fate=_DELETED),
     _of(
         "reminder_refusals",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from uuid import UUID
 
 import pytest
 from litestar.handlers import HTTPRouteHandler
@@ -24,6 +25,7 @@ from tests.web.storefront.buying import TYPED, add_to_cart, buy, number_of
 from tests.web.storefront.conftest import asset_index
 from tests.web.storefront.test_account import register, sign_in
 from tests.web.storefront.test_aftercare import a_paid_one, deliver
+from tests.web.storefront.test_return_photos import ask_for_a_return
 
 #: What each page answers a buyer who is signed in and has something in the cart, and in how many
 #: statements. The first are the session's and the cart's; a sign-in leads on to the orders.
@@ -36,6 +38,7 @@ STATEMENTS = {
     "/p/{slug:str}": (200, 7),
     "/stock/{variant_id:str}": (200, 1),
     "/p/{slug:str}/reviews": (200, 6),
+    "/alerts/stop": (404, 2),
     "/wishlist": (200, 4),
     "/cart": (200, 4),
     "/cart/added": (200, 2),
@@ -43,9 +46,11 @@ STATEMENTS = {
     "/draft/{token:str}": (200, 6),
     "/orders/{number:str}/pay": (200, 13),
     "/orders/{number:str}/pay/status": (200, 13),
-    "/orders/{number:str}": (200, 17),
-    "/orders/{number:str}/live": (200, 20),
+    "/orders/{number:str}": (200, 18),
+    "/orders/{number:str}/live": (200, 21),
     "/orders/{number:str}/returns/new": (200, 12),
+    "/orders/{number:str}/returns/{return_id:str}/photos": (200, 8),
+    "/orders/{number:str}/returns/{return_id:str}/photos/{photo_id:str}": (404, 4),
     "/track": (200, 2),
     "/account/sign-in": (200, 6),
     "/account/sign-in/link": (200, 2),
@@ -58,6 +63,7 @@ STATEMENTS = {
     "/account/addresses/new": (200, 2),
     "/account/addresses/{address_id:str}": (200, 3),
     "/account/security": (200, 4),
+    "/account/data": (200, 4),
     "/{path:path}": (404, 2),
 }
 
@@ -70,6 +76,8 @@ FONT = 48_256
 FIRST_VISIT_MAX = 120_000
 #: A picture of the demo shop.
 PICTURE_MAX = 4_000
+
+_NONE = UUID(int=0)
 
 SAMPLES = (*samples.samples(), *account_samples())
 
@@ -84,9 +92,10 @@ async def test_every_page_asks_as_little_as_it_did(
     # The names in the menu are read every few seconds: once here, however slow the machine.
     monkeypatch.setattr("surehold.web.storefront.parts.SIGNS_SECONDS", 3600)
     lamp = await a_product(db, on_hand=20, images=0, categories=("light",))
-    sent, placed = await a_paid_one(browser, checkout, lamp.slug)
+    sent, placed = await a_paid_one(browser, checkout, lamp.slug, 2)
     await ship(checkout, placed.order.id)
     await deliver(checkout, placed.order.id)
+    photos = (await ask_for_a_return(browser, sent, placed)).path
     waiting = number_of(await buy(browser, lamp.slug))
     await register(browser, Post(db))
     await sign_in(browser)
@@ -115,6 +124,8 @@ async def test_every_page_asks_as_little_as_it_did(
         "/orders/{number:str}/pay": f"/orders/{waiting}/pay",
         "/orders/{number:str}/pay/status": f"/orders/{waiting}/pay/status",
         "/orders/{number:str}/returns/new": f"/orders/{sent}/returns/new",
+        "/orders/{number:str}/returns/{return_id:str}/photos": photos,
+        "/orders/{number:str}/returns/{return_id:str}/photos/{photo_id:str}": f"{photos}/{_NONE}",
         "/account/addresses/{address_id:str}": edit,
         "/{path:path}": "/nowhere",
     }

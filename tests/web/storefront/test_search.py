@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from surehold.catalog.model import ProductStatus
 from surehold.db import Database
 from tests.builders.catalog import a_product
 from tests.web.storefront.browser import Browser, Page
@@ -102,3 +103,44 @@ async def test_two_letters_bring_suggestions(
     assert "<script>x" not in odd.html
     # No cart is read and nothing is counted while somebody types.
     assert set(statements) == {"inventory.search_shelf_by_relevance"}
+
+
+async def test_a_misspelled_search_says_what_may_be_meant(
+    browser: Browser, db: Database, statements: list[str]
+) -> None:
+    await a_product(db, name="Trail lamp", images=0)
+    await a_product(db, name="Gooseneck kettle", images=0)
+    await a_product(db, name="Trail boots", status=ProductStatus.DRAFT, images=0)
+
+    found = await browser.get("/search?q=trail")
+    asked = "inventory.list_near_names" in statements
+    missed = await browser.get("/search?q=tral+lampp")
+    meant = await browser.get(missed.links["Trail lamp"])
+    kettle = await browser.get("/search?q=gosneck")
+    nothing = await browser.get("/search?q=quuxly")
+
+    assert ("1 result" in found.text, asked, "Did you mean" in found.text) == (True, False, False)
+    assert "Did you mean Trail lamp ?" in missed.text
+    assert meant.heading == "1 result for “Trail lamp”"
+    assert "Gooseneck kettle" in kettle.links
+    assert "Did you mean" not in nothing.text
+
+
+async def test_near_names_enter_their_index(db: Database) -> None:
+    await a_product(db, name="Trail lamp", images=0)
+    async with db.connection() as connection:
+        body = await connection.raw.fetchval(
+            "SELECT prosrc FROM pg_proc WHERE oid = 'near_names'::regproc"
+        )
+        transaction = connection.raw.transaction()
+        await transaction.start()
+        # So small a table is read whole for less, or by an index of all that is for sale.
+        await connection.raw.execute(
+            "SET LOCAL enable_seqscan = off; DROP INDEX products_newest, products_by_name"
+        )
+        plan = await connection.raw.fetch(
+            "EXPLAIN " + body.replace("words", "'tral lampp'").replace("most", "3")
+        )
+        await transaction.rollback()
+
+    assert "Bitmap Index Scan on products_name_trigrams" in "".join(row[0] for row in plan)

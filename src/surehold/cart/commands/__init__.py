@@ -5,6 +5,15 @@ cart first, so that two tabs take turns and neither loses what the other did. St
 of courtesy: a cart reserves nothing.
 """
 
+from surehold.cart.commands.alerts import (
+    ALERTS_PER_ADDRESS,
+    ask_alert,
+    forget_alert,
+    hash_alert_key,
+    prune_alerts,
+    stop_alerts,
+    tell_back_in_stock,
+)
 from surehold.cart.commands.later import (
     WISHES_KEPT_FOR,
     add_wish,
@@ -34,7 +43,7 @@ from surehold.cart.commands.lines import (
     take_ordered,
 )
 from surehold.cart.commands.merge import merge_carts
-from surehold.cart.commands.own import adopt_cart
+from surehold.cart.commands.own import adopt_cart, adopt_wishlist
 from surehold.cart.commands.remind import (
     decide_silent,
     hash_email,
@@ -45,6 +54,7 @@ from surehold.cart.commands.remind import (
 )
 
 __all__ = [
+    "ALERTS_PER_ADDRESS",
     "KEPT_FOR",
     "WISHES_KEPT_FOR",
     "Accepted",
@@ -53,6 +63,8 @@ __all__ = [
     "add_line",
     "add_wish",
     "adopt_cart",
+    "adopt_wishlist",
+    "ask_alert",
     "change_currency",
     "change_line",
     "clear_cart",
@@ -60,12 +72,15 @@ __all__ = [
     "create_wishlist",
     "decide_silent",
     "drop_saved",
+    "forget_alert",
+    "hash_alert_key",
     "hash_email",
     "hash_token",
     "load_lines",
     "lock_silent",
     "merge_carts",
     "move_wish_to_cart",
+    "prune_alerts",
     "prune_carts",
     "prune_wishlists",
     "refuse_reminders",
@@ -76,5 +91,7 @@ __all__ = [
     "save_line",
     "set_contact",
     "set_coupon",
+    "stop_alerts",
     "take_ordered",
+    "tell_back_in_stock",
 ]

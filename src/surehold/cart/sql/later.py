@@ -96,7 +96,9 @@ LOCK_WISHLIST: Final = query(
     /* cart.lock_wishlist */
     SELECT id
       FROM wishlists
-     WHERE token_hash = $1
+     WHERE id = coalesce(
+           (SELECT shown.id FROM wishlists AS shown WHERE shown.token_hash = $1),
+           (SELECT wishlist_id FROM wishlist_tokens WHERE wishlist_tokens.token_hash = $1))
        FOR NO KEY UPDATE
     """,
     WishlistRow,
@@ -138,7 +140,9 @@ READ_WISHLIST: Final = query(
                           ARRAY(SELECT id FROM locations WHERE NOT is_active))) AS stock
              WHERE wished.wishlist_id = wishlists.id) AS lines
       FROM wishlists
-     WHERE token_hash = $1
+     WHERE wishlists.id = coalesce(
+           (SELECT shown.id FROM wishlists AS shown WHERE shown.token_hash = $1),
+           (SELECT wishlist_id FROM wishlist_tokens WHERE wishlist_tokens.token_hash = $1))
     """,
     Wishlist,
 )

@@ -194,6 +194,7 @@ async def prune(checkout: Checkout) -> int:
             + await outbox.prune(tx)
             + await cart.prune_carts(tx)
             + await cart.prune_wishlists(tx)
+            + await cart.prune_alerts(tx)
             + await photos.prune_photos(tx)
             + await transfers.prune_proofs(tx)
         )

@@ -22,6 +22,7 @@ from surehold.inventory.queries.shelf import (
     count_shelf,
     count_shelf_categories,
     count_shelf_facets,
+    list_near_names,
     list_shelf,
     list_shelf_of,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "list_locations",
     "list_low",
     "list_movements",
+    "list_near_names",
     "list_reservations",
     "list_shelf",
     "list_shelf_of",

@@ -101,6 +101,14 @@ async def list_shelf_of(
     return tuple(_summary(row) for row in rows)
 
 
+async def list_near_names(connection: Connection, *, words: str, most: int) -> tuple[str, ...]:
+    """Names of products that look like these words, the nearest first.
+
+    None where the server has no ``pg_trgm``, or does not let the store use it.
+    """
+    return tuple(row.name for row in await connection.all(shelf.LIST_NEAR_NAMES, words, most))
+
+
 async def count_shelf(
     connection: Connection,
     *,

@@ -229,6 +229,22 @@ LIST_OF: Final = query(
     ShelfRow,
 )
 
+
+class NameRow(msgspec.Struct, frozen=True):
+    """What a product is called."""
+
+    name: str
+
+
+# The function is made by a migration: what it does depends on what the server has.
+LIST_NEAR_NAMES: Final = query(
+    """
+    /* inventory.list_near_names */
+    SELECT near_names($1::text, $2::integer) AS name
+    """,
+    NameRow,
+)
+
 _OF_ALL: Final = ("price_up_of_all", "price_down_of_all")
 
 #: Without a search nothing goes by relevance, and neither a search nor an aisle is the whole.

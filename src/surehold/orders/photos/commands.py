@@ -21,7 +21,8 @@ from surehold.orders.photos.model import PHOTOS_MAX, Photo
 from surehold.orders.photos.pictures import redraw
 
 _PRUNE_LIMIT: Final = 500
-_OVER: Final = frozenset({ReturnState.REJECTED, ReturnState.CANCELED, ReturnState.COMPLETED})
+#: No photo of a return in such a state is added or taken away.
+PHOTOS_END: Final = frozenset({ReturnState.REJECTED, ReturnState.CANCELED, ReturnState.COMPLETED})
 #: One process decodes two pictures at a time: each may take 400 MB for a moment.
 DARKROOM: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="darkroom")
 
@@ -112,5 +113,5 @@ async def _lock_open(tx: Transaction, order_id: OrderId, return_id: ReturnId) ->
     found = await tx.find(sql.LOCK_RETURN, return_id, order_id)
     if found is None:
         raise ReturnNotFound("There is no return with this id.")
-    if found.state in _OVER:
+    if found.state in PHOTOS_END:
         raise ReturnNotPossible("The return is over.", return_state=found.state.value)

@@ -11,7 +11,7 @@ import msgspec
 from surehold.db import command, query
 from surehold.identity.model import AccountKind
 from surehold.kernel.ids import AccountId
-from surehold.privacy.model import Erasure, Obstacle, PersonalExport
+from surehold.privacy.model import Erasure, ExportProgress, Obstacle, PersonalExport
 
 
 class FoundRow(msgspec.Struct, frozen=True):
@@ -321,6 +321,18 @@ FIND_EXPORT: Final = query(
        FOR UPDATE
     """,
     TakenRow,
+)
+
+FIND_PROGRESS: Final = query(
+    """
+    /* privacy.find_export_progress */
+    SELECT content IS NOT NULL AS is_ready, expires_at
+      FROM personal_exports
+     WHERE token_hash = $1
+       AND account_id = $2
+       AND expires_at > store_now()
+    """,
+    ExportProgress,
 )
 
 DELETE_EXPORT: Final = command(

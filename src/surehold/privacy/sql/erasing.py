@@ -25,6 +25,10 @@ _DRAFTS: Final = f"""(SELECT draft_orders.id
                     OR lower(draft_orders.content ->> 'email')
                        = (SELECT lower(email) FROM erasures WHERE id = $1)))"""
 _ACCOUNT: Final = "(SELECT account_id FROM erasures WHERE id = $1)"
+_ALERTS: Final = """(SELECT stock_alerts.id
+              FROM stock_alerts
+              JOIN erasures ON erasures.id = $1
+             WHERE stock_alerts.email_hash = sha256(convert_to(erasures.email_key, 'UTF8')))"""
 _LETTERS: Final = """(SELECT account_letters.id
               FROM account_letters
               JOIN erasures ON erasures.id = $1
@@ -151,7 +155,15 @@ MAILS: Final = command(
     UPDATE mails
        SET last_error = NULL
      WHERE last_error IS NOT NULL
-       AND subject_id IN {_LETTERS}
+       AND (subject_id IN {_LETTERS} OR subject_id IN {_ALERTS})
+    """
+)
+
+STOCK_ALERTS: Final = command(
+    f"""
+    /* privacy.erase_stock_alerts */
+    DELETE FROM stock_alerts
+     WHERE id IN {_ALERTS}
     """
 )
 
@@ -242,6 +254,7 @@ STEPS: Final = (
     Step("totp_factors", FACTORS),
     Step("mails", MAILS),
     Step("account_letters", LETTERS),
+    Step("stock_alerts", STOCK_ALERTS),
     Step("account_orders", CLAIMS),
     Step("carts", CARTS),
     Step("reviews", REVIEWS),

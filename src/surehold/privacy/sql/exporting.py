@@ -160,6 +160,19 @@ WISHES: Final = query(
     Row,
 )
 
+STOCK_ALERTS: Final = query(
+    """
+    /* privacy.export_stock_alerts */
+    SELECT jsonb_build_object('sku', variants.sku, 'email', stock_alerts.email,
+                              'asked_at', stock_alerts.created_at) AS row
+      FROM stock_alerts
+      JOIN variants ON variants.id = stock_alerts.variant_id
+     WHERE stock_alerts.email_hash = sha256(convert_to($1::text, 'UTF8'))
+     ORDER BY stock_alerts.id
+    """,
+    Row,
+)
+
 GIFT_CARDS: Final = query(
     """
     /* privacy.export_gift_cards */
@@ -234,6 +247,7 @@ BY_BOTH: Final = MappingProxyType(
 BY_ADDRESS: Final = MappingProxyType(
     {
         "gift_cards": GIFT_CARDS,
+        "stock_alerts": STOCK_ALERTS,
         "gift_card_entries": GIFT_CARD_ENTRIES,
         "drafts": DRAFTS,
         "draft_history": DRAFT_HISTORY,

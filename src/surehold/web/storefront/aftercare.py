@@ -18,6 +18,7 @@ from surehold.orders.model import (
     ReturnLine,
     ReturnState,
 )
+from surehold.orders.photos.commands import PHOTOS_END
 from surehold.orders.states import RETURN, SENT, ReturnEvent
 from surehold.payments.model import Payment, PaymentState, Redirect
 from surehold.web.storefront.shown import full_name
@@ -146,10 +147,16 @@ def tell_returns(
             answer=row.answer or "",
             send_url=_url_of(row, ReturnEvent.SEND, url),
             cancel_url=_url_of(row, ReturnEvent.CANCEL, url),
+            photos_url=None if is_return_over(row.state) else f"{url}/{row.id}/photos",
         )
         for row in returns
     ]
     return tuple(reversed(told))
+
+
+def is_return_over(state: ReturnState) -> bool:
+    """Whether nothing more becomes of a return, as the commands of photos see it."""
+    return state in PHOTOS_END
 
 
 def _url_of(row: Return, event: ReturnEvent, url: str) -> str | None:

@@ -20,6 +20,7 @@ from surehold.web.assets import (
 )
 from surehold.web.problems import RouteNotFound
 from surehold.web.storefront import (
+    alerts,
     cart,
     catalog,
     checkout,
@@ -29,13 +30,14 @@ from surehold.web.storefront import (
     orders,
     pay,
     product,
+    return_photos,
     returns,
     reviews,
     stock,
     transfer,
     wishlist,
 )
-from surehold.web.storefront.account import addresses, entry, letters, security
+from surehold.web.storefront.account import addresses, data, entry, letters, security
 from surehold.web.storefront.account import orders as own_orders
 from surehold.web.storefront.failures import error_page
 from surehold.web.storefront.parts import Page, Store
@@ -57,6 +59,9 @@ HANDLERS: Final = (
     catalog.suggest,
     product.product,
     stock.show_stock,
+    alerts.ask,
+    alerts.show_stop,
+    alerts.stop,
     reviews.show,
     reviews.write,
     wishlist.show,
@@ -87,6 +92,10 @@ HANDLERS: Final = (
     returns.estimate,
     returns.ask,
     returns.move,
+    return_photos.show,
+    return_photos.add,
+    return_photos.show_one,
+    return_photos.remove,
     orders.cancel,
     orders.track_form,
     orders.track,
@@ -116,6 +125,10 @@ HANDLERS: Final = (
     security.change_password,
     security.change_email,
     security.end_session,
+    data.show,
+    data.order_copy,
+    data.take_copy,
+    data.erase,
     choices.choose_currency,
     choices.choose_language,
     choices.choose_theme,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar import get
@@ -37,6 +37,8 @@ PAGE_SIZE: Final = 24
 SUGGEST_FROM: Final = 2
 SUGGESTED: Final = 6
 SUGGESTED_SHELVES: Final = 3
+#: What a search that finds nothing may have meant.
+NEAR: Final = 3
 _HEADING: Final = gettext_noop("Well-made things for home and away")
 _INTRO: Final = gettext_noop(
     "Made in small runs by people we know. What you see here is really on our shelves."
@@ -95,7 +97,10 @@ async def search(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         else:
             wanted = read_wanted(visit, "/search", search=words)
             view = await _view(store, connection, wanted, heading="", intro="")
-            view = msgspec.structs.replace(view, heading=_heading(view.total_count, words))
+            near = () if view.total_count else await _near(connection, words)
+            view = msgspec.structs.replace(
+                view, heading=_heading(view.total_count, words), near=near
+            )
     return store.page(visit, "store/search.html", view, block="results")
 
 
@@ -134,6 +139,14 @@ async def suggest(request: StoreRequest, store: NamedDependency[Store]) -> Page:
         csrf_token="",
     )
     return store.answer(visit, html, cache=NO_STORE)
+
+
+async def _near(connection: Connection, words: str) -> tuple[LinkView, ...]:
+    """What somebody may have meant whose words are nowhere."""
+    names = await shelf.list_near_names(connection, words=words, most=NEAR)
+    return tuple(
+        LinkView(name, f"/search?{urlencode({'q': name})}") for name in dict.fromkeys(names)
+    )
 
 
 def _words(visit: Visit) -> str:

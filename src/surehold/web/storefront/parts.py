@@ -23,6 +23,7 @@ from surehold.db.shop import ShopSettings
 from surehold.identity import queries as identities
 from surehold.identity.commands import note_session_use
 from surehold.identity.engine import identity_of
+from surehold.identity.tokens import LinkTokens
 from surehold.inventory.queries import ShelfCounts
 from surehold.kernel import clock
 from surehold.payments.providers.registry import Providers
@@ -70,7 +71,9 @@ class Store:
         self.counts = ShelfCounts()
         self.identity = identity_of(config, checkout.db)
         self.environment: jinja2.Environment = build_environment(assets.url)
-        self.signer = Signer(tuple(key.get_secret_value() for key in config.secret_keys))
+        secrets = tuple(key.get_secret_value() for key in config.secret_keys)
+        self.signer = Signer(secrets)
+        self.links = LinkTokens(secrets)
         self.currencies = tuple(dict.fromkeys((config.default_currency, *config.currencies)))
         self.is_demo = config.mode is not Mode.PRODUCTION
         self.signs = Signs()

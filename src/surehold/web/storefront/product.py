@@ -25,6 +25,7 @@ from surehold.web.storefront.parts import Page, Store, category_url, product_url
 from surehold.web.storefront.shown import MOST, product_card, tax_note
 from surehold.web.storefront.stock import Stock, live_view, read_stock, tell
 from surehold.web.storefront.views import (
+    AlertView,
     LinkView,
     MoneyView,
     OptionChoice,
@@ -116,6 +117,12 @@ async def product_view(
         ),
         seen=await _seen(store, connection, visit, found),
         problem=problem,
+        alert=None
+        if of_chosen.room > 0
+        else AlertView(
+            url=f"{product_url(found.slug)}/alerts",
+            to=None if visit.principal is None else visit.principal.email,
+        ),
     )
 
 

@@ -27,7 +27,7 @@ from surehold.orders.errors import (
 )
 from surehold.orders.model import Fulfillment, Order, ReturnReason
 from surehold.orders.states import ReturnEvent
-from surehold.web.storefront import aftercare, order_access
+from surehold.web.storefront import aftercare, order_access, return_photos
 from surehold.web.storefront.cart import read_quantity
 from surehold.web.storefront.checkout_form import read_key
 from surehold.web.storefront.order_access import Opened, order_url
@@ -147,6 +147,10 @@ async def ask(request: StoreRequest, store: NamedDependency[Store], number: From
             text=gettext("We look at it and write to you. Keep the goods until we have agreed."),
         )
     )
+    if any(row.reason in return_photos.WORTH_A_PHOTO for row in wanted):
+        async with store.db.connection() as connection:
+            newest = (await orders.list_returns(connection, order_ids=[order.id]))[0][-1]
+        return store.go(visit, return_photos.photos_url(order.number, newest.id))
     return store.go(visit, order_url(number))
 
 

@@ -16,6 +16,8 @@ import segno
 
 from surehold.web.storefront.views import (
     AddressFormat,
+    AlertStopView,
+    AlertView,
     ArrivalView,
     AvailabilityKind,
     AvailabilityView,
@@ -62,6 +64,9 @@ from surehold.web.storefront.views import (
     RefundView,
     ReturnChoice,
     ReturnFormView,
+    ReturnPhotosLine,
+    ReturnPhotosView,
+    ReturnPhotoView,
     ReturnView,
     ReviewForm,
     ReviewsPage,
@@ -633,6 +638,7 @@ def catalog_samples() -> Iterator[Sample]:
         total_count=0,
         shown_count=0,
         cards=(),
+        near=(LinkView("Sofa table", "/search?q=Sofa+table"),),
         next_url=None,
         suggestions=(LinkView("Light", "/c/light"), LinkView("Home", "/c/home")),
     )
@@ -669,13 +675,39 @@ def product_samples() -> Iterator[Sample]:
     for suffix, availability in kinds.items():
         closed = availability.kind in (AvailabilityKind.SOLD_OUT, AvailabilityKind.BEING_BOUGHT)
         most = 0 if closed else availability.left or 12
-        view = product(live=live(availability), max_quantity=most)
+        alert = AlertView(url="/p/trail-lamp/alerts") if closed else None
+        view = product(live=live(availability), max_quantity=most, alert=alert)
         yield Sample(
             f"product{suffix}",
             "store/product.html",
             view,
             shell(path="/p/trail-lamp", category="Light"),
         )
+    told = product(
+        live=live(kinds["-sold-out"]),
+        max_quantity=0,
+        alert=AlertView(
+            url="/p/trail-lamp/alerts",
+            email="mara@",
+            fault="Enter an address such as name@example.com.",
+        ),
+    )
+    own = msgspec.structs.replace(
+        told, alert=AlertView(url="/p/trail-lamp/alerts", to="mara@example.com")
+    )
+    for suffix, view in {"fault": told, "signed-in": own}.items():
+        yield Sample(
+            f"product-alert-{suffix}",
+            "store/product.html",
+            view,
+            shell(path="/p/trail-lamp", category="Light"),
+        )
+    for name, stopped in {
+        "": AlertStopView(token="preview"),  # noqa: S106 - opens nothing
+        "-done": AlertStopView(is_done=True),
+        "-void": AlertStopView(is_void=True),
+    }.items():
+        yield Sample(f"alert-stop{name}", "store/alert_stop.html", stopped, shell())
     refused = product(problem="Only 2 are left", compare_at=eur(4500), max_quantity=2, quantity=2)
     yield Sample(
         "product-refused",
@@ -1063,6 +1095,44 @@ def _return_samples(frame: Shell) -> Iterator[Sample]:
         asking, estimate=None, problem="The time for sending this order back is over."
     )
     yield Sample("return-too-late", "store/return_new.html", late, frame)
+    url = f"{ORDER_URL}/returns/r1"
+    sent = ReturnPhotoView(picture_of("trail-lamp-1", "Photo 1"), f"{url}/photos/p1/remove")
+    photos = ReturnPhotosView(
+        number=NUMBER,
+        order_url=ORDER_URL,
+        lines=(
+            ReturnPhotosLine(
+                field="photo_r1",
+                name="1 × Trail lamp, Brass",
+                add_url=f"{url}/lines/r1/photos",
+                photos=(sent, sent),
+                left=3,
+            ),
+            ReturnPhotosLine(
+                field="photo_r2",
+                name="2 × Enamel mug",
+                add_url=f"{url}/lines/r2/photos",
+                left=5,
+            ),
+        ),
+        most_mb=24,
+    )
+    yield Sample("return-photos", "store/return_photos.html", photos, frame)
+    unread = FieldFault("photo_r2", "Enamel mug", "invoice.pdf is no JPEG, PNG or WebP.")
+    wrong = msgspec.structs.replace(photos, faults=(unread,))
+    yield Sample("return-photos-faults", "store/return_photos.html", wrong, frame)
+    over = msgspec.structs.replace(
+        photos,
+        is_over=True,
+        lines=(
+            msgspec.structs.replace(
+                photos.lines[0],
+                photos=(ReturnPhotoView(picture_of("trail-lamp-1", "Photo 1")),),
+                left=0,
+            ),
+        ),
+    )
+    yield Sample("return-photos-over", "store/return_photos.html", over, frame)
 
 
 def samples() -> tuple[Sample, ...]:

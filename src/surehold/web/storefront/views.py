@@ -11,6 +11,7 @@ Collections are tuples. Nothing here reads a database or decides anything.
 | store/search.html | SuggestView | suggestions |
 | store/product.html | ProductView | buy; stock, of a StockView |
 | store/reviews.html | ReviewsPage | |
+| store/alert_stop.html | AlertStopView | |
 | store/wishlist.html | WishlistView | kept, of nothing |
 | store/cart.html | CartView | cart |
 | store/cart_added.html | CartAddedView | drawer |
@@ -19,6 +20,7 @@ Collections are tuples. Nothing here reads a database or decides anything.
 | store/order.html | OrderView | tracking |
 | store/track.html | TrackView | lookup |
 | store/return_new.html | ReturnFormView | form |
+| store/return_photos.html | ReturnPhotosView | |
 | store/error.html | ErrorView | |
 """
 
@@ -226,6 +228,8 @@ class CatalogView(msgspec.Struct, frozen=True, kw_only=True):
     next_url: str | None = None
     previous_url: str | None = None
     suggestions: tuple[LinkView, ...] = ()
+    #: Searches that may have been meant, when this one finds nothing.
+    near: tuple[LinkView, ...] = ()
 
 
 # --- Product ------------------------------------------------------------------------------------
@@ -366,6 +370,23 @@ class SectionView(msgspec.Struct, frozen=True):
     facts: tuple[tuple[str, str], ...] = ()
 
 
+class AlertView(msgspec.Struct, frozen=True, kw_only=True):
+    """Being told when a variant is back: ``to`` is who is signed in, ``email`` what was typed."""
+
+    url: str
+    to: str | None = None
+    email: str = ""
+    fault: str | None = None
+
+
+class AlertStopView(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of such letters: the button of a link, that it is done, or that it opens nothing."""
+
+    token: str = ""
+    is_done: bool = False
+    is_void: bool = False
+
+
 class ProductView(msgspec.Struct, frozen=True, kw_only=True):
     """A product with one variant chosen.
 
@@ -399,6 +420,8 @@ class ProductView(msgspec.Struct, frozen=True, kw_only=True):
     opinion: OpinionView | None = None
     is_kept: bool = False
     problem: str | None = None
+    #: Set while nothing can be bought.
+    alert: AlertView | None = None
 
 
 # --- Wishlist -----------------------------------------------------------------------------------
@@ -941,6 +964,8 @@ class ReturnView(msgspec.Struct, frozen=True, kw_only=True):
     answer: str = ""
     send_url: str | None = None
     cancel_url: str | None = None
+    #: Where its photos are, while more can be added.
+    photos_url: str | None = None
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
@@ -1011,6 +1036,38 @@ class ReturnFormView(msgspec.Struct, frozen=True, kw_only=True):
     def fault(self, field: str) -> str | None:
         """The sentence about a field, if anything is wrong with it."""
         return next((fault.message for fault in self.faults if fault.field == field), None)
+
+
+class ReturnPhotoView(msgspec.Struct, frozen=True):
+    """One photo that was sent; ``remove_url`` is set while it can be taken away."""
+
+    image: ImageView
+    remove_url: str | None = None
+
+
+class ReturnPhotosLine(msgspec.Struct, frozen=True, kw_only=True):
+    """The photos of one line of a return, and how many more there may be."""
+
+    field: str
+    name: str
+    add_url: str
+    photos: tuple[ReturnPhotoView, ...] = ()
+    left: int = 0
+
+
+class ReturnPhotosView(msgspec.Struct, frozen=True, kw_only=True):
+    """The photos of a return. One form takes ``most_mb`` megabytes; none once it ``is_over``."""
+
+    number: str
+    order_url: str
+    lines: tuple[ReturnPhotosLine, ...]
+    most_mb: int
+    is_over: bool = False
+    faults: tuple[FieldFault, ...] = ()
+
+    def faults_of(self, field: str) -> tuple[str, ...]:
+        """What is wrong with each of the files that were chosen in a field."""
+        return tuple(fault.message for fault in self.faults if fault.field == field)
 
 
 class TrackView(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,6 +38,8 @@ THEME_COOKIE: Final = "surehold_theme"
 NOTICE_COOKIE: Final = "surehold_notice"
 ORDER_COOKIE: Final = "surehold_order"
 SEEN_COOKIE: Final = "surehold_seen"
+COPY_COOKIE: Final = "surehold_copy"
+DATA_PATH: Final = "/account/data"
 CSRF: Final = "csrf"
 NOTICE: Final = "notice"
 #: How long a guest's browser opens an order without the link from the e-mail.
@@ -87,6 +89,7 @@ class Visit:
         self.cart_token = self._cookie(CART_COOKIE) or None
         self.wishlist_token = self._cookie(WISHLIST_COOKIE) or None
         self.order_token = self._cookie(ORDER_COOKIE)
+        self.copy_token = self._cookie(COPY_COOKIE)
         self._session_cookie = session_cookie
         self._device_cookie = device_cookie
         self.session_token = self._cookie(session_cookie)
@@ -141,6 +144,11 @@ class Visit:
         self.cart_token = token
         self.keep(CART_COOKIE, token, seconds=int(KEPT_FOR.total_seconds()))
 
+    def keep_wishlist(self, token: str, *, seconds: int) -> None:
+        """Let the browser keep what opens its list of wishes."""
+        self.wishlist_token = token
+        self.keep(WISHLIST_COOKIE, token, seconds=seconds)
+
     def keep_order(self, number: str, token: str) -> None:
         """Let the browser open one order from now on; no other page is sent the cookie."""
         self.keep(ORDER_COOKIE, token, seconds=ORDER_SECONDS, path=f"/orders/{number}")
@@ -165,14 +173,24 @@ class Visit:
             self.keep(self._device_cookie, signed_in.device, seconds=DEVICE_SECONDS)
 
     def forget_session(self) -> None:
-        """Nobody is signed in here any more; the cart that was theirs is not shown to the next.
+        """Nobody is signed in here any more; cart and wishes are not shown to the next.
 
-        A guest's browser has nothing to forget, and keeps its cart.
+        A guest's browser has nothing to forget, and keeps both.
         """
         if not self.session_token:
             return
         self.keep(self._session_cookie, "", seconds=0)
         self.keep(CART_COOKIE, "", seconds=0)
+        self.keep(WISHLIST_COOKIE, "", seconds=0)
+
+    def keep_copy(self, token: str, *, seconds: int) -> None:
+        """Let the browser take the copy that it asked for; no other page is sent the cookie."""
+        self.keep(COPY_COOKIE, token, seconds=seconds, path=DATA_PATH)
+
+    def forget_copy(self) -> None:
+        """The copy was taken, or is nobody's any more."""
+        if self.copy_token:
+            self.keep(COPY_COOKIE, "", seconds=0, path=DATA_PATH)
 
     def leave_notice(self, notice: BannerView) -> None:
         """Say something on the next page, once."""

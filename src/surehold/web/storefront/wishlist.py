@@ -16,11 +16,11 @@ from surehold.cart.errors import CartFull, WishlistFull, WishlistNotFound, WishN
 from surehold.cart.model import Wish, Wishlist
 from surehold.catalog import queries as catalog
 from surehold.db import Connection
+from surehold.identity.model import AccountKind
 from surehold.inventory import queries as inventory
 from surehold.inventory.errors import InsufficientStock
 from surehold.kernel.ids import VariantId
 from surehold.pricing.errors import NotForSale
-from surehold.web.api.access import WISHLIST_COOKIE
 from surehold.web.storefront.cart import add_to_cart, cart_full
 from surehold.web.storefront.parts import NO_STORE, Page, Store, product_url
 from surehold.web.storefront.shown import full_name
@@ -93,7 +93,11 @@ async def _keep(store: Store, visit: Visit, variant_id: VariantId) -> None:
         else:
             return
     _, token = await carts.create_wishlist(store.db, variant_id=variant_id)
-    visit.keep(WISHLIST_COOKIE, token, seconds=int(carts.WISHES_KEPT_FOR.total_seconds()))
+    if visit.principal is not None and visit.principal.kind is AccountKind.CUSTOMER:
+        # Theirs at once: with the session it leaves this browser, and comes back with the next.
+        buyer_id = visit.principal.account_id
+        token = await carts.adopt_wishlist(store.db, buyer_id=buyer_id, token=token) or token
+    visit.keep_wishlist(token, seconds=int(carts.WISHES_KEPT_FOR.total_seconds()))
 
 
 @post("/wishlist/items/{variant_id:str}/remove")

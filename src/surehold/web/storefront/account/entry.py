@@ -169,7 +169,7 @@ async def sign_out(request: StoreRequest, store: NamedDependency[Store]) -> Page
 
 
 async def _begin(store: Store, visit: Visit, signed_in: SignedIn, target: str) -> Page:
-    """The session is there: its cookies, the buyer's cart, and on to where they were going."""
+    """The session is there: its cookies, the buyer's cart and wishes, and on to the target."""
     visit.keep_session(signed_in)
     if signed_in.account.kind is AccountKind.CUSTOMER:
         token = await carts.adopt_cart(
@@ -177,6 +177,11 @@ async def _begin(store: Store, visit: Visit, signed_in: SignedIn, target: str) -
         )
         if token is not None:
             visit.keep_cart(token)
+        wishes = await carts.adopt_wishlist(
+            store.db, buyer_id=signed_in.account.id, token=visit.wishlist_token
+        )
+        if wishes is not None:
+            visit.keep_wishlist(wishes, seconds=int(carts.WISHES_KEPT_FOR.total_seconds()))
     return store.go(visit, target)
 
 

@@ -12,8 +12,11 @@ from surehold.web.storefront.account.views import (
     AddressCard,
     AddressesView,
     AddressView,
+    CopyView,
+    DataView,
     EntryKind,
     EntryView,
+    OpenView,
     OwnOrdersView,
     OwnOrderView,
     SecurityView,
@@ -132,3 +135,21 @@ def _own_samples() -> Iterator[Sample]:
     yield Sample("account-security", "store/account/security.html", security, frame)
     bare = msgspec.structs.replace(security, has_password=False)
     yield Sample("account-security-no-password", "store/account/security.html", bare, frame)
+    yield from _data_samples(frame)
+
+
+def _data_samples(frame: Shell) -> Iterator[Sample]:
+    """What is kept: to be asked for, on its way, there; and what stands in the way of its end."""
+    data = DataView(email=_EMAIL, has_password=True, document_years=10)
+    yield Sample("account-data", "store/account/data.html", data, frame)
+    until = NOW + timedelta(hours=72)
+    waiting = msgspec.structs.replace(data, copy=CopyView(is_ready=False, expires_at=until))
+    yield Sample("account-data-waiting", "store/account/data.html", waiting, frame)
+    ready = msgspec.structs.replace(data, copy=CopyView(is_ready=True, expires_at=until))
+    yield Sample("account-data-ready", "store/account/data.html", ready, frame)
+    still = (
+        OpenView("Order SH-7K4M92QX is not finished", "/orders/SH-7K4M92QX"),
+        OpenView("Store credit ending in 4417 is not spent"),
+    )
+    refused = msgspec.structs.replace(data, still_open=still)
+    yield Sample("account-data-open", "store/account/data.html", refused, frame)

@@ -22,7 +22,7 @@ from surehold.web.translations import gettext, gettext_noop, ngettext
 from surehold.web.validation import is_clean, parse_id
 
 SECURITY = "/account/security"
-_WRONG = gettext_noop("This is not the password of your account.")
+WRONG = gettext_noop("This is not the password of your account.")
 
 
 @get("/account/security")
@@ -50,12 +50,12 @@ async def change_password(request: StoreRequest, store: NamedDependency[Store]) 
             fault = FieldFault("password", gettext("New password"), words)
             return await _page(store, visit, principal, faults=(fault,), status=422)
         await commands.change_password(
-            store.identity, principal=principal, current=_read_current(current), password=wanted
+            store.identity, principal=principal, current=read_current(current), password=wanted
         )
     except InvalidInput as refusal:
         return await _page(store, visit, principal, faults=list_faults(refusal), status=422)
     except InvalidCredentials:
-        fault = FieldFault("current_password", gettext("Current password"), gettext(_WRONG))
+        fault = FieldFault("current_password", gettext("Current password"), gettext(WRONG))
         return await _page(store, visit, principal, faults=(fault,), status=422)
     except TooManyAttempts as refusal:
         return await _wait(store, visit, principal, refusal)
@@ -84,7 +84,7 @@ async def change_email(request: StoreRequest, store: NamedDependency[Store]) -> 
         await commands.change_email(
             store.identity,
             principal=principal,
-            password=_read_current(form.get("email_password", "")),
+            password=read_current(form.get("email_password", "")),
             email=email,
         )
     except InvalidInput:
@@ -92,7 +92,7 @@ async def change_email(request: StoreRequest, store: NamedDependency[Store]) -> 
         faults = (FieldFault("new_email", gettext("New email"), words),)
         return await _page(store, visit, principal, new_email=email, faults=faults, status=422)
     except InvalidCredentials:
-        faults = (FieldFault("email_password", gettext("Password"), gettext(_WRONG)),)
+        faults = (FieldFault("email_password", gettext("Password"), gettext(WRONG)),)
         return await _page(store, visit, principal, new_email=email, faults=faults, status=422)
     except TooManyAttempts as refusal:
         return await _wait(store, visit, principal, refusal)
@@ -135,14 +135,14 @@ async def end_session(
     return store.go(visit, SECURITY)
 
 
-def _read_current(text: str) -> str:
+def read_current(text: str) -> str:
     """The current password as it was typed.
 
     Raises:
         InvalidCredentials: It can be nobody's.
     """
     if not text or len(text) > PASSWORD_MAX or not is_clean(text):
-        raise InvalidCredentials(_WRONG)
+        raise InvalidCredentials(WRONG)
     return text
 
 

@@ -8,6 +8,7 @@
 | store/account/addresses.html | AddressesView |
 | store/account/address.html | AddressView |
 | store/account/security.html | SecurityView |
+| store/account/data.html | DataView |
 """
 
 from __future__ import annotations
@@ -126,4 +127,34 @@ class SecurityView(Faulty, frozen=True, kw_only=True):
     has_password: bool
     sessions: tuple[SessionView, ...]
     new_email: str = ""
+    wait_seconds: int | None = None
+
+
+class CopyView(msgspec.Struct, frozen=True):
+    """A copy of what is kept that this browser asked for; it waits for so long."""
+
+    is_ready: bool
+    expires_at: datetime
+
+
+class OpenView(msgspec.Struct, frozen=True):
+    """What has to end before an account can; ``url`` shows it, where there is a page of it."""
+
+    words: str
+    url: str | None = None
+
+
+class DataView(Faulty, frozen=True, kw_only=True):
+    """What is kept: the copy, if one was asked for, and what an erasure takes and leaves.
+
+    ``still_open`` is why nothing was erased; ``is_staff``: the account is of somebody who works
+    here. ``document_years``: how long invoices are kept.
+    """
+
+    email: str
+    has_password: bool
+    document_years: int
+    copy: CopyView | None = None
+    still_open: tuple[OpenView, ...] = ()
+    is_staff: bool = False
     wait_seconds: int | None = None
