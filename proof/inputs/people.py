@@ -102,7 +102,7 @@ PROOFS: Final[Mapping[str, frozenset[Who]]] = {
 
 _COME_BACK: Final = """
 INSERT INTO accounts
-SELECT * FROM jsonb_populate_record(NULL::accounts, $1::jsonb)
+SELECT * FROM jsonb_populate_record(NULL::accounts, $1::text::jsonb)
     ON CONFLICT (id) DO UPDATE
    SET email = EXCLUDED.email,
        email_key = EXCLUDED.email_key,
