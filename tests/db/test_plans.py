@@ -516,6 +516,7 @@ def test_every_statement_that_takes_a_page_is_looked_at() -> None:
 
 #: Tables whose lists go by id.
 IDS: Final = (
+    "variants",
     *("special_prices", "tax_rates", "shipping_zones", "shipping_methods", "promotions"),
     *("coupons", "stock_counts", "stock_transfers", "gift_cards", "draft_orders", "disputes"),
     *("payments", "settlement_reports", "settlement_differences", "commission_rules"),

@@ -94,9 +94,9 @@ async def _staff_look(api: Api, path: str, terms: Any, placed: list[Any]) -> Non
     later = await api.put(path, {**terms, "promised_on": "2101-01-15"}, headers=STAFF)
     assert (later.body["promised_on"], later.body["is_overdue"]) == ("2101-01-15", False)
     assert await waits(api, placed[0]) == [(1, "2101-01-15")]
-    assert await list_facts(api) == [
+    assert sorted(await list_facts(api)) == sorted(
         f"backorder.date_changed {row['order']['id']}" for row in placed
-    ]
+    )
 
 
 async def _it_arrives(api: Api, variant_id: str, first: Any, second: Any) -> None:
