@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import Meta
 
 from surehold.checkout.commands import capture_payment
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
@@ -27,6 +26,7 @@ from surehold.web.api.catalog import Cursor, Limit
 from surehold.web.api.once import Finished, get_key
 from surehold.web.api.orders import NoBody
 from surehold.web.api.parts import Parts
+from surehold.web.api.pricing import Instant
 from surehold.web.api.shapes import PaymentShape, payment_shape
 from surehold.web.api.wire import (
     ApiRequest,
@@ -46,7 +46,7 @@ from surehold.web.validation import Reader, parse_id
 class LapsingQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Until when, and which page."""
 
-    lapses_before: Annotated[datetime, Meta(tz=True)]
+    lapses_before: Instant
     cursor: Cursor | None = None
     limit: Limit = DEFAULT_LIMIT
 
@@ -113,7 +113,10 @@ async def list_lapsing(request: ApiRequest, parts: NamedDependency[Parts]) -> Ap
     query = read_query(request, _LAPSING)
     async with parts.db.connection() as connection:
         page = await queries.list_lapsing(
-            connection, before=query.lapses_before, cursor=query.cursor, limit=query.limit
+            connection,
+            before=datetime.fromisoformat(query.lapses_before),
+            cursor=query.cursor,
+            limit=query.limit,
         )
     return answer(HeldList(tuple(map(_held, page.items)), page.next_cursor))
 

@@ -6,7 +6,7 @@ the pricing room, with the same pointers.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -52,8 +52,9 @@ _INSTANT: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})
 
 def _instant_fault(text: str) -> tuple[str, str] | None:
     try:
-        datetime.fromisoformat(text)
-    except ValueError:
+        # The first and the last day of all have no hour in UTC for every offset.
+        datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         return "invalid_instant", "An instant such as 2026-12-01T00:00:00Z."
     return None
 
