@@ -17,12 +17,13 @@ import signal
 import ssl
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, NoReturn
 
 import msgspec
+from litestar import Litestar
 from pydantic import SecretStr
 
 import surehold.app
@@ -35,6 +36,9 @@ from surehold.config import Config
 from surehold.sandbox.__main__ import main as run_sandbox
 from surehold.sandbox.app import create_app as create_sandbox
 from surehold.sandbox.settings import Settings
+from surehold.web import application
+from surehold.web.application import Lifespan
+from surehold.web.assets import AssetIndex
 
 #: A schedule of every second runs every other one; the real ones would take minutes per place.
 _EVERY_SECOND: Final = "* * * * * *"
@@ -85,6 +89,7 @@ def _warm_up() -> None:
     """
     ssl.create_default_context = functools.cache(ssl.create_default_context)
     surehold.app.AssetIndex = functools.cache(surehold.app.AssetIndex)  # type: ignore[misc]
+    _share_routes()
     nowhere = SecretStr("postgresql://127.0.0.1:1/nowhere")
     secret = SecretStr("a secret of nobody")
     surehold.app.create_app(
@@ -92,6 +97,18 @@ def _warm_up() -> None:
     )
     settings = Settings(api_key="a", control_key="b", webhook_secrets=("c",), mode="test")
     create_sandbox(settings).bank.book.close()
+
+
+def _share_routes() -> None:
+    """Make the routes of the JSON side once: what they work with comes with each request."""
+    router = application.create_router(surehold.app.AssetIndex())
+
+    def made(index: AssetIndex, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
+        del index  # every child has the same one
+        router._lifespan_managers[:] = lifespan  # its maker is given them
+        return router
+
+    application.create_router = made
 
 
 def _fork(wanted: Wanted) -> int:
