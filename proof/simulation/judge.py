@@ -307,7 +307,8 @@ def _compare_changes(
             is_over = made.state in (ChangeState.APPLIED, ChangeState.CANCELED)
             is_so = change.state == made.state.value or not is_over
             if change.difference_minor != made.difference_minor or not is_so:
-                text = f"change {made.id} of order {order.id} is not as it was told: {change}"
+                told = (made.state, made.difference_minor)
+                text = f"change {made.id} of order {order.id} was told {told}, is {change}"
                 found.append(Wrong(text, (*ids, made.id)))
     if order.changes.keys() - {str(made.id) for made in purchase.amendments}:
         found.append(Wrong(f"nobody asked for a change of order {order.id}", ids))

@@ -234,6 +234,19 @@ async def _begun_later(ground: Ground, order_id: Any = None) -> Any:
     return begun
 
 
+async def _trusted_after_a_refund(ground: Ground) -> None:
+    """Late money finds nothing left and goes back; then another payment is authorized, and all is."""
+    first = await ground.by_card()
+    await ground.decline(first)
+    later = await _begun_later(ground, first.order.id)
+    await ground.empty_shelf()
+    await ground.capture(first)
+    await ground.refund()
+    await change_on_hand(ground.db, ground.variant_id, on_hand=20)
+    ground.pretend.authorize(provider_id(later))
+    await commands.check_payment(ground.checkout, later.payment.id)
+
+
 async def _lapsed(ground: Ground, on: tuple[OrderStatus, ...], then: str) -> None:
     """An authorization lapses while staff work on the order; it is paid again, or not."""
     if then == "another pays":
@@ -278,6 +291,7 @@ STORIES: Final[tuple[Callable[[Ground], Awaitable[Any]], ...]] = (
     lambda g: _canceled_after(g, S.READY_FOR_SHIPMENT),
     _packed_and_unpacked,
     _trusted_late,
+    _trusted_after_a_refund,
     _refused_at_the_door,
     lambda g: _refused_at_the_door(g, S.IN_TRANSIT),
     *(

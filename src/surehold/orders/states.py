@@ -109,6 +109,7 @@ _ONWARD: Final = {
         S.CANCELED,
         S.PARTIALLY_REFUNDED,
         S.PAID,
+        S.CONFIRMED,  # paid late and given back as sold out, and then authorized by another way
         S.SHIPPED,
         S.IN_TRANSIT,
         S.DELIVERED,
