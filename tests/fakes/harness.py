@@ -5,6 +5,9 @@ is for: its signatures, its amounts and its words are written a second time.
 
 Under ``/control`` is the dashboard side: ``POST /control/pay {"payment": "…"}`` calls the method
 ``on_pay``. It is never sabotaged.
+
+Under ``/page`` is what the provider's own script does in a buyer's browser: ``POST /page/confirm``
+calls the method ``from_page_confirm``. ``page_script`` is that script, for browsers of tests.
 """
 
 from __future__ import annotations
@@ -194,7 +197,10 @@ class Fake:
 
     def _respond(self, request: Request) -> Response:
         if request.path.startswith("/control/"):
-            return self._control(request)
+            return self._control(request, "on_")
+        if request.path.startswith("/page/"):
+            anybody = (("access-control-allow-origin", "*"),)
+            return msgspec.structs.replace(self._control(request, "from_page_"), headers=anybody)
         self.calls.append((request.method, request.path))
         for operation, method, pattern, handler in self._routes:
             found = pattern.fullmatch(request.path)
@@ -217,8 +223,8 @@ class Fake:
             return json_response(refusal.body, status=refusal.status)
         return answer if isinstance(answer, Response) else json_response(answer)
 
-    def _control(self, request: Request) -> Response:
-        handler = getattr(self, "on_" + request.path.removeprefix("/control/"))
+    def _control(self, request: Request, side: str) -> Response:
+        handler = getattr(self, side + request.path.rpartition("/")[2])
         try:
             return json_response(handler(**msgspec.json.decode(request.body or b"{}")))
         except Refused as refusal:

@@ -236,6 +236,21 @@ class FakeRazorpay(Fake):
         self._tell("payment.failed", payment=made)
         return {"payment": made["id"]}
 
+    def from_page_pay(
+        self, key: str, order_id: str, amount: int, currency: str, outcome: str
+    ) -> Any:
+        """The buyer presses in the window of Razorpay's script: proof, or why not."""
+        order = self.orders.get(order_id)
+        if key != KEY_ID or order is None:
+            raise _no("The id provided does not exist")
+        if (amount, currency) != (order["amount"], order["currency"]):
+            raise _no("Your payment amount is different from your order amount.")
+        if outcome == "decline":
+            self.on_decline(order_id)
+            return {"error": {"description": self._attempts_of(order_id)[-1]["error_description"]}}
+        self.on_pay(order_id)
+        return self.on_return(order_id)
+
     def on_silence(self, payment: str) -> Any:
         """The buyer has pressed, and the bank says nothing."""
         return {"payment": self._attempt(self.orders[payment], "created")["id"]}

@@ -312,6 +312,22 @@ class FakeStripe(Fake):
             self._tell("checkout.session.completed", session)
         return {"payment_intent": intent["id"]}
 
+    def from_page_confirm(self, key: str, client_secret: str, card: str) -> Any:
+        """The buyer presses: what Stripe's script says, with what only a browser knows."""
+        if key != self.public_key:
+            raise _no("Invalid API Key provided", status=401, kind="authentication_error")
+        found = [one for one in self.intents.values() if one["client_secret"] == client_secret]
+        if not found:
+            raise _no("The client secret matches no payment.")
+        intent = found[0]
+        if intent["status"] not in _UNPAID:
+            raise _no("This payment is over.", code="payment_intent_unexpected_state")
+        if card == "4000000000009995":
+            self.on_decline(intent["id"])
+            return {"error": intent["last_payment_error"]}
+        self.on_pay(intent["id"])
+        return {"payment_intent": {"id": intent["id"]}}
+
     def on_lapse(self, payment: str) -> Any:
         """Nobody captured what was held: the bank lets it go."""
         intent = self._attempt(payment)

@@ -235,7 +235,7 @@ async def _begun_later(ground: Ground, order_id: Any = None) -> Any:
 
 
 async def _trusted_after_a_refund(ground: Ground) -> None:
-    """Late money finds nothing left and goes back; then another payment is authorized, and all is."""
+    """Late money finds nothing left and goes back; then another payment is sure, and all is."""
     first = await ground.by_card()
     await ground.decline(first)
     later = await _begun_later(ground, first.order.id)
@@ -274,6 +274,29 @@ async def _lapsed(ground: Ground, on: tuple[OrderStatus, ...], then: str) -> Non
         await commands.check_payment(ground.checkout, again.payment.id)
     elif then == "another pays":
         await ground.capture(first)
+
+
+async def _revived_after_work_began(ground: Ground, on: OrderStatus, *, is_captured: bool) -> None:
+    """Staff worked on it, its authorization lapsed, it was given up; then its money comes late."""
+    begun = await _begun_later(ground)
+    ground.pretend.authorize(provider_id(begun))
+    await commands.check_payment(ground.checkout, begun.payment.id)
+    await reach(ground.checkout, begun.order.id, on)
+    ground.pretend.lapse(provider_id(begun))
+    await commands.check_payment(ground.checkout, begun.payment.id)
+    for parcel in (await look_at(ground.checkout, begun.order.id)).fulfillments:
+        await commands.move_fulfillment(
+            ground.checkout,
+            fulfillment_id=parcel.id,
+            event=FulfillmentEvent.CANCEL,
+            actor=STAFF,
+        )
+    await ground.cancel(begun.order.id, CancelReason.UNPAID)
+    if is_captured:
+        await ground.capture(begun)
+    else:
+        ground.pretend.authorize(provider_id(begun))
+        await commands.check_payment(ground.checkout, begun.payment.id)
 
 
 #: What people, providers and time do; each makes some of the moves.
@@ -363,6 +386,22 @@ async def _moves_made(db: Database) -> set[Pair]:
             " WHERE from_status IS NOT NULL"
         )
     return {(S(row["from_status"]), S(row["to_status"])) for row in rows}
+
+
+@pytest.mark.parametrize("is_captured", [True, False])
+@pytest.mark.parametrize("on", [S.PROCESSING, S.READY_FOR_SHIPMENT])
+async def test_what_is_revived_begins_anew(
+    db: Database, on: OrderStatus, *, is_captured: bool
+) -> None:
+    pretend = PretendProvider()
+    async with a_checkout(db, providers=Providers([pretend])) as checkout:
+        ground = Ground(db, checkout, pretend)
+        ground.variant_id = (await a_product(db, on_hand=10)).variant_id
+        await _revived_after_work_began(ground, on, is_captured=is_captured)
+    async with db.connection() as connection:
+        (row,) = await connection.raw.fetch("SELECT status, processing_at FROM orders")
+
+    assert tuple(row) == ("confirmed", None)
 
 
 async def test_every_allowed_move_is_made_by_a_command(db: Database) -> None:

@@ -78,6 +78,20 @@ class Case(CaseFacts):
             self.order, changed_by=actor, change_reason=reason, **facts
         )
 
+    def revive(self, *, actor: str, reason: str, **facts: object) -> None:
+        """Change facts of an order that goes on; one that was given up begins anew.
+
+        Its goods went back to the shelf then, and nobody works on it any more.
+        """
+        self.change_order(
+            actor=actor,
+            reason=reason,
+            processing_at=None if self.order.canceled_at else self.order.processing_at,
+            canceled_at=None,
+            cancel_reason=None,
+            **facts,
+        )
+
     def commit_holds(
         self, rows: Iterable[Reservation] | None = None, *, reason: str = "paid"
     ) -> None:

@@ -16,6 +16,7 @@ from surehold.checkout.engine import Checkout
 from surehold.config import Config
 from surehold.db import Connection, Database
 from surehold.payments.providers.bank_transfer import BankTransfer
+from surehold.payments.providers.port import RemoteProvider
 from surehold.payments.providers.registry import Providers
 from surehold.payments.providers.sandbox import SandboxProvider
 from surehold.sandbox.app import create_app
@@ -102,8 +103,10 @@ class _Late:
 
 
 @asynccontextmanager
-async def serve_store(db: Database, **changes: Any) -> AsyncIterator[Served]:
-    """A store with both ways to pay; its webhooks go nowhere, so that only asking helps."""
+async def serve_store(
+    db: Database, *beside: RemoteProvider, **changes: Any
+) -> AsyncIterator[Served]:
+    """A store with both ways to pay, and more; webhooks go nowhere, so that only asking helps."""
     late = _Late()
     sandbox = create_app(sandbox_settings())
     async with serving(sandbox) as sandbox_url, serving(late) as base_url:
@@ -114,7 +117,7 @@ async def serve_store(db: Database, **changes: Any) -> AsyncIterator[Served]:
             webhook_secrets=SECRETS,
             client=httpx2.AsyncClient(verify=CERTIFICATES, trust_env=False),
         )
-        opened = checkout_of(chosen, db, providers=Providers([card, BankTransfer()]))
+        opened = checkout_of(chosen, db, providers=Providers([card, BankTransfer(), *beside]))
         await opened.open()
         late.app = create_store(chosen, opened, assets=asset_index())
         try:

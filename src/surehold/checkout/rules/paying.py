@@ -410,7 +410,7 @@ def _sell(case: Case, payment: Payment, *, actor: Actor, providers: Providers, r
     What gift cards were to pay is captured with it.
     """
     by_money = payment.captured_minor if payment.gift_card_id is None else 0
-    case.change_order(actor=actor.name, reason=reason, canceled_at=None, cancel_reason=None)
+    case.revive(actor=actor.name, reason=reason)
     if case.is_sold:
         excess = by_money - settle_owed(case, payment.id, by_money)
     else:

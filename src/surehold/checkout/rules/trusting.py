@@ -63,13 +63,7 @@ def check_on_delivery(due: Money, country: str, settings: ShopSettings) -> None:
 def trust(case: Case, *, actor: Actor, reason: str) -> None:
     """Confirm an order that owns its goods: they may go before their money comes."""
     case.empty_cart()
-    case.change_order(
-        actor=actor.name,
-        reason=reason,
-        confirmed_at=case.order.confirmed_at or case.now,
-        canceled_at=None,
-        cancel_reason=None,
-    )
+    case.revive(actor=actor.name, reason=reason, confirmed_at=case.order.confirmed_at or case.now)
     case.relabel()
 
 

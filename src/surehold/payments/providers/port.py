@@ -34,6 +34,20 @@ class HoldKind(enum.Enum):
     TRANSFER = "transfer"
 
 
+class PageScript(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's own script, which takes a payment within a page of ours.
+
+    ``address`` is loaded by that page; the rest are the origins that a browser then lets it load
+    more scripts and pictures from, put in frames, and call.
+    """
+
+    address: str
+    scripts: tuple[str, ...]
+    frames: tuple[str, ...]
+    calls: tuple[str, ...]
+    pictures: tuple[str, ...]
+
+
 class Capabilities(msgspec.Struct, frozen=True):
     """What a provider can do, as data; callers ask here and never by the provider's name."""
 
@@ -101,6 +115,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     amounts: Amounts | None = None
     #: Where its own pages are: a browser may be sent there, and nowhere else.
     page_origins: tuple[str, ...] = ()
+    #: What takes the payment within a page of ours; ``None``: the buyer goes to the provider's.
+    page_script: PageScript | None = None
 
     def supports(self, currency: str) -> bool:
         """Whether amounts in this currency can be collected."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC
+from itertools import chain
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, quote
 
@@ -26,7 +27,7 @@ from surehold.identity.engine import identity_of
 from surehold.identity.tokens import LinkTokens
 from surehold.inventory.queries import ShelfCounts
 from surehold.kernel import clock
-from surehold.payments.providers.registry import Providers
+from surehold.payments.providers.port import Provider
 from surehold.web.api.identity.caller import device_cookie, session_cookie
 from surehold.web.assets import MEDIA_PREFIX, AssetIndex
 from surehold.web.limits import read_body
@@ -78,8 +79,15 @@ class Store:
         self.is_demo = config.mode is not Mode.PRODUCTION
         self.signs = Signs()
         self._signs_until = -1.0
+        providers = checkout.context.providers
+        #: What a page with a payment service's own script says in place of ``_headers``. Its banks
+        #: may open a window and speak with the page.
+        self.script_headers = {
+            "content-security-policy": _policy(providers, scripts_of=providers),
+            "cross-origin-opener-policy": "same-origin-allow-popups",
+        }
         self._headers = {
-            "content-security-policy": _policy(checkout.context.providers),
+            "content-security-policy": _policy(providers),
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
             "cross-origin-opener-policy": "same-origin",
@@ -290,20 +298,28 @@ def is_here(slug: str, visit: Visit) -> bool:
     return visit.path == category_url(slug)
 
 
-def _policy(providers: Providers) -> str:
+def _policy(providers: Iterable[Provider], *, scripts_of: Iterable[Provider] = ()) -> str:
     """What browsers may load. A form that leads on to a provider counts as sent there."""
     pages = [origin for one in providers for origin in one.capabilities.page_origins]
-    forms = dict.fromkeys(["'self'", *pages])
+    scripts = [one.capabilities.page_script for one in scripts_of]
+    theirs = [script for script in scripts if script is not None]
+    frames = [origin for script in theirs for origin in script.frames]
     return "; ".join(
         (
             "default-src 'none'",
-            "script-src 'self'",
+            _allow("script-src 'self'", *(script.scripts for script in theirs)),
             "style-src 'self'",
-            "img-src 'self' data:",
+            _allow("img-src 'self' data:", *(script.pictures for script in theirs)),
             "font-src 'self'",
-            "connect-src 'self'",
-            f"form-action {' '.join(forms)}",
+            _allow("connect-src 'self'", *(script.calls for script in theirs)),
+            *([_allow("frame-src", frames)] if frames else []),
+            _allow("form-action 'self'", pages),
             "base-uri 'none'",
             "frame-ancestors 'none'",
         )
     )
+
+
+def _allow(directive: str, *origins: Iterable[str]) -> str:
+    """A directive with more origins, each once."""
+    return " ".join(dict.fromkeys([directive, *chain.from_iterable(origins)]))

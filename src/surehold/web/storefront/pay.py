@@ -56,6 +56,7 @@ from surehold.web.storefront.pay_state import (
     may_retry,
     poll_after,
 )
+from surehold.web.storefront.provider_form import find_form
 from surehold.web.storefront.shown import (
     address_lines,
     order_shortages,
@@ -79,6 +80,12 @@ log = structlog.get_logger(__name__)
 _OPEN: Final = frozenset(
     {PaymentState.PENDING, PaymentState.REQUIRES_ACTION, PaymentState.UNKNOWN}
 )
+#: States in which the other ways to pay are offered without the one that is open.
+_PAID_ELSEWHERE: Final = frozenset(
+    {PayState.REDIRECT, PayState.FORM, PayState.BANK_TRANSFER, PayState.ELSEWHERE}
+)
+#: What a service adds to the address that it sends the buyer back to, and nobody else should read.
+_SECRETS: Final = frozenset({"payment_intent_client_secret"})
 #: Polls that read the provider; later ones leave that to the worker and read only what is known.
 ASKING_POLLS: Final = 4
 _SHOWN_UNTIL: Final = timedelta(hours=3)
@@ -95,6 +102,8 @@ async def show(
     order = await _enter(store, visit, number)
     if isinstance(order, Response):
         return order
+    if _SECRETS & visit.query.keys():
+        return store.go(visit, f"{order_url(number)}/pay")
     return await pay_page(store, visit, order, is_asking=True)
 
 
@@ -240,6 +249,9 @@ async def pay_page(
     if opened.order.status in AFTER_PAYMENT:
         return _leave(store, visit, order_url(order.number))
     view = pay_view(store, visit, opened, asked=asked)
+    if view.form is not None and visit.is_partial:
+        # The page that asked may not load the service's script: its policy is another.
+        return _leave(store, visit, view.pay_url)
     if view.state is PayState.BANK_TRANSFER:
         view = msgspec.structs.replace(view, proofs=await _count_proofs(store, opened))
     if view.state is PayState.HOLD_ENDED:
@@ -253,6 +265,7 @@ async def pay_page(
         status=status,
         path=f"{order_url(order.number)}/pay",
         cache=NO_STORE,
+        headers=store.script_headers if view.form is not None else None,
     )
 
 
@@ -319,13 +332,17 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
     """The page's view, from what is recorded. Reads nothing."""
     order, payment = opened.order, opened.standing.latest
     state = decide(opened.standing)
+    form = None
+    if state is PayState.FORM:
+        form = find_form(store, order, payment, visit.locale.partition("-")[0])
+        state = state if form is not None else PayState.ELSEWHERE
     methods = payment_choices(store.checkout.context.providers, currency=order.currency)
     used = order.provider if payment is None else payment.provider
     is_retry_allowed = may_retry(state) or (
         state is PayState.PROVIDER_DOWN
         and (payment is None or payment.state is PaymentState.FAILED)
     )
-    if state in (PayState.REDIRECT, PayState.BANK_TRANSFER, PayState.ELSEWHERE):
+    if state in _PAID_ELSEWHERE:
         methods = tuple(choice for choice in methods if choice.code != used)
     title, reason = describe_decline(payment)
     url = order_url(order.number)
@@ -354,6 +371,7 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
         poll=_poll(url, state, is_retry_allowed=is_retry_allowed, asked=asked),
         continue_url=_continue_url(payment),
         continue_fields=_continue_fields(payment),
+        form=form,
         phone_hint=_phone_hint(payment),
         transfer=transfer_lines(payment, order, visit.locale),
         transfer_code=transfer_code(payment) if state is PayState.BANK_TRANSFER else "",

@@ -126,15 +126,15 @@ def _decide_unpaid(standing: Standing) -> PayState:
             return PayState.DECLINED
 
 
-#: What the page shows for what the buyer must do. A provider's own script is not loaded here.
+#: What the page shows for what the buyer must do.
 _ACTIONS: Final = MappingProxyType(
     {
         Redirect: PayState.REDIRECT,
         PostForm: PayState.REDIRECT,
         Instructions: PayState.BANK_TRANSFER,
         PushPrompt: PayState.PHONE_PROMPT,
-        ClientSecret: PayState.ELSEWHERE,
-        JsCheckout: PayState.ELSEWHERE,
+        ClientSecret: PayState.FORM,
+        JsCheckout: PayState.FORM,
     }
 )
 
@@ -164,6 +164,7 @@ def may_retry(state: PayState) -> bool:
     return state in {
         PayState.REDIRECT,
         PayState.PHONE_PROMPT,
+        PayState.FORM,
         PayState.ELSEWHERE,
         PayState.BANK_TRANSFER,
         PayState.DECLINED,

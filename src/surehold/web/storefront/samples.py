@@ -60,6 +60,7 @@ from surehold.web.storefront.views import (
     PricesChanged,
     ProductCard,
     ProductView,
+    ProviderForm,
     RatingView,
     RefundView,
     ReturnChoice,
@@ -454,6 +455,8 @@ CARD: Final = PaymentChoice(
     name="Card",
     explanation="You confirm on your bank’s page and come straight back.",
 )
+#: Without an address its script does not load: what a buyer whose browser blocks it sees.
+_FORM: Final = ProviderForm(provider="stripe", script="", options={"then": ""})
 _QR: Final = segno.make("SH-10482", error="m", micro=False).svg_inline(
     scale=4, border=4, dark="#000", light="#fff", omitsize=True
 )
@@ -863,6 +866,7 @@ def pay_samples() -> Iterator[Sample]:
     )
     views = (
         pay(state.REDIRECT, hold=hold(), continue_url="/sandbox/pay/1", is_retry_allowed=True),
+        pay(state.FORM, hold=hold(), form=_FORM, is_retry_allowed=True, methods=(TRANSFER,)),
         pay(state.ELSEWHERE, hold=hold(), is_retry_allowed=True),
         pay(state.PHONE_PROMPT, hold=hold(), phone_hint="··· 4821", is_retry_allowed=True),
         pay(

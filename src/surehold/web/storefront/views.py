@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import enum
 from datetime import date, datetime, tzinfo
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -774,6 +775,7 @@ class PayState(enum.Enum):
 
     REDIRECT = "redirect"
     PHONE_PROMPT = "phone_prompt"
+    FORM = "form"
     ELSEWHERE = "elsewhere"
     BANK_TRANSFER = "bank_transfer"
     CASH = "cash"
@@ -828,16 +830,29 @@ class CopyLine(msgspec.Struct, frozen=True):
     copied: str
 
 
+class ProviderForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The payment service's own form within our page.
+
+    ``provider`` says who fills it (``provider-form.js`` knows how), ``script`` with what, and
+    ``options`` is what that script is told: what the service gave us for this payment alone.
+    """
+
+    provider: str
+    script: str
+    options: dict[str, Any]
+
+
 class PayView(msgspec.Struct, frozen=True, kw_only=True):
     """One order's payment, in one state.
 
     Which facts a state needs:
 
     redirect: ``continue_url`` (and ``continue_fields``: by POST), ``hold`` · phone_prompt:
-    ``phone_hint`` · elsewhere: ``hold`` · bank_transfer: ``transfer``, ``hold`` · pending,
-    unknown: ``poll`` · declined: ``decline_reason``, ``hold`` · hold_ended: ``shortages``
-    (empty: all of it is still there) · late_refunded: ``refund_reference``, ``refund_days`` ·
-    review: ``answer_by``, ``is_suspected`` · paid, late_confirmed, cash: ``arrival``, ``address``.
+    ``phone_hint`` · form: ``form``, ``hold`` · elsewhere: ``hold`` · bank_transfer:
+    ``transfer``, ``hold`` · pending, unknown: ``poll`` · declined: ``decline_reason``, ``hold`` ·
+    hold_ended: ``shortages`` (empty: all of it is still there) · late_refunded:
+    ``refund_reference``, ``refund_days`` · review: ``answer_by``, ``is_suspected`` · paid,
+    late_confirmed, cash: ``arrival``, ``address``.
 
     ``methods`` are the ways to pay that may be tried now, ``selected`` the one used before.
     ``is_retry_allowed`` is false while money may be on its way: then no pay button is shown.
@@ -860,6 +875,7 @@ class PayView(msgspec.Struct, frozen=True, kw_only=True):
     poll: PollView | None = None
     continue_url: str | None = None
     continue_fields: tuple[tuple[str, str], ...] = ()
+    form: ProviderForm | None = None
     phone_hint: str | None = None
     transfer: tuple[CopyLine, ...] = ()
     #: A drawing (SVG of our own making) that a bank's program reads.

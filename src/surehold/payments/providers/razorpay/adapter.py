@@ -41,6 +41,7 @@ from surehold.payments.providers.port import (
     RefundSnapshot,
     Rehearsal,
 )
+from surehold.payments.providers.razorpay.script import page_script
 from surehold.payments.providers.razorpay.settings import Page
 from surehold.payments.providers.razorpay.wire import (
     AMOUNTS,
@@ -114,6 +115,7 @@ class Razorpay(NoOptions):
             stays_open_after_decline=True,
             amounts=AMOUNTS,
             page_origins=account.page_origins("https://api.razorpay.com"),
+            page_script=page_script(account) if page == "script" else None,
         )
         self._config = account
         self._page = page

@@ -40,6 +40,7 @@ from surehold.payments.providers.port import (
     RefundSnapshot,
     Rehearsal,
 )
+from surehold.payments.providers.stripe.script import page_script
 from surehold.payments.providers.stripe.settings import Page
 from surehold.payments.providers.stripe.wire import (
     AMOUNTS,
@@ -111,6 +112,7 @@ class Stripe(NoOptions):
             stays_open_after_decline=True,
             amounts=AMOUNTS,
             page_origins=account.page_origins("https://checkout.stripe.com"),
+            page_script=page_script(account) if page == "element" else None,
         )
         self._config = account
         self._page = page
