@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from surehold.checkout import commands
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import BUYER, PlacedOrder
-from surehold.checkout.settlements import CancelOrder
+from surehold.checkout.settlements import CancelOrder, TakeEvidence
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
 from surehold.kernel.money import Money
@@ -384,3 +385,37 @@ async def test_money_that_its_provider_knows_nothing_of_is_not_given_up_by_a_gue
         None,
     )
     assert await shop.journals(placed) == []
+
+
+async def test_two_words_in_one_batch_are_two_lines_of_the_history(shop: Shop) -> None:
+    placed = await an_open_order(shop.checkout, (shop.variant_id, 2))
+    payment = placed.payment
+    assert payment is not None
+    name = provider_id(placed)
+    opened = await shop.card.fetch(name)
+    words = [msgspec.structs.replace(opened, state=P.FAILED)]
+    for say in (shop.card.authorize, shop.card.lapse):
+        say(name)
+        words.append(await shop.card.fetch(name))
+
+    async def hear(*snapshots: Any) -> None:
+        await asyncio.gather(
+            *(
+                shop.checkout.settling.submit(TakeEvidence(placed.order.id, payment.id, one))
+                for one in snapshots
+            )
+        )
+
+    await hear(words[0])
+    await hear(*words[1:])
+
+    async with shop.db.connection() as connection:
+        rows = await connection.raw.fetch(
+            "SELECT from_state, to_state FROM payment_events WHERE payment_id = $1 ORDER BY seq",
+            payment.id,
+        )
+    assert [tuple(row) for row in rows][-3:] == [
+        ("requires_action", "failed"),
+        ("failed", "authorized"),
+        ("authorized", "voided"),
+    ]

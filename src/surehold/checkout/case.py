@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import pairwise
-from typing import TypeVar
 
 import msgspec
 
 from surehold.checkout.facts import CaseFacts
+from surehold.checkout.moves import Moves, chained, whole
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import (
     Allocation,
@@ -301,7 +300,7 @@ class Case(CaseFacts):
     def add_fulfillment(self, fulfillment: Fulfillment) -> None:
         """Plan to send some units."""
         self.fulfillments[fulfillment.id] = fulfillment
-        self._fulfillment_steps[fulfillment.id] = [fulfillment]
+        self._fulfillment_moves[fulfillment.id] = Moves(fulfillment, whole)
         self.writes.fulfillments[fulfillment.id] = fulfillment
 
     def put_fulfillment(self, fulfillment: Fulfillment) -> None:
@@ -357,30 +356,30 @@ class Case(CaseFacts):
     # --- what to write ----------------------------------------------------------------------
 
     def end_step(self) -> None:
-        """Close one decision: each move that it made is a line of its own in a history.
-
-        A batch may hold several decisions about one order, and the database knows of none of the
-        short cuts that they would add up to.
-        """
-        if self.order.status is not self._order_steps[-1].status:
-            self._order_steps.append(self.order)
-        for row in self.fulfillments.values():
-            steps = self._fulfillment_steps[row.id]
-            if row != steps[-1]:
-                steps.append(row)
+        """Close one decision: each move that it made is a line of its own in a history."""
+        self._order_moves.end_step(self.order)
+        for payment_id, moves in self._payment_moves.items():
+            moves.end_step(self.payments[payment_id])
+        for fulfillment_id, steps in self._fulfillment_moves.items():
+            steps.end_step(self.fulfillments[fulfillment_id])
 
     @property
     def order_changes(self) -> list[tuple[Order, Order]]:
-        """The order's moves as (before, after); facts without a move go with the last one."""
-        steps = list(self._order_steps)
-        if self.order != steps[-1]:
-            steps[1:] = [*steps[1:-1], self.order]
-        return _chained(steps)
+        """The order's moves as (before, after)."""
+        return chained(self._order_moves.pairs(self.order))
+
+    @property
+    def payment_changes(self) -> list[list[tuple[Payment, Payment]]]:
+        """Of each payment, its moves as (before, after)."""
+        return [moves.pairs(self.payments[key]) for key, moves in self._payment_moves.items()]
 
     @property
     def fulfillment_changes(self) -> list[list[tuple[Fulfillment, Fulfillment]]]:
         """Of each fulfillment, its moves as (before, after)."""
-        return [_chained(steps) for steps in self._fulfillment_steps.values()]
+        return [
+            chained(moves.pairs(self.fulfillments[key]))
+            for key, moves in self._fulfillment_moves.items()
+        ]
 
     def payment(self, payment_id: PaymentId) -> Payment:
         """One of the order's payments."""
@@ -493,15 +492,3 @@ class Case(CaseFacts):
             ),
             is_in_processing=self.order.processing_at is not None,
         )
-
-
-_Versioned = TypeVar("_Versioned", Order, Fulfillment)
-
-
-def _chained(steps: list[_Versioned]) -> list[tuple[_Versioned, _Versioned]]:
-    """Neighbors as (before, after), each step one version above the one before."""
-    first = steps[0].version
-    numbered = [
-        msgspec.structs.replace(step, version=first + place) for place, step in enumerate(steps)
-    ]
-    return list(pairwise(numbered))

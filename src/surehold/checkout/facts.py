@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import msgspec
 from surehold.checkout.batch import CouponUses, Stock, Writes
 from surehold.checkout.cards import CardBook
 from surehold.checkout.model import PlacedOrder, reserved_until
+from surehold.checkout.moves import Moves, whole
 from surehold.db.shop import ShopSettings
 from surehold.inventory import rules as inventory
 from surehold.inventory.model import (
@@ -107,12 +109,13 @@ class CaseFacts:
         self.changes: dict[OrderChangeId, OrderChange] = {row.id: row for row in changes}
         #: What other orders say of this one; read when its money may come, where that is asked.
         self.past = past
-        #: The order after each decision that moved it, beginning with what was read.
-        self._order_steps = [order]
-        self._payments_before = dict(self.payments)
+        self._order_moves = Moves(order, attrgetter("status"))
+        self._payment_moves = {
+            row.id: Moves(row, attrgetter("state")) for row in self.payments.values()
+        }
         self._authorizations_before = dict(self.authorizations)
         self._changes_before = dict(self.changes)
-        self._fulfillment_steps = {row.id: [row] for row in self.fulfillments.values()}
+        self._fulfillment_moves = {row.id: Moves(row, whole) for row in self.fulfillments.values()}
         self._returns_before: dict[ReturnId, Return] = {}
 
     def read_returns(
@@ -209,11 +212,6 @@ class CaseFacts:
     def change_moves(self) -> list[tuple[OrderChange, OrderChange]]:
         """Each change of the order that came further, as (before, after)."""
         return _moved(self._changes_before, self.changes)
-
-    @property
-    def payment_changes(self) -> list[tuple[Payment, Payment]]:
-        """Each payment that changed, as (before, after)."""
-        return _moved(self._payments_before, self.payments)
 
     @property
     def authorization_changes(self) -> list[Authorization]:

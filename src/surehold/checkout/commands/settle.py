@@ -279,12 +279,12 @@ async def _write(
 
     What there is nothing of costs no trip.
     """
-    payment_changes = [row for case in cases.values() for row in case.payment_changes]
     for steps in _rounds(case.order_changes for case in cases.values()):
         await orders.update_orders(tx, changes=steps, now=now)
     book = next(iter(cases.values())).cards if cases else CardBook()
     await gift_cards.insert_cards(tx, cards=book.issued, now=now)
-    await payments.update_payments(tx, changes=payment_changes, now=now)
+    for paid in _rounds(row for case in cases.values() for row in case.payment_changes):
+        await payments.update_payments(tx, changes=paid, now=now)
     await payments.insert_payments(tx, payments=list(writes.payments.values()), now=now)
     await authorizations.save_authorizations(
         tx,
