@@ -306,7 +306,7 @@ def _compare_changes(
         elif change is not None and made.state is not None:
             is_over = made.state in (ChangeState.APPLIED, ChangeState.CANCELED)
             is_so = change.state == made.state.value or not is_over
-            if change.difference_minor != made.difference_minor or not is_so:
+            if made.difference_minor not in (None, change.difference_minor) or not is_so:
                 told = (made.state, made.difference_minor)
                 text = f"change {made.id} of order {order.id} was told {told}, is {change}"
                 found.append(Wrong(text, (*ids, made.id)))

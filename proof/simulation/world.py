@@ -110,7 +110,8 @@ class Amendment(msgspec.Struct):
     wish: ChangeWish
     told: Told = Told.NOTHING
     state: ChangeState | None = None
-    difference_minor: int = 0
+    #: ``None`` until its price was told.
+    difference_minor: int | None = None
 
 
 class Purchase(msgspec.Struct):
