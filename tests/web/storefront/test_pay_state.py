@@ -55,7 +55,9 @@ AT_BANK = Redirect("https://bank.test/1")
 TRANSFER = Instructions((("IBAN", "DE89"),), "SH-1")
 
 #: States that no configured way of paying leads to yet.
-UNREACHABLE: dict[PayState, str] = {}
+UNREACHABLE: dict[PayState, str] = {
+    PayState.ELSEWHERE: "a form that the shop does not have (any more): see test_provider_forms",
+}
 
 
 def order(status: OrderStatus = OrderStatus.PENDING_PAYMENT, **changes: Any) -> Order:
@@ -115,9 +117,9 @@ CASES: list[tuple[str, Order, tuple[Payment, ...], tuple[Reservation, ...], PayS
      (payment(P.REQUIRES_ACTION, next_action=PushPrompt("0911234567", "PIN", 5)),), HELD,
      S.PHONE_PROMPT),
     ("in a script of somebody else's", order(),
-     (payment(P.REQUIRES_ACTION, next_action=ClientSecret("pk_1", "secret")),), HELD, S.ELSEWHERE),
+     (payment(P.REQUIRES_ACTION, next_action=ClientSecret("pk_1", "secret")),), HELD, S.FORM),
     ("on an order of the provider's", order(),
-     (payment(P.REQUIRES_ACTION, next_action=JsCheckout("key", "order_1")),), HELD, S.ELSEWHERE),
+     (payment(P.REQUIRES_ACTION, next_action=JsCheckout("key", "order_1")),), HELD, S.FORM),
     ("told to wait", order(), (payment(P.REQUIRES_ACTION, next_action=Wait(2)),), HELD, S.PENDING),
     ("slow bank", order(), (payment(P.PENDING),), HELD, S.PENDING),
     ("slow bank, hold over", order(), (payment(P.PENDING),), OVER, S.PENDING),
@@ -210,7 +212,8 @@ def test_no_button_pays_while_money_may_be_on_its_way() -> None:
     allowed = {state for state in PayState if may_retry(state)}
 
     assert allowed == {
-        S.REDIRECT, S.PHONE_PROMPT, S.ELSEWHERE, S.BANK_TRANSFER, S.DECLINED, S.HOLD_ENDED,
+        S.REDIRECT, S.PHONE_PROMPT, S.FORM, S.ELSEWHERE, S.BANK_TRANSFER, S.DECLINED,
+        S.HOLD_ENDED,
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ class ProviderForm extends HTMLElement {
     this.options = JSON.parse(this.dataset.options);
     this.place = this.querySelector("[data-place]");
     this.button = this.querySelector("button");
-    this.fault = this.querySelector("[role=alert]");
+    this.fault = this.querySelector("[data-fault]");
     this.waiting = this.querySelector("[data-waiting]");
     this.waiting.hidden = false;
     try {
