@@ -1242,11 +1242,13 @@ CREATE TABLE disputes (
     version integer NOT NULL,
     opened_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    answer_count integer NOT NULL DEFAULT 0,
     CONSTRAINT disputes_pkey PRIMARY KEY (id),
     CONSTRAINT disputes_at_provider UNIQUE (provider, account, provider_dispute_id, payment_id),
     CONSTRAINT disputes_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(id),
     CONSTRAINT disputes_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payments(id),
     CONSTRAINT disputes_amount_minor_check CHECK (amount_minor > 0),
+    CONSTRAINT disputes_answer_count_check CHECK (answer_count >= 0),
     CONSTRAINT disputes_answer_state_check CHECK (answer_state = ANY (ARRAY['none'::text, 'by_hand'::text, 'sending'::text, 'sent'::text, 'refused'::text])),
     CONSTRAINT disputes_away_until_decided CHECK (away_minor =
 CASE

@@ -19,6 +19,7 @@ from surehold.checkout.rules import (
     answer_dispute,
     cancel,
     plan_refund,
+    record_answer,
     record_refund,
     settle,
 )
@@ -29,13 +30,22 @@ from surehold.checkout.rules.fulfilling import (
     open_fulfillments,
 )
 from surehold.checkout.rules.reviewing import list_decisions, review
+from surehold.kernel.ids import OperationId, new_id
 from surehold.kernel.money import Money
 from surehold.orders.errors import OrderDisputed, OrderNotCancelable
 from surehold.orders.model import CancelReason, OrderStatus
 from surehold.orders.states import FulfillmentEvent
+from surehold.payments.disputes.commands import answer_key
 from surehold.payments.disputes.errors import DisputeAnswered, DisputeOver
 from surehold.payments.disputes.model import AnswerState, Dispute
-from surehold.payments.model import Payment, PaymentState, ReviewDecision
+from surehold.payments.model import (
+    Operation,
+    OperationKind,
+    OperationState,
+    Payment,
+    PaymentState,
+    ReviewDecision,
+)
 from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
 from surehold.payments.providers.port import (
     ProviderRefundState,
@@ -43,6 +53,7 @@ from surehold.payments.providers.port import (
     RefundSnapshot,
 )
 from surehold.payments.providers.registry import Providers
+from surehold.payments.states import OperationEvent
 from tests.builders.cases import TOTAL, a_case, evidence
 from tests.builders.providers import PretendProvider
 
@@ -376,3 +387,33 @@ def test_books_say_where_the_money_is_whatever_the_way_there(
     hear(once, *last.values())
     if case.order.canceled_at == once.order.canceled_at:
         assert (balances(case), case.order.status) == (balances(once), once.order.status)
+
+
+def test_what_a_provider_says_of_an_earlier_answer_is_not_about_the_latest() -> None:
+    case = a_paid_case()
+    hear(case, told(OPEN))
+    dispute = only(case)
+    case.disputes[dispute.id] = msgspec.structs.replace(
+        dispute, answer_state=AnswerState.SENDING, answer_count=2
+    )
+
+    def note(count: int, event: OperationEvent) -> str:
+        operation = Operation(
+            id=OperationId(new_id()),
+            payment_id=dispute.payment_id,
+            refund_id=None,
+            kind=OperationKind.ANSWER_DISPUTE,
+            state=OperationState.PENDING,
+            idempotency_key=answer_key(dispute.id, count),
+            request=b"",
+            attempts=1,
+        )
+        return record_answer(case, operation, event, actor=BANK)
+
+    for event in OperationEvent:
+        assert note(1, event) == "unchanged"
+    assert only(case).answer_state is AnswerState.SENDING
+    assert note(2, OperationEvent.LOSE) == "unchanged"
+    assert note(2, OperationEvent.DECLINE) == "answer refused"
+    assert note(2, OperationEvent.SUCCEED) == "unchanged"
+    assert only(case).answer_state is AnswerState.REFUSED

@@ -120,6 +120,7 @@ def answer_dispute(
         is_accepted=evidence is None,
         answered_by=actor.name,
         answered_at=case.now,
+        answer_count=found.answer_count + is_sent,
     )
     said = "accepted" if evidence is None else "answered"
     after = put_dispute(case, found, after, actor=actor, reason=said)
@@ -131,7 +132,7 @@ def answer_dispute(
                 refund_id=None,
                 kind=OperationKind.ANSWER_DISPUTE,
                 state=OperationState.PENDING,
-                idempotency_key=answer_key(found.id, after.version),
+                idempotency_key=answer_key(found.id, after.answer_count),
                 request=provider.prepare_answer(
                     DisputeAnswer(found.provider_dispute_id, evidence)
                 ),
@@ -142,12 +143,20 @@ def answer_dispute(
 
 
 def record_answer(case: Case, operation: Operation, event: OperationEvent, *, actor: Actor) -> str:
-    """Note whether the provider has taken what the store said; a lost answer is on its way."""
+    """Note whether the provider has taken what the store said; a lost answer is on its way.
+
+    What it says of an earlier answer, late or once more, changes nothing.
+    """
     found = next(
-        row
-        for row in case.disputes.values()
-        if operation.idempotency_key == answer_key(row.id, _asked_in(operation))
+        (
+            row
+            for row in case.disputes.values()
+            if operation.idempotency_key == answer_key(row.id, row.answer_count)
+        ),
+        None,
     )
+    if found is None:
+        return UNCHANGED
     states = {
         OperationEvent.SUCCEED: AnswerState.SENT,
         OperationEvent.DECLINE: AnswerState.REFUSED,
@@ -159,11 +168,6 @@ def record_answer(case: Case, operation: Operation, event: OperationEvent, *, ac
     said = f"answer {after.answer_state.value}"
     put_dispute(case, found, after, actor=actor, reason=said)
     return said
-
-
-def _asked_in(operation: Operation) -> int:
-    """The version of the dispute that an operation was begun with."""
-    return int(operation.idempotency_key.rpartition("-")[2])
 
 
 def _find(case: Case, payment: Payment, told: DisputeSnapshot) -> Dispute | None:
@@ -227,6 +231,7 @@ def _unheard(case: Case, payment: Payment, told: DisputeSnapshot) -> Dispute:
         is_accepted=False,
         answered_by=None,
         answered_at=None,
+        answer_count=0,
         version=1,
         opened_at=case.now,
         updated_at=case.now,

@@ -50,6 +50,7 @@ async def save_disputes(
         [row.is_accepted for row in disputes],
         [row.answered_by for row in disputes],
         [row.answered_at for row in disputes],
+        [row.answer_count for row in disputes],
         [row.version for row in disputes],
         now,
         [row.opened_at for row in disputes],
@@ -78,6 +79,6 @@ async def lock_reported(tx: Transaction, *, row_ids: Sequence[UUID]) -> frozense
     return frozenset(row.id for row in await tx.all(sql.LIST_BOOKED_FEES, list(row_ids)))
 
 
-def answer_key(dispute_id: DisputeId, version: int) -> str:
+def answer_key(dispute_id: DisputeId, count: int) -> str:
     """The idempotency key of what the store says to a dispute at its provider."""
-    return f"dispute-{dispute_id}-{version}"
+    return f"dispute-{dispute_id}-{count}"

@@ -47,6 +47,8 @@ class Dispute(msgspec.Struct, frozen=True):
     is_accepted: bool
     answered_by: str | None
     answered_at: datetime | None
+    #: How often something was sent to its provider; the number ends the key of each sending.
+    answer_count: int
     version: int
     opened_at: datetime
     updated_at: datetime

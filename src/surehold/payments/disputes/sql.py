@@ -14,7 +14,7 @@ from surehold.payments.disputes.model import Dispute, DisputeEvent
 _COLUMNS: Final = """id, payment_id, order_id, provider, account, provider_dispute_id, stage,
            state, currency, amount_minor, away_minor, lost_minor, unearned_minor, fee_minor,
            reason, respond_by, answer_state, answer, is_accepted, answered_by, answered_at,
-           version, opened_at, updated_at"""
+           answer_count, version, opened_at, updated_at"""
 
 LIST_OF_PAYMENTS: Final = query(
     f"""
@@ -81,14 +81,14 @@ SAVE: Final = command(
     INSERT INTO disputes AS dispute
            (id, payment_id, order_id, provider, account, provider_dispute_id, stage, state,
             currency, amount_minor, away_minor, lost_minor, unearned_minor, fee_minor, reason,
-            respond_by, answer_state, answer, is_accepted, answered_by, answered_at, version,
-            opened_at, updated_at)
-    SELECT *, $23::timestamptz
+            respond_by, answer_state, answer, is_accepted, answered_by, answered_at,
+            answer_count, version, opened_at, updated_at)
+    SELECT *, $24::timestamptz
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],
                   $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[],
                   $12::bigint[], $13::bigint[], $14::bigint[], $15::text[], $16::timestamptz[],
                   $17::text[], $18::text[], $19::boolean[], $20::text[], $21::timestamptz[],
-                  $22::int[], $24::timestamptz[])
+                  $22::int[], $23::int[], $25::timestamptz[])
         ON CONFLICT (id) DO UPDATE
        SET stage = excluded.stage,
            state = excluded.state,
@@ -104,6 +104,7 @@ SAVE: Final = command(
            is_accepted = excluded.is_accepted,
            answered_by = excluded.answered_by,
            answered_at = excluded.answered_at,
+           answer_count = excluded.answer_count,
            version = excluded.version,
            updated_at = excluded.updated_at
      WHERE dispute.version < excluded.version
