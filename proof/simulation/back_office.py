@@ -268,7 +268,8 @@ async def print_a_document(world: World, process: Process, dice: random.Random) 
     async with process.db.connection() as connection:
         order = await orders.get_order(connection, order_id=purchase.known_id)
     # What was given up before it was written is not in it, whoever was told of that.
-    given_up = order.canceled_minor if purchase.parts or purchase.amendments else 0
+    may_be_less = purchase.parts or purchase.amendments or purchase.backs
+    given_up = order.canceled_minor if may_be_less else 0
     least = purchase.total_minor - given_up
     most = purchase.total_minor + (order.added_minor if purchase.amendments else 0)
     if not least <= issued[0].document.total_minor <= most:
