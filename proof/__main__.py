@@ -55,6 +55,13 @@ def carts(wish: Wish) -> Iterable[Finding]:
     yield run(carts=wish.carts, seed=wish.seed, jobs=wish.jobs, console=Console())
 
 
+def rules(wish: Wish) -> Iterable[Finding]:
+    """One order in memory, its settlements in any order."""
+    from proof.rules.run import run
+
+    yield run(seed=wish.seed, jobs=wish.jobs)
+
+
 def explorer(wish: Wish) -> Iterable[Finding]:
     """Every pair of commands, statement by statement."""
     from proof.explorer.run import run
@@ -170,6 +177,7 @@ HARNESSES: Final[dict[str, Callable[[Wish], Iterable[Finding]]]] = {
     harness.__name__: harness
     for harness in (
         model,
+        rules,
         interrupted,
         webhooks,
         machines,

@@ -17,6 +17,7 @@ import pytest
 from surehold.checkout import commands
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import SYSTEM
+from surehold.checkout.rules import Wish
 from surehold.checkout.settlements import CancelOrder
 from surehold.db import Database
 from surehold.kernel.money import Money
@@ -142,6 +143,42 @@ async def _disputed(ground: Ground, *on: OrderStatus, amount: int | None = None)
         )
         ground.pretend.dispute(name, told)
         await commands.check_payment(ground.checkout, begun.payment.id)
+
+
+async def _won_after_it_was_put_away(ground: Ground, *on: OrderStatus) -> None:
+    """A dispute is lost, the order is put away, and the store has won after all."""
+    begun = await ground.by_card()
+    await ground.capture(begun)
+    await reach(ground.checkout, begun.order.id, *on)
+    for state in (D.LOST, D.WON):
+        stage, due = DisputeStage.CHARGEBACK, begun.payment.requested
+        told = DisputeSnapshot("dp", due, stage, state, "fraudulent")
+        ground.pretend.dispute(f"pp_{begun.payment.merchant_reference}", told)
+        await commands.check_payment(ground.checkout, begun.payment.id)
+        if state is D.LOST:
+            await reach(ground.checkout, begun.order.id, S.ARCHIVED)
+
+
+async def _paid_twice_after_it_was_put_away(ground: Ground) -> None:
+    """All of a paid order went back, it was put away, and its other payment comes, too."""
+    begun = await ground.by_card()
+    placed = await commands.retry_payment(
+        ground.checkout, order_id=begun.order.id, provider="bank_transfer"
+    )
+    await pay(ground.checkout, placed)
+    await commands.refund_order(
+        ground.checkout, order_id=begun.order.id, wish=Wish(), reason="late", actor=STAFF
+    )
+    paid_back = await look_at(ground.checkout, begun.order.id)
+    await commands.confirm_refund(
+        ground.checkout,
+        order_id=begun.order.id,
+        refund_id=paid_back.refunds[0].id,
+        actor=STAFF,
+    )
+    await ground.refund()
+    await reach(ground.checkout, begun.order.id, S.ARCHIVED)
+    await ground.capture(begun)
 
 
 async def _sold_out(ground: Ground, *, is_declined: bool) -> None:
@@ -340,6 +377,9 @@ STORIES: Final[tuple[Callable[[Ground], Awaitable[Any]], ...]] = (
         for amount in (None, 1)
     ),
     _canceled_by_card,
+    lambda g: _won_after_it_was_put_away(g, S.SHIPPED),
+    lambda g: _won_after_it_was_put_away(g, S.SHIPPED, S.IN_TRANSIT),
+    _paid_twice_after_it_was_put_away,
     _revived,
     _put_away,
     _archived_and_paid_late,
@@ -358,6 +398,13 @@ BY_DISPUTE: Final = {
     *((S.DISPUTED, status) for status in (*PAID, S.PARTIALLY_REFUNDED, S.REFUNDED)),
     *((status, S.DISPUTED) for status in PAID),
     *((S.PARTIALLY_REFUNDED, status) for status in PAID),
+    *((status, S.REFUNDED) for status in (S.SHIPPED, S.IN_TRANSIT)),
+}
+#: What the stories of refunds of everything make.
+BY_REFUND: Final = {
+    (S.PAID, S.REFUNDED),
+    (S.ARCHIVED, S.PARTIALLY_REFUNDED),
+    (S.PARTIALLY_REFUNDED, S.REFUNDED),
 }
 
 
@@ -376,7 +423,7 @@ def _waiting_for() -> dict[Pair, str]:
     # A refund of everything that is not a cancellation.
     for source in PAID:
         found[source, S.REFUNDED] = "a refund of everything without a cancellation"
-    return {pair: why for pair, why in found.items() if pair not in BY_DISPUTE}
+    return {pair: why for pair, why in found.items() if pair not in BY_DISPUTE | BY_REFUND}
 
 
 async def _moves_made(db: Database) -> set[Pair]:

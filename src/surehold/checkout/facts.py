@@ -50,6 +50,7 @@ from surehold.payments.model import (
     PaymentState,
     Refund,
     RefundLine,
+    RefundState,
     find_main,
 )
 from surehold.payments.states import OPEN
@@ -334,6 +335,18 @@ class CaseFacts:
             for row in self.payments.values()
             if row.state is PaymentState.CAPTURED
         )
+
+    @property
+    def excess_minor(self) -> int:
+        """What is kept beyond what is due: all of it once the order was given up."""
+        if self.order.canceled_at is not None:
+            return self.kept_minor
+        back = sum(
+            row.amount_minor
+            for row in self.refunds.values()
+            if row.is_of_sale and row.state is not RefundState.FAILED
+        )
+        return self.kept_minor - (self.order.due_minor - back)
 
     @property
     def delivered_at(self) -> datetime | None:

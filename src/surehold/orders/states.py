@@ -129,8 +129,16 @@ _ONWARD: Final = {
         S.REFUNDED,
         S.ARCHIVED,
     },
-    # Late money brings back what was given up and put away.
-    S.ARCHIVED: {S.DISPUTED, S.PAID, S.CONFIRMED},
+    # Late money brings back what was given up and put away, or goes back itself; what a bank had
+    # given back comes back to the store.
+    S.ARCHIVED: {
+        S.DISPUTED,
+        S.PAID,
+        S.CONFIRMED,
+        S.SHIPPED,
+        S.IN_TRANSIT,
+        S.PARTIALLY_REFUNDED,
+    },
 }
 
 #: Every allowed move.

@@ -52,7 +52,7 @@ def list_decisions(case: Case, payment: Payment) -> tuple[ReviewDecision, ...]:
         return (ReviewDecision.ACCEPT,)
     if reason not in _ABOUT_MONEY_KEPT and not reason.startswith(REFUND_FAILED):
         return ()
-    excess = min(_excess(case), case.refundable_minor(payment))
+    excess = min(case.excess_minor, case.refundable_minor(payment))
     if excess <= 0:
         return (ReviewDecision.ACCEPT,)
     return () if payment.disputed_minor else (ReviewDecision.REFUND,)
@@ -99,7 +99,7 @@ def review(
             case.payment(payment.id),
             cause=Cause("not due", actor, internal_reason=note),
             providers=providers,
-            amount_minor=_excess(case),
+            amount_minor=case.excess_minor,
         )
     case.writes.reviews.append(
         PaymentReview(
@@ -138,7 +138,7 @@ def _hold_what_was_hidden(case: Case, payment: Payment, evidence: ProviderSnapsh
         if row.payment_id == payment.id and row.state is RefundState.FAILED
     ]
     reason = None if evidence is None else find_unasked(case, after, evidence)
-    if reason is None and failed and _excess(case) > 0:
+    if reason is None and failed and case.excess_minor > 0:
         reason = f"{REFUND_FAILED}: {failed[-1].failure_code}"
     case.put_payment(msgspec.structs.replace(after, review_reason=reason))
 
@@ -151,15 +151,3 @@ def _not_possible(payment: Payment, allowed: tuple[ReviewDecision, ...]) -> Revi
         reason=payment.review_reason,
         allowed=[one.value for one in allowed],
     )
-
-
-def _excess(case: Case) -> int:
-    """What is kept of an order's money beyond what is due of it."""
-    if case.order.canceled_at is not None:
-        return case.kept_minor
-    back = sum(
-        row.amount_minor
-        for row in case.refunds.values()
-        if row.is_of_sale and row.state is not RefundState.FAILED
-    )
-    return case.kept_minor - (case.order.due_minor - back)

@@ -131,7 +131,10 @@ class RetryRefund(Settlement, frozen=True):
         lines = case.refund_lines.get(failed.id, ())
         room = case.refundable_minor(payment)
         is_there = rules.is_left(case, failed, lines)
-        if failed.amount_minor > room or not is_there or not rules.is_refundable(payment):
+        # What was not due may have gone back by another refund, of which no line tells.
+        is_back = not failed.is_of_sale and failed.amount_minor > case.excess_minor
+        is_gone = failed.amount_minor > room or not is_there or is_back
+        if is_gone or not rules.is_refundable(payment):
             raise RefundExceedsPaid(
                 "What this refund was of went back meanwhile.",
                 refundable={"amount": room, "currency": failed.currency},
