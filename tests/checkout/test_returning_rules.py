@@ -180,7 +180,28 @@ def test_an_answer_is_noted_when_it_is_news() -> None:
     lost = msgspec.structs.replace(asked, state=OperationState.UNKNOWN)
     end_operation(case, lost, OperationEvent.LOSE, "timeout")
 
-    assert case.writes.operations_ended == [(lost, "timeout")]
+    assert list(case.writes.operations_ended.values()) == [(lost, "timeout")]
+
+
+@pytest.mark.parametrize("event", [OperationEvent.SUCCEED, OperationEvent.DECLINE])
+def test_an_answer_that_came_is_not_lost_with_its_copy(event: OperationEvent) -> None:
+    case, payment = a_collected_case()
+    asked = Operation(
+        id=OperationId(new_id()),
+        payment_id=payment.id,
+        refund_id=None,
+        kind=OperationKind.ANSWER_DISPUTE,
+        state=OperationState.PENDING,
+        idempotency_key="k",
+        request=b"",
+        attempts=0,
+    )
+
+    for told in (OperationEvent.LOSE, event, OperationEvent.LOSE):
+        end_operation(case, asked, told, None)
+
+    ((ended, _),) = case.writes.operations_ended.values()
+    assert ended.state in (OperationState.SUCCEEDED, OperationState.DECLINED)
 
 
 def test_what_a_provider_says_of_a_failed_refund_is_kept_and_no_news_later() -> None:

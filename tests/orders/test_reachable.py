@@ -159,6 +159,21 @@ async def _won_after_it_was_put_away(ground: Ground, *on: OrderStatus) -> None:
             await reach(ground.checkout, begun.order.id, S.ARCHIVED)
 
 
+async def _won_while_it_is_paid_back(ground: Ground, on: OrderStatus) -> None:
+    """All is on its way back as staff wish, its bank takes it meanwhile, and gives it back."""
+    begun = await ground.by_card()
+    await ground.capture(begun)
+    await reach(ground.checkout, begun.order.id, on)
+    await commands.refund_order(
+        ground.checkout, order_id=begun.order.id, wish=Wish(), reason="late", actor=STAFF
+    )
+    for state in (D.LOST, D.WON):
+        stage, due = DisputeStage.CHARGEBACK, begun.payment.requested
+        told = DisputeSnapshot("dp", due, stage, state, "fraudulent")
+        ground.pretend.dispute(f"pp_{begun.payment.merchant_reference}", told)
+        await commands.check_payment(ground.checkout, begun.payment.id)
+
+
 async def _paid_twice_after_it_was_put_away(ground: Ground) -> None:
     """All of a paid order went back, it was put away, and its other payment comes, too."""
     begun = await ground.by_card()
@@ -379,6 +394,8 @@ STORIES: Final[tuple[Callable[[Ground], Awaitable[Any]], ...]] = (
     _canceled_by_card,
     lambda g: _won_after_it_was_put_away(g, S.SHIPPED),
     lambda g: _won_after_it_was_put_away(g, S.SHIPPED, S.IN_TRANSIT),
+    lambda g: _won_while_it_is_paid_back(g, S.PROCESSING),
+    lambda g: _won_while_it_is_paid_back(g, S.READY_FOR_SHIPMENT),
     _paid_twice_after_it_was_put_away,
     _revived,
     _put_away,
@@ -398,7 +415,7 @@ BY_DISPUTE: Final = {
     *((S.DISPUTED, status) for status in (*PAID, S.PARTIALLY_REFUNDED, S.REFUNDED)),
     *((status, S.DISPUTED) for status in PAID),
     *((S.PARTIALLY_REFUNDED, status) for status in PAID),
-    *((status, S.REFUNDED) for status in (S.SHIPPED, S.IN_TRANSIT)),
+    *((status, S.REFUNDED) for status in PAID[2:6]),
 }
 #: What the stories of refunds of everything make.
 BY_REFUND: Final = {

@@ -23,6 +23,7 @@ from surehold.kernel.ids import (
     CartId,
     DisputeId,
     FulfillmentId,
+    OperationId,
     OrderChangeId,
     OrderId,
     PaymentId,
@@ -136,7 +137,8 @@ class Writes:
     def __init__(self) -> None:
         self.payments: dict[PaymentId, Payment] = {}
         self.operations: list[Operation] = []
-        self.operations_ended: list[tuple[Operation, str | None]] = []
+        #: The latest of each: the same question may be answered twice in a batch.
+        self.operations_ended: dict[OperationId, tuple[Operation, str | None]] = {}
         self.refunds: list[Refund] = []
         self.refunds_ended: list[Refund] = []
         self.journals: list[Journal] = []

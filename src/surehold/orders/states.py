@@ -110,6 +110,8 @@ _ONWARD: Final = {
         S.PARTIALLY_REFUNDED,
         S.PAID,
         S.CONFIRMED,  # paid late and given back as sold out, and then authorized by another way
+        S.PROCESSING,
+        S.READY_FOR_SHIPMENT,
         S.SHIPPED,
         S.IN_TRANSIT,
         S.DELIVERED,

@@ -321,7 +321,7 @@ async def _write(
     at_once = [row for row in writes.refunds_ended if row.id in begun]
     await payments.end_refunds(tx, refunds=at_once, now=now)
     await payments.insert_operations(tx, operations=writes.operations, now=now)
-    await payments.end_operations(tx, operations=writes.operations_ended, now=now)
+    await payments.end_operations(tx, operations=list(writes.operations_ended.values()), now=now)
     await inventory.release_allocations(tx, allocations=list(writes.allocations_released.values()))
     await cart.take_ordered(tx, taken=writes.taken_from_carts)
     await outbox.record(tx, writes.events + book.events, now=now)

@@ -267,8 +267,9 @@ def find_unasked(case: Case, payment: Payment, evidence: ProviderSnapshot) -> st
 def end_operation(
     case: Case, operation: Operation, event: OperationEvent, code: str | None
 ) -> None:
-    """Note what is known of an answer."""
-    after = OPERATION.find_next(operation.state, event)
+    """Note what is known of an answer. One that is known is not lost by another that is."""
+    known, _ = case.writes.operations_ended.get(operation.id, (operation, None))
+    after = OPERATION.find_next(known.state, event)
     if after is not None:
         ended = msgspec.structs.replace(operation, state=after)
-        case.writes.operations_ended.append((ended, code))
+        case.writes.operations_ended[operation.id] = ended, code

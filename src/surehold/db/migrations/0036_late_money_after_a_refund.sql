@@ -1,9 +1,11 @@
 -- An order whose late money went back because all was sold is trusted again when another payment of
 -- it is authorized and the goods are there. One that was paid back, and put away, is partly paid
--- back while money that comes for it once more is on its way back; and it is as far as its goods
+-- back while money that comes for it once more is on its way back. And an order is as far as its goods
 -- have come when a bank gives back what it had taken for good.
 INSERT INTO order_status_moves (from_status, to_status) VALUES
     ('refunded', 'confirmed'),
+    ('refunded', 'processing'),
+    ('refunded', 'ready_for_shipment'),
     ('archived', 'partially_refunded'),
     ('archived', 'shipped'),
     ('archived', 'in_transit');
