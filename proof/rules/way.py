@@ -16,16 +16,17 @@ import msgspec
 
 from surehold.checkout import settlements as s
 from surehold.checkout.batch import Writes
+from surehold.checkout.cards import CardBook
 from surehold.checkout.engine import Context
 from surehold.checkout.model import SYSTEM, Actor
-from surehold.checkout.rules import Units, Wish, taking_back
-from surehold.checkout.rules.fulfilling import Parcel
+from surehold.checkout.rules import ChangeWish, Units, Wish, taking_back
+from surehold.checkout.rules.fulfilling import Parcel, Pick, WantedUnits
 from surehold.checkout.rules.reaching import list_reachable
 from surehold.checkout.rules.reviewing import list_decisions
 from surehold.db.shop import ShopSettings
-from surehold.identity.tokens import OrderAccess
+from surehold.identity.tokens import OrderAccess, Seals
 from surehold.kernel.errors import DomainError
-from surehold.kernel.ids import ReturnId, new_id
+from surehold.kernel.ids import OrderChangeId, RefundId, ReturnId, new_id
 from surehold.kernel.money import Money
 from surehold.orders.carriers import OTHER
 from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
@@ -40,10 +41,21 @@ from surehold.payments.model import (
 )
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
-from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
-from surehold.payments.providers.port import CreateResult
+from surehold.payments.providers.disputes import (
+    DisputeAnswer,
+    DisputeSnapshot,
+    DisputeStage,
+    DisputeState,
+)
+from surehold.payments.providers.port import (
+    CreateResult,
+    ProviderRefundState,
+    RefundOrigin,
+    RefundSnapshot,
+)
 from surehold.payments.providers.registry import Providers
 from surehold.payments.states import PAYMENT, OperationEvent
+from surehold.pricing.model import Quote, QuoteLine
 from tests.builders.cases import a_case, evidence
 from tests.builders.providers import PretendProvider
 
@@ -53,9 +65,24 @@ STAFF: Final = Actor("staff")
 PAYMENT_MOVES: Final = {(state, after) for (state, _), after in PAYMENT.table.items()}
 _CURRENCY: Final = "EUR"
 #: How much likelier than staff each of the others is to be next.
-_SHARES: Final = {"provider": 6, "answer": 4, "staff": 8, "sender": 1, "buyer": 2, "clock": 1}
+_SHARES: Final = {
+    "provider": 6,
+    "answer": 4,
+    "staff": 8,
+    "sender": 1,
+    "changer": 1,
+    "buyer": 2,
+    "clock": 1,
+}
 _PROVIDERS: Final = ("pretend", "pretend", "bank_transfer", "cash_on_delivery")
 P = PaymentState
+
+
+class _Bank(PretendProvider):
+    """A provider that takes what the store says to a dispute."""
+
+    def prepare_answer(self, answer: DisputeAnswer) -> bytes:
+        return repr(answer).encode()
 
 
 class Broken(AssertionError):
@@ -76,12 +103,15 @@ class Way:
         )
         self.context = Context(
             db=None,  # type: ignore[arg-type]  # no settlement asks it
-            providers=Providers([PretendProvider(), BankTransfer(), CashOnDelivery()]),
+            providers=Providers(
+                [_Bank(can_answer_disputes=True), BankTransfer(), CashOnDelivery()]
+            ),
             access=OrderAccess(("a secret",)),
             base_url="https://shop.example",
             render=lambda _: b"",
-            seals=None,  # type: ignore[arg-type]  # no gift card is sold here
+            seals=Seals(("a secret",)),
         )
+        self.case.cards = CardBook(seals=self.context.seals)
         self.counts: Counter[str] = Counter()
         #: What was asked and what came of it, the latest last.
         self.told: deque[str] = deque(maxlen=STEPS)
@@ -91,6 +121,7 @@ class Way:
             "answer": self._answer,
             "staff": self._staff,
             "sender": self._sender,
+            "changer": self._changer,
             "buyer": self._buyer,
             "clock": self._clock,
         }
@@ -221,13 +252,27 @@ class Way:
             begun = CreateResult("pp", P.REQUIRES_ACTION, payment.next_action) if is_done else None
             return s.RecordCreate(order_id, asked, begun, event, code)
         if asked.kind is OperationKind.REFUND and asked.refund_id is not None:
-            return s.RecordRefund(order_id, asked.refund_id, asked, None, event, code)
+            told = self._refunded(asked.refund_id) if is_done else None
+            return s.RecordRefund(order_id, asked.refund_id, asked, told, event, code)
         if asked.kind is OperationKind.CAPTURE and not is_done:
             return s.RecordCapture(order_id, asked, event, code)
         if asked.kind in (OperationKind.VOID, OperationKind.CAPTURE):
             end = P.VOIDED if asked.kind is OperationKind.VOID else P.CAPTURED
             return s.TakeEvidence(order_id, payment.id, evidence(payment, end), operation=asked)
-        return None
+        if asked.kind is OperationKind.ANSWER_DISPUTE:
+            return s.RecordAnswer(order_id, asked, event, code)
+        return s.RecordRenewal(order_id, asked, event, code)
+
+    def _refunded(self, refund_id: RefundId) -> RefundSnapshot:
+        refund = self.case.refund(refund_id)
+        states = (ProviderRefundState.SUCCEEDED, *ProviderRefundState)
+        return RefundSnapshot(
+            "re",
+            str(refund.id),
+            Money(refund.amount_minor, _CURRENCY),
+            self.dice.choice(states),
+            RefundOrigin.US,
+        )
 
     def _buyer(self) -> s.Settlement:
         """The buyer pays again, another way perhaps."""
@@ -253,6 +298,8 @@ class Way:
                 self._decide,
                 self._move_a_parcel,
                 self._take_the_money,
+                self._answer_a_dispute,
+                self._plan_a_parcel,
             )
         )
         return doing()
@@ -284,6 +331,7 @@ class Way:
             None,
             STAFF,
             is_restocked=self.dice.random() < 0.3,
+            is_store_credit=self.dice.random() < 0.1,
         )
 
     def _look_after_a_refund(self) -> s.Settlement | None:
@@ -311,6 +359,71 @@ class Way:
     def _take_the_money(self) -> s.Settlement:
         payment = self.dice.choice(self._payments)
         return s.CapturePayment(self.case.order.id, payment.id, STAFF)
+
+    def _answer_a_dispute(self) -> s.Settlement | None:
+        if not self.case.disputes:
+            return None
+        evidence_given = self.dice.choice(("Signed for by M.", "Another", None))
+        dispute = self.dice.choice(tuple(self.case.disputes))
+        return s.AnswerDispute(self.case.order.id, dispute, evidence_given, STAFF)
+
+    def _plan_a_parcel(self) -> s.Settlement:
+        wanted = (WantedUnits(self.case.lines[0].id, 1),) if self.dice.random() < 0.5 else ()
+        return s.OpenFulfillments(self.case.order.id, Pick(wanted), STAFF, self._keep)
+
+    def _changer(self) -> s.Settlement | None:
+        """Staff change the order, take that back, or send something else for what came back."""
+        order_id, one = self.case.order.id, OrderChangeId(new_id())
+        what = self.dice.randrange(4)
+        if what == 0 and self.case.changes:
+            return s.CancelChange(order_id, self.dice.choice(tuple(self.case.changes)), STAFF)
+        quote = self._quote(self.dice.choice((700, 1000, 1500)))
+        if what == 1 and self.case.returns:
+            back = self.dice.choice(tuple(self.case.returns))
+            return s.ExchangeReturn(order_id, back, STAFF, one, quote, "pretend")
+        give_up = self._unit if self.dice.random() < 0.6 else ()
+        add = ((self.case.lines[0].variant_id, 1),) if not give_up or what > 2 else ()
+        wish = ChangeWish(give_up, add, self.dice.choice(("pretend", "bank_transfer")))
+        priced = quote if add else None
+        return s.ChangeOrder(order_id, one, wish, priced, "asked for", STAFF, self._keep)
+
+    def _quote(self, price_minor: int) -> Quote:
+        """One unit more of what the order is of, at a price of today."""
+        line, order = self.case.lines[0], self.case.order
+        tax_minor = round(price_minor / 6)
+        priced = QuoteLine(
+            variant_id=line.variant_id,
+            product_id=line.product_id,
+            vendor_id=line.vendor_id,
+            slug="a",
+            sku=line.sku,
+            name=line.name,
+            options=[],
+            image=None,
+            quantity=1,
+            unit_price_minor=price_minor,
+            total_minor=price_minor,
+            net_minor=price_minor - tax_minor,
+            tax_minor=tax_minor,
+            gross_minor=price_minor,
+        )
+        return Quote(
+            currency=order.currency,
+            lines=(priced,),
+            subtotal_minor=price_minor,
+            discount_minor=0,
+            shipping_minor=0,
+            shipping_tax_minor=0,
+            tax_minor=tax_minor,
+            total_minor=price_minor,
+            is_tax_included=True,
+            tax_rate="0.2",
+            shipping_method=order.shipping_method,
+        )
+
+    @property
+    def _keep(self) -> s.Keep:
+        return s.Keep("way", str(new_id()), b"", self.context.render)
 
     def _sender(self) -> s.Settlement:
         """Something comes back, or is to."""

@@ -651,3 +651,15 @@ def test_a_hold_gets_one_grace_period_while_a_payment_is_in_flight(state: Paymen
     assert case.active == ()
     (ended,) = case.writes.reservations_ended
     assert (ended.state, ended.end_reason) == (ReservationState.EXPIRED, "time is over")
+
+
+def test_too_little_for_goods_that_were_sent_waits_for_a_person() -> None:
+    case = a_case(
+        status=OrderStatus.DELIVERED, sold_at=NOW, added_minor=700, owed_minor=TOTAL + 700
+    )
+    order = case.order
+
+    assert hear(case, P.CAPTURED) == "held_for_review"
+
+    assert (the_payment(case).review_reason, case.order) == ("amount_mismatch", order)
+    assert [kind for kind, _ in books(case)] == ["suspense"]

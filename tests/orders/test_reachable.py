@@ -437,6 +437,10 @@ def _waiting_for() -> dict[Pair, str]:
         for pair in MOVES
         if S.PARTIALLY_REFUNDED in pair and pair not in found
     }
+    # An order grew dearer before it was paid; its first payment comes, and is too little.
+    for source in (S.PENDING_PAYMENT, S.PAYMENT_FAILED):
+        for target in (S.REFUNDED, S.PARTIALLY_REFUNDED):
+            found[source, target] = "money that is not needed goes back; proof.rules finds its way"
     # A refund of everything that is not a cancellation.
     for source in PAID:
         found[source, S.REFUNDED] = "a refund of everything without a cancellation"

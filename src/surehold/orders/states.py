@@ -21,6 +21,10 @@ _ONWARD: Final = {
         S.PROCESSING,  # paid again, or at last, after an authorization had lapsed
         S.READY_FOR_SHIPMENT,
         S.CANCELED,
+        # Money came that does not buy it, and goes back or is held back.
+        S.PARTIALLY_REFUNDED,
+        S.REFUNDED,
+        S.DISPUTED,
     },
     S.PAYMENT_FAILED: {
         S.PENDING_PAYMENT,
@@ -29,6 +33,9 @@ _ONWARD: Final = {
         S.PROCESSING,
         S.READY_FOR_SHIPMENT,
         S.CANCELED,
+        S.PARTIALLY_REFUNDED,
+        S.REFUNDED,
+        S.DISPUTED,
     },
     S.PAID: {
         S.CONFIRMED,
@@ -119,6 +126,8 @@ _ONWARD: Final = {
         S.ARCHIVED,
     },
     S.DISPUTED: {
+        S.PENDING_PAYMENT,
+        S.PAYMENT_FAILED,
         S.PAID,
         S.CONFIRMED,
         S.PROCESSING,

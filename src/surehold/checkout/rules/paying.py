@@ -349,14 +349,18 @@ def _let_go(case: Case, paid_by: Payment, *, providers: Providers) -> None:
 def _is_too_little(case: Case, captured_minor: int) -> bool:
     """Whether money was asked for before something was added to an order that waits for it.
 
-    What its cards could pay counts as there.
+    What its cards could pay counts as there. While the order's goods are trusted to another
+    payment, this one is not needed, and goes back.
     """
-    if not case.order.added_minor or case.is_bought or case.order.canceled_at is not None:
+    order = case.order
+    if not order.added_minor or order.canceled_at is not None or case.security is not None:
         return False
+    if case.is_sold:
+        return captured_minor < order.owed_minor
     by_card = {
         row.gift_card_id: row.requested_minor for row in case.payments.values() if row.gift_card_id
     }
-    return captured_minor + sum(by_card.values()) < case.order.due_minor
+    return captured_minor + sum(by_card.values()) < order.due_minor
 
 
 def sell_covered(case: Case, *, actor: Actor, providers: Providers) -> str:
