@@ -441,6 +441,8 @@ def _waiting_for() -> dict[Pair, str]:
     for source in (S.PENDING_PAYMENT, S.PAYMENT_FAILED):
         for target in (S.REFUNDED, S.PARTIALLY_REFUNDED):
             found[source, target] = "money that is not needed goes back; proof.rules finds its way"
+    for source in (S.IN_TRANSIT, S.DELIVERED):
+        found[source, S.SHIPPED] = "an exchange after a refund failed; proof.rules finds its way"
     # A refund of everything that is not a cancellation.
     for source in PAID:
         found[source, S.REFUNDED] = "a refund of everything without a cancellation"

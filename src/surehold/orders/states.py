@@ -87,8 +87,16 @@ _ONWARD: Final = {
         S.REFUNDED,
         S.DISPUTED,
     },
-    S.IN_TRANSIT: {S.DELIVERED, S.CANCELED, S.PARTIALLY_REFUNDED, S.REFUNDED, S.DISPUTED},
-    S.DELIVERED: {S.PARTIALLY_REFUNDED, S.REFUNDED, S.DISPUTED, S.ARCHIVED},
+    # Shipped, in part: something else is still to be sent for what came back.
+    S.IN_TRANSIT: {
+        S.SHIPPED,
+        S.DELIVERED,
+        S.CANCELED,
+        S.PARTIALLY_REFUNDED,
+        S.REFUNDED,
+        S.DISPUTED,
+    },
+    S.DELIVERED: {S.SHIPPED, S.PARTIALLY_REFUNDED, S.REFUNDED, S.DISPUTED, S.ARCHIVED},
     # Money may arrive after the shop gave the order up: it is revived, or refunded.
     S.CANCELED: {
         S.PAID,
