@@ -118,7 +118,7 @@ _ORDERS: Final = """
                       FROM order_lines WHERE order_id = orders.id AND change_id IS NOT NULL
                      GROUP BY variant_id) AS line) AS added,
            (SELECT coalesce(jsonb_object_agg(id, jsonb_build_object(
-                       'state', state, 'difference_minor', 
+                       'state', state, 'difference_minor',
                        added_minor - given_up_minor - covered_minor)), '{}')
               FROM order_changes WHERE order_id = orders.id) AS changes,
            coupon_code,

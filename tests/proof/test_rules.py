@@ -30,10 +30,10 @@ def test_the_same_seed_goes_the_same_way() -> None:
 
 
 def test_a_move_that_a_table_lacks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    fewer = states.MOVES - {(OrderStatus.PENDING_PAYMENT, OrderStatus.PROCESSING)}
+    fewer = states.MOVES - {(OrderStatus.PAID, OrderStatus.PROCESSING)}
     monkeypatch.setattr("surehold.orders.states.MOVES", fewer)
 
     found = run(orders=1_000, jobs=1)
 
-    assert "pending_payment to processing" in found.violations[0]
+    assert "paid to processing" in found.violations[0]
     assert "again: python -m proof.rules --seed" in found.violations[0]
