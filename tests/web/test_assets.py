@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import io
 import re
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ from types import ModuleType
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from PIL import Image
 
 from surehold.web import assets
 
@@ -28,6 +30,7 @@ SCRIPTS = (
     "js/store.js",
     "js/hold-timer.js",
     "js/copy-button.js",
+    "js/provider-form.js",
 )
 FONT = "vendor/inter-latin.woff2"
 #: 120 kB less 12 kB of compressed HTML.
@@ -183,6 +186,53 @@ def test_an_svg_picture_can_run_nothing(client: TestClient[Litestar]) -> None:
 )
 def test_no_path_leads_out_of_the_picture_folder(client: TestClient[Litestar], name: str) -> None:
     assert client.get(f"/media/{name}").status_code == 404
+
+
+def a_photo(folder: Path, name: str, *, width: int = 1600, height: int = 2000) -> None:
+    Image.effect_noise((width, height), 64).convert("RGB").save(folder / name)
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp"])
+def test_a_photo_is_offered_smaller_and_as_webp(
+    client: TestClient[Litestar], pictures: Path, name: str
+) -> None:
+    a_photo(pictures, name)
+
+    replies = [client.get(assets.media_url(name, width)) for width in assets.WIDTHS]
+
+    sizes = []
+    for reply in replies:
+        assert (reply.status_code, reply.headers["content-type"]) == (200, "image/webp")
+        with Image.open(io.BytesIO(reply.content)) as photo:
+            sizes.append((photo.format, photo.size))
+    assert sizes == [("WEBP", (width, width * 5 // 4)) for width in assets.WIDTHS]
+    assert len(replies[0].content) < len(replies[1].content) < (pictures / name).stat().st_size
+
+
+def test_a_photo_is_never_made_larger(client: TestClient[Litestar], pictures: Path) -> None:
+    a_photo(pictures, "small.jpg", width=90, height=60)
+
+    reply = client.get("/media/w400/small.jpg")
+
+    with Image.open(io.BytesIO(reply.content)) as photo:
+        assert photo.size == (90, 60)
+
+
+def test_a_photo_that_cannot_be_read_is_sent_as_it_is(client: TestClient[Litestar]) -> None:
+    reply = client.get("/media/w400/lamp.png")
+
+    assert (reply.headers["content-type"], reply.content) == ("image/png", b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "path", ["w401/photo.jpg", "w400/lamp.svg", "400/photo.jpg", "w400/..%2fphoto.jpg", "w400/"]
+)
+def test_other_sizes_and_drawings_are_not_offered(
+    client: TestClient[Litestar], pictures: Path, path: str
+) -> None:
+    a_photo(pictures, "photo.jpg")
+
+    assert client.get(f"/media/{path}").status_code == 404
 
 
 def test_a_replaced_picture_is_sent_anew(pictures: Path) -> None:

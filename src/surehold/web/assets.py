@@ -2,7 +2,8 @@
 
 Assets are read once at start, named by their content (``css/store.3fa9c2d1.css``) and kept in
 memory with a gzip copy, so that browsers may keep them for a year and a deploy never mixes old
-with new. Product pictures are read when asked for, from folders that staff fill.
+with new. Product pictures are read when asked for, from folders that staff fill; of a photo there
+are smaller sizes as well, as WebP.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import io
 import posixpath
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -17,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 from litestar import asgi
@@ -24,6 +27,7 @@ from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 FOLDER: Final = Path(__file__).with_name("assets")
 ASSET_PREFIX: Final = "/assets/"
@@ -50,6 +54,10 @@ TYPES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 PICTURES: Final = frozenset({".svg", ".png", ".jpg", ".jpeg", ".webp", ".avif"})
+#: Photos, which a browser may ask for so many pixels wide: a thumbnail, a card, a phone, a desk.
+PHOTOS: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+WIDTHS: Final = (160, 400, 800, 1200)
+_WEBP_QUALITY: Final = 80
 #: Those that are already compressed gain nothing from gzip.
 _COMPRESSIBLE: Final = frozenset({".css", ".js", ".svg", ".txt"})
 _SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -182,20 +190,65 @@ def find_picture(folders: tuple[Path, ...], name: str) -> StaticFile | None:
     Names with a slash, a leading dot or an unknown ending are refused before any folder is read,
     and a link that leads out of its folder is not followed.
     """
-    suffix = posixpath.splitext(name)[1].lower()
-    if not _PICTURE_NAME.fullmatch(name) or suffix not in PICTURES:
+    path = _find_path(folders, name, PICTURES)
+    if path is None:
+        return None
+    facts = path.stat()
+    return _load_picture(path, facts.st_mtime_ns, facts.st_size)
+
+
+def find_resized(folders: tuple[Path, ...], size: str, name: str) -> StaticFile | None:
+    """A photo so wide at most (``w400``), as WebP. One that cannot be read is as it is."""
+    path = _find_path(folders, name, PHOTOS)
+    width = next((width for width in WIDTHS if size == f"w{width}"), None)
+    if path is None or width is None:
+        return None
+    facts = path.stat()
+    return _resize(path, width, facts.st_mtime_ns, facts.st_size)
+
+
+def is_photo(name: str) -> bool:
+    """Whether a picture is offered in smaller sizes."""
+    return _suffix(name) in PHOTOS
+
+
+def media_url(name: str, width: int | None = None) -> str:
+    """The address of a picture, or of a photo so many pixels wide."""
+    size = "" if width is None else f"w{width}/"
+    return f"{MEDIA_PREFIX}{size}{quote(name)}"
+
+
+def _find_path(folders: tuple[Path, ...], name: str, kinds: frozenset[str]) -> Path | None:
+    if not _PICTURE_NAME.fullmatch(name) or _suffix(name) not in kinds:
         return None
     for folder in folders:
         path = (folder / name).resolve()
         if path.parent == folder.resolve() and path.is_file():
-            facts = path.stat()
-            return _load_picture(path, suffix, facts.st_mtime_ns, facts.st_size)
+            return path
     return None
 
 
+def _suffix(name: str) -> str:
+    return posixpath.splitext(name)[1].lower()
+
+
 @lru_cache(maxsize=MEDIA_KEPT)
-def _load_picture(path: Path, suffix: str, _changed_ns: int, _size_bytes: int) -> StaticFile:
-    return pack(path.read_bytes(), suffix, A_WEEK)
+def _load_picture(path: Path, _changed_ns: int, _size_bytes: int) -> StaticFile:
+    return pack(path.read_bytes(), _suffix(path.name), A_WEEK)
+
+
+@lru_cache(maxsize=MEDIA_KEPT * len(WIDTHS))
+def _resize(path: Path, width: int, changed_ns: int, size_bytes: int) -> StaticFile:
+    written = io.BytesIO()
+    try:
+        with Image.open(path) as opened:
+            photo = ImageOps.exif_transpose(opened)
+            photo.thumbnail((width, photo.height))
+            mode = "RGBA" if photo.has_transparency_data else "RGB"
+            photo.convert(mode).save(written, "WEBP", quality=_WEBP_QUALITY)
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+        return _load_picture(path, changed_ns, size_bytes)
+    return pack(written.getvalue(), ".webp", A_WEEK)
 
 
 def asset_handler(index: AssetIndex) -> ASGIRouteHandler:
@@ -208,9 +261,15 @@ def asset_handler(index: AssetIndex) -> ASGIRouteHandler:
 
 
 def media_handler(folders: tuple[Path, ...]) -> ASGIRouteHandler:
-    """The route that serves ``/media/{file}``; pictures are read off the event loop."""
+    """The route that serves ``/media/{file}`` and, of photos, ``/media/w400/{file}``.
+
+    Pictures are read off the event loop.
+    """
 
     async def find(name: str) -> StaticFile | None:
+        size, slash, photo = name.partition("/")
+        if slash:
+            return await asyncio.to_thread(find_resized, folders, size, photo)
         return await asyncio.to_thread(find_picture, folders, name)
 
     return _handler(MEDIA_PREFIX, find)

@@ -123,3 +123,32 @@ async def test_a_picture_is_enlarged_without_scripts(browser: Browser, db: Datab
     assert 'href="#zoom-2"' in page.html
     assert 'id="zoom-2"' in page.html
     assert page.links["Enlarge picture 1"] == "#zoom-1"
+
+
+async def test_a_photo_is_offered_in_the_sizes_that_a_screen_needs(
+    browser: Browser, db: Database
+) -> None:
+    lamp = await a_product(db, images=2)
+    async with db.connection() as connection:
+        await connection.raw.execute(
+            "UPDATE product_images SET file = 'lamp.jpg', width = 1000, height = 1250"
+        )
+
+    shown = await browser.get(f"/p/{lamp.slug}")
+    listed = await browser.get("/")
+
+    offered = (
+        "/media/w160/lamp.jpg 160w, /media/w400/lamp.jpg 400w,"
+        " /media/w800/lamp.jpg 800w, /media/lamp.jpg 1000w"
+    )
+    assert f'src="/media/lamp.jpg" srcset="{offered}" sizes="' in shown.html
+    assert '<img src="/media/w160/lamp.jpg"' in shown.html
+    assert f'srcset="{offered}" sizes="' in listed.html
+
+
+async def test_a_drawing_is_as_large_as_anybody_needs(browser: Browser, db: Database) -> None:
+    lamp = await a_product(db, images=1)
+
+    shown = await browser.get(f"/p/{lamp.slug}")
+
+    assert "srcset" not in shown.html

@@ -29,7 +29,7 @@ from surehold.inventory.queries import ShelfCounts
 from surehold.kernel import clock
 from surehold.payments.providers.port import Provider
 from surehold.web.api.identity.caller import device_cookie, session_cookie
-from surehold.web.assets import MEDIA_PREFIX, AssetIndex
+from surehold.web.assets import WIDTHS, AssetIndex, is_photo, media_url
 from surehold.web.limits import read_body
 from surehold.web.problems import BadRequest, UnsupportedMediaType
 from surehold.web.storefront.errors import FormNotOurs
@@ -272,8 +272,17 @@ class Store:
         """A picture; the store's mark where there is none."""
         if image is None:
             return ImageView(self.assets.url("favicon.svg"), "", 800, 1000)
-        words = image.alt if alt is None else alt
-        return ImageView(MEDIA_PREFIX + quote(image.file), words, image.width, image.height)
+        words, own = image.alt if alt is None else alt, media_url(image.file)
+        smaller = [width for width in WIDTHS if width < image.width and is_photo(image.file)]
+        sizes = [f"{media_url(image.file, width)} {width}w" for width in smaller]
+        return ImageView(
+            own,
+            words,
+            image.width,
+            image.height,
+            srcset=", ".join([*sizes, f"{own} {image.width}w"]) if sizes else "",
+            small=media_url(image.file, smaller[0]) if smaller else own,
+        )
 
 
 def _tags(header: bytes) -> set[str]:

@@ -46,12 +46,23 @@ class MoneyView(msgspec.Struct, frozen=True):
 
 
 class ImageView(msgspec.Struct, frozen=True):
-    """A picture. ``alt`` says what is seen; empty when the words beside it already say it."""
+    """A picture. ``alt`` says what is seen; empty when the words beside it already say it.
+
+    ``srcset``: the sizes that a browser chooses from; empty where there is one. ``small``: what a
+    list shows.
+    """
 
     url: str
     alt: str
     width: int = 800
     height: int = 1000
+    srcset: str = ""
+    small: str = ""
+
+    @property
+    def thumb(self) -> str:
+        """The address of what a list shows."""
+        return self.small or self.url
 
 
 class LinkView(msgspec.Struct, frozen=True):

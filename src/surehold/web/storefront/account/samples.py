@@ -118,14 +118,14 @@ def _own_samples() -> Iterator[Sample]:
         sessions=(
             SessionView(
                 id="s1",
-                device="Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0",
+                device="Firefox on Linux",
                 address="192.0.2.7",
                 last_used_at=NOW,
                 is_current=True,
             ),
             SessionView(
                 id="s2",
-                device="Mozilla/5.0 (iPhone) AppleWebKit/605 Safari/604",
+                device="Safari on iPhone",
                 address="198.51.100.20",
                 last_used_at=NOW - timedelta(days=2),
                 is_current=False,

@@ -12,6 +12,7 @@ from surehold.identity.model import Principal
 from surehold.identity.rules import PASSWORD_MAX
 from surehold.kernel.errors import InvalidInput
 from surehold.kernel.ids import SessionId
+from surehold.web.storefront.account.devices import describe_device
 from surehold.web.storefront.account.entry import check_email, list_faults, read_email
 from surehold.web.storefront.account.orders import account_page, find_principal, go_and_sign_in
 from surehold.web.storefront.account.views import SecurityView, SessionView
@@ -173,7 +174,7 @@ async def _page(
         sessions=tuple(
             SessionView(
                 id=str(row.id),
-                device=row.device,
+                device=describe_device(row.device),
                 address=row.address,
                 last_used_at=row.last_used_at,
                 is_current=row.id == principal.session_id,
