@@ -534,3 +534,27 @@ async def test_a_thumb_buys_on_a_phone(visit: Visit, db: Database) -> None:
     assert bar == "€43.90"
     assert faults == []
     assert await counters(db, lamp.variant_id) == (5, 1, 0)
+
+
+#: Adds up how far things moved that nobody had touched, as browsers measure it.
+SHIFTS = """
+    window.shifted = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_nothing_moves_while_a_page_is_built(visit: Visit, db: Database, width: int) -> None:
+    lamps = [await a_product(db, price=3900, on_hand=5, images=2) for _ in range(8)]
+
+    async with visit(404, viewport={"width": width, "height": 800}) as page:
+        await page.add_init_script(SHIFTS)
+        shifted = {}
+        for path in ("/", f"/p/{lamps[0].slug}", "/search?q=product", "/track"):
+            await page.goto(path, wait_until="networkidle")
+            await page.mouse.wheel(0, 2_000)
+            shifted[path] = await page.evaluate("window.shifted")
+
+    assert {path: value for path, value in shifted.items() if value > 0.05} == {}
