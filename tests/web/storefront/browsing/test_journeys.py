@@ -540,7 +540,8 @@ async def test_a_thumb_buys_on_a_phone(visit: Visit, db: Database) -> None:
 SHIFTS = """
     window.shifted = 0;
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+      const moves = list.getEntries().filter((entry) => !entry.hadRecentInput);
+      window.shifted += moves.reduce((sum, entry) => sum + entry.value, 0);
     }).observe({ type: "layout-shift", buffered: true });
 """
 
