@@ -14,11 +14,15 @@ from surehold.checkout.errors import OrderNotPayable
 from surehold.checkout.model import Actor
 from surehold.checkout.rules import (
     Cause,
+    Wish,
     ask_back,
+    ask_planned,
     cancel,
     check_payable,
     expire_holds,
     new_refund,
+    plan_refund,
+    record_refund,
     settle,
 )
 from surehold.inventory.model import ReservationState, StockChange
@@ -31,6 +35,7 @@ from surehold.payments.model import (
     NoAction,
     Payment,
     PaymentState,
+    PaymentTerms,
     Refund,
     RefundLine,
     RefundState,
@@ -663,3 +668,25 @@ def test_too_little_for_goods_that_were_sent_waits_for_a_person() -> None:
 
     assert (the_payment(case).review_reason, case.order) == ("amount_mismatch", order)
     assert [kind for kind, _ in books(case)] == ["suspense"]
+
+
+def test_what_is_held_for_nothing_does_not_say_how_an_order_stands() -> None:
+    case = a_case()
+    hear(case, P.CAPTURED)
+    paid = the_payment(case)
+    asked = plan_refund(case, Wish())
+    for one in asked:
+        ask_planned(case, one, cause=Cause("sorry", ACTOR), providers=PROVIDERS)
+    (back,) = case.refunds.values()
+    given = RefundSnapshot(
+        "re", str(back.id), Money(TOTAL, "EUR"), ProviderRefundState.SUCCEEDED, RefundOrigin.US
+    )
+    record_refund(case, back, given, failure_code=None)
+    late = a_payment(case.order.id, terms=PaymentTerms.ON_SHIPMENT)
+    case.add_payment(late)
+    before = case.order.status
+
+    told = settle(case, late, evidence(late, P.AUTHORIZED), actor=ACTOR, providers=PROVIDERS)
+
+    assert (before, told) == (OrderStatus.REFUNDED, "not_needed")
+    assert (case.order.status, case.payment(paid.id).refunded_minor) == (before, TOTAL)

@@ -464,6 +464,7 @@ class Case(CaseFacts):
         # What a card is to pay waits for the money: only how that stands says how the order does.
         waiting = [row for row in payments if row.gift_card_id is None] or list(payments)
         latest = max(waiting, key=lambda row: row.id, default=None)
+        is_owed = self.order.owed_minor > 0
         return orders.MoneyFacts(
             paid_minor=sum(row.captured_minor for row in payments),
             refunded_minor=sum(row.refunded_minor for row in payments),
@@ -476,8 +477,9 @@ class Case(CaseFacts):
             is_under_way=any(row.state in OPEN for row in waiting),
             is_failed=latest is not None
             and latest.state in (PaymentState.FAILED, PaymentState.VOIDED),
-            is_secured=self.security is not None,
-            is_owed=self.order.owed_minor > 0,
+            # Once sold and paid for, an order needs no other payment, though its bank holds it.
+            is_secured=self.security is not None and (is_owed or not self.is_sold),
+            is_owed=is_owed,
         )
 
     def _goods_facts(self) -> orders.FulfillmentFacts:
