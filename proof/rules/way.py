@@ -17,14 +17,12 @@ import msgspec
 from surehold.checkout import settlements as s
 from surehold.checkout.batch import Writes
 from surehold.checkout.cards import CardBook
-from surehold.checkout.engine import Context
 from surehold.checkout.model import SYSTEM, Actor
 from surehold.checkout.rules import ChangeWish, Units, Wish, taking_back
 from surehold.checkout.rules.fulfilling import Parcel, Pick, WantedUnits
 from surehold.checkout.rules.reaching import list_reachable
 from surehold.checkout.rules.reviewing import list_decisions
 from surehold.db.shop import ShopSettings
-from surehold.identity.tokens import OrderAccess, Seals
 from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import OrderChangeId, RefundId, ReturnId, new_id
 from surehold.kernel.money import Money
@@ -53,10 +51,9 @@ from surehold.payments.providers.port import (
     RefundOrigin,
     RefundSnapshot,
 )
-from surehold.payments.providers.registry import Providers
 from surehold.payments.states import PAYMENT, OperationEvent
 from surehold.pricing.model import Quote, QuoteLine
-from tests.builders.cases import a_case, evidence
+from tests.builders.cases import a_case, a_context, evidence
 from tests.builders.providers import PretendProvider
 
 STEPS: Final = 40
@@ -101,16 +98,7 @@ class Way:
             cash_on_delivery_limit={_CURRENCY: 100_000},
             refunds_at_provider=self.dice.choice(("ask", "book")),
         )
-        self.context = Context(
-            db=None,  # type: ignore[arg-type]  # no settlement asks it
-            providers=Providers(
-                [_Bank(can_answer_disputes=True), BankTransfer(), CashOnDelivery()]
-            ),
-            access=OrderAccess(("a secret",)),
-            base_url="https://shop.example",
-            render=lambda _: b"",
-            seals=Seals(("a secret",)),
-        )
+        self.context = a_context(_Bank(can_answer_disputes=True), BankTransfer(), CashOnDelivery())
         self.case.cards = CardBook(seals=self.context.seals)
         self.counts: Counter[str] = Counter()
         #: What was asked and what came of it, the latest last.

@@ -9,7 +9,9 @@ import msgspec
 
 from surehold.checkout.batch import CouponUses, Stock, Writes
 from surehold.checkout.case import Case
+from surehold.checkout.engine import Context
 from surehold.db.shop import ShopSettings
+from surehold.identity.tokens import OrderAccess, Seals
 from surehold.inventory.model import Reservation, ReservationState, StockLevel
 from surehold.kernel.ids import (
     CartId,
@@ -33,9 +35,8 @@ from surehold.orders.model import (
     PaymentStatus,
 )
 from surehold.payments.model import Payment, PaymentState, Redirect
-from surehold.payments.providers.port import (
-    ProviderSnapshot,
-)
+from surehold.payments.providers.port import Provider, ProviderSnapshot
+from surehold.payments.providers.registry import Providers
 
 NOW: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
 #: 2 units at 10.00 and shipping of 4.90, with a tax of 20 % within.
@@ -130,6 +131,18 @@ def a_case(*, on_hand: int = 10, coupon_uses: CouponUses | None = None, **facts:
         settings=ShopSettings(),
         now=NOW,
         coupon_uses=coupon_uses,
+    )
+
+
+def a_context(*providers: Provider) -> Context:
+    """What settlements decide with; no database, for none of them asks it."""
+    return Context(
+        db=None,  # type: ignore[arg-type]
+        providers=Providers(providers),
+        access=OrderAccess(("a secret",)),
+        base_url="https://shop.example",
+        render=lambda _: b"",
+        seals=Seals(("a secret",)),
     )
 
 

@@ -18,12 +18,10 @@ from surehold.checkout.settlements import (
     Settlement,
     TakeEvidence,
 )
-from surehold.identity.tokens import OrderAccess
 from surehold.orders.model import CancelReason
 from surehold.payments.model import PaymentState, RefundState, ReviewDecision
-from surehold.payments.providers.registry import Providers
 from surehold.payments.states import OperationEvent
-from tests.builders.cases import a_case, evidence
+from tests.builders.cases import a_case, a_context, evidence
 from tests.builders.providers import PretendProvider
 
 STAFF = Actor("staff")
@@ -31,14 +29,7 @@ STAFF = Actor("staff")
 
 @pytest.fixture
 def context() -> Context:
-    return Context(
-        db=None,  # type: ignore[arg-type]  # nothing here asks it
-        providers=Providers([PretendProvider()]),
-        access=OrderAccess(("a secret",)),
-        base_url="https://shop.example",
-        render=lambda _: b"",
-        seals=None,  # type: ignore[arg-type]  # no gift card is meant
-    )
+    return a_context(PretendProvider())
 
 
 @pytest.fixture

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from surehold.db import Database
 from surehold.db.database import Settings
 from surehold.db.shop import change
+from surehold.payments.providers.account import AccountConfig, AccountMode, WebhookSecret
 from tests.builders.catalog import a_product
 from tests.fakes import FAKES
 from tests.fakes.harness import Fake
@@ -33,6 +36,18 @@ def settings_of(fake: Fake, base_url: str) -> dict[str, str]:
         **fake.settings(base_url),
     }
     return {prefix + name: value for name, value in values.items()}
+
+
+def account_of(fake: Fake, base_url: str) -> AccountConfig:
+    """The account of a shop at a fake, for adapters that no settings are read for."""
+    return AccountConfig(
+        account="main",
+        mode=AccountMode.TEST,
+        base_url=base_url + fake.api_path,
+        secret_key=SecretStr(fake.secret_key),
+        webhook_secrets=(WebhookSecret("now", SecretStr(fake.secrets[0])),),
+        public_key=fake.public_key,
+    )
 
 
 class Counter:

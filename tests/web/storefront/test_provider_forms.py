@@ -9,11 +9,10 @@ from html import unescape
 from typing import Any
 
 import msgspec
-from pydantic import SecretStr
 
 from surehold.app import checkout_of
 from surehold.db import Database
-from surehold.payments.providers.account import AccountConfig, AccountMode, WebhookSecret
+from surehold.payments.providers.account import AccountConfig
 from surehold.payments.providers.port import RemoteProvider
 from surehold.payments.providers.razorpay.adapter import Razorpay
 from surehold.payments.providers.registry import Providers
@@ -24,6 +23,7 @@ from tests.fakes.harness import Fake
 from tests.fakes.razorpay import FakeRazorpay
 from tests.fakes.stripe import FakeStripe
 from tests.sandbox.conftest import serving
+from tests.support.provided import account_of
 from tests.web.storefront.browser import Browser, Page
 from tests.web.storefront.buying import buy
 from tests.web.storefront.conftest import asset_index, config
@@ -35,16 +35,7 @@ async def a_store(
 ) -> AsyncIterator[tuple[Browser, RemoteProvider]]:
     """A browser in a store that takes one service's form, and the service as the store has it."""
     async with serving(fake) as url:
-        provider: RemoteProvider = kind(
-            AccountConfig(
-                account="main",
-                mode=AccountMode.TEST,
-                base_url=url + fake.api_path,
-                secret_key=SecretStr(fake.secret_key),
-                webhook_secrets=(WebhookSecret("now", SecretStr(fake.secrets[0])),),
-                public_key=fake.public_key,
-            )
-        )
+        provider: RemoteProvider = kind(account_of(fake, url))
         checkout = checkout_of(config(), db, providers=Providers([provider]))
         await checkout.open()
         try:

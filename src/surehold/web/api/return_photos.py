@@ -34,11 +34,12 @@ from surehold.web.validation import parse_id
 _JPEG: Final = "image/jpeg"
 _TAKEN: Final = (_JPEG, "image/png", "image/webp")
 #: A picture is shown as a picture and nothing else, to whoever asked, and kept by nobody.
-_HEADERS: Final = MappingProxyType(
+PHOTO_HEADERS: Final = MappingProxyType(
     {
         "cache-control": "private, no-store",
         "content-disposition": 'inline; filename="photo.jpg"',
         "content-security-policy": "default-src 'none'; sandbox",
+        "x-content-type-options": "nosniff",
     }
 )
 _PLACE: Final = "/orders/{order_id:str}/returns/{return_id:str}"
@@ -209,7 +210,7 @@ async def show(
             return_id=_return_id(return_id),
             photo_id=_photo_id(photo_id),
         )
-    return Response(content, media_type=_JPEG, headers=dict(_HEADERS))
+    return Response(content, media_type=_JPEG, headers=dict(PHOTO_HEADERS))
 
 
 @delete(

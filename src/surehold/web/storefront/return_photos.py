@@ -6,7 +6,6 @@ an error, and what was chosen here is kept one by one.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -28,6 +27,7 @@ from surehold.orders.photos.errors import (
     PhotoTooLarge,
 )
 from surehold.orders.photos.model import PHOTOS_MAX, Photo
+from surehold.web.api.return_photos import PHOTO_HEADERS
 from surehold.web.limits import PHOTO_LIMIT_BYTES
 from surehold.web.problems import BodyTooLarge
 from surehold.web.storefront import order_access
@@ -59,15 +59,6 @@ WORTH_A_PHOTO: Final = frozenset(
 )
 _MEGABYTE: Final = 1024 * 1024
 _MAX_NAME: Final = 60
-#: A picture is shown as a picture and nothing else, to whoever asked, and kept by nobody.
-_HEADERS: Final = MappingProxyType(
-    {
-        "cache-control": "private, no-store",
-        "content-disposition": 'inline; filename="photo.jpg"',
-        "content-security-policy": "default-src 'none'; sandbox",
-        "x-content-type-options": "nosniff",
-    }
-)
 _PLACE: Final = "/orders/{number:str}/returns/{return_id:str}"
 
 
@@ -163,7 +154,7 @@ async def show_one(
             return_id=_return_id(return_id),
             photo_id=_photo_id(photo_id),
         )
-    return Response(content, media_type="image/jpeg", headers=dict(_HEADERS))
+    return Response(content, media_type="image/jpeg", headers=dict(PHOTO_HEADERS))
 
 
 @post(_PLACE + "/photos/{photo_id:str}/remove")

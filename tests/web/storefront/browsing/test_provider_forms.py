@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
-from pydantic import SecretStr
 
 from surehold.db import Database
-from surehold.payments.providers.account import AccountConfig, AccountMode, WebhookSecret
 from surehold.payments.providers.port import RemoteProvider
 from surehold.payments.providers.razorpay.adapter import Razorpay
 from surehold.payments.providers.stripe.adapter import Stripe
@@ -23,6 +21,7 @@ from tests.fakes.razorpay import FakeRazorpay
 from tests.fakes.stripe import FakeStripe
 from tests.sandbox.conftest import serving
 from tests.support.placing import counters
+from tests.support.provided import account_of
 from tests.web.storefront.browsing.test_journeys import fill_checkout, heading
 from tests.web.storefront.conftest import serve_store
 from tests.web.storefront.test_real_browser import pytestmark as in_a_browser
@@ -36,17 +35,6 @@ ELSEWHERE = {
     "https://js.stripe.com/v3/element.html": PAGES / "stripe-element.html",
     "https://checkout.razorpay.com/v1/checkout.js": PAGES / "razorpay.js",
 }
-
-
-def account_of(fake: Fake, base_url: str) -> AccountConfig:
-    return AccountConfig(
-        account="main",
-        mode=AccountMode.TEST,
-        base_url=base_url + fake.api_path,
-        secret_key=SecretStr(fake.secret_key),
-        webhook_secrets=(WebhookSecret("now", SecretStr(fake.secrets[0])),),
-        public_key=fake.public_key,
-    )
 
 
 @asynccontextmanager
