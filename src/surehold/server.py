@@ -43,6 +43,8 @@ DRAIN_SECONDS: Final = 15
 HEAD_BYTES_MAX: Final = 32_768
 CONCURRENCY_MAX: Final = 2_000
 BACKLOG: Final = 2_048
+#: What a browser sends that follows a stream, and nobody else.
+STREAMED: Final = (b"accept", b"text/event-stream")
 _EXTENSIONS: Final[dict[str, dict[object, object]]] = {WHOLE_BODY: {}}
 #: A process that ends sooner than this could not start.
 START_SECONDS: Final = 3
@@ -123,6 +125,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._is_refused:
             self.scope["extensions"] = _EXTENSIONS
             super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server stops: what is under way is answered, but a stream would never be over."""
+        super().shutdown()
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_answering and STREAMED in self.headers:
+            self.transport.close()
 
     def _arm(self, seconds: float) -> None:
         self._due_at = due_at = self.loop.time() + seconds

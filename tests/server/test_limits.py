@@ -24,8 +24,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Client]:
-    """A client of a running server."""
+async def serving() -> AsyncIterator[tuple[uvicorn.Server, tuple[str, int]]]:
+    """A running server and where it listens; told to stop at the end, and waited for."""
     listener = server.bind("127.0.0.1", 0)
     running = uvicorn.Server(
         uvicorn.Config(
@@ -38,13 +38,22 @@ async def connected() -> AsyncIterator[Client]:
         )
     )
     task = asyncio.create_task(running._serve([listener]))
-    reader, writer = await asyncio.open_connection(*listener.getsockname())
     try:
-        yield reader, writer
+        yield running, listener.getsockname()
     finally:
-        writer.close()
         running.should_exit = True
         await task
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Client]:
+    """A client of a running server."""
+    async with serving() as (_, address):
+        reader, writer = await asyncio.open_connection(*address)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
 
 
 async def seconds_until_closed(reader: asyncio.StreamReader) -> float:
@@ -190,3 +199,23 @@ async def test_l2_who_sends_too_much_is_told_so_and_not_cut_off(*, has_length: b
         await writer.drain()  # As most clients do: all of it first, then the answer.
 
         assert (await answer(reader)).startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_server_that_stops_waits_for_answers_and_for_no_stream() -> None:
+    async with serving() as (running, address):
+        following, follower = await asyncio.open_connection(*address)
+        follower.write(b"GET /stream HTTP/1.1\r\nhost: a\r\nAccept: text/event-stream\r\n\r\n")
+        waiting, waiter = await asyncio.open_connection(*address)
+        waiter.write(b"GET /slow HTTP/1.1\r\nhost: a\r\naccept: */*\r\n\r\n")
+        head = await following.readuntil(b"\r\n\r\n")
+        running.should_exit = True
+        rest = await asyncio.wait_for(following.read(), timeout=0.9)
+        said = await answer(waiting)
+        follower.close()
+        waiter.close()
+
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert b"data: begun" in rest
+    # Not the last part of a whole answer: the browser knows that it broke off, and comes back.
+    assert not rest.endswith(b"0\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 200 OK")

@@ -21,7 +21,7 @@ class Application:
     """Answers its process number; ``/slow`` takes a second, ``/body`` says how much came.
 
     ``/limited`` takes ten bytes. ``/whole`` says whether the server said, before anything was
-    read, that all of it was there.
+    read, that all of it was there. ``/stream`` goes on until nobody is there.
     """
 
     def __init__(self, config: Config) -> None:
@@ -41,6 +41,9 @@ class Application:
             size += len(message.get("body", b""))
             if not message.get("more_body"):
                 break
+        if scope["path"] == "/stream":
+            await _stream(receive, send)
+            return
         if scope["path"] == "/slow":
             await asyncio.sleep(1)
         if scope["path"] == "/exit":
@@ -60,6 +63,13 @@ class Application:
         await receive()
         _trace("drained")
         await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _stream(receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"data: begun\n\n", "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _limited(scope: Any, receive: Any, send: Any) -> None:

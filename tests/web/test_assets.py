@@ -30,6 +30,7 @@ SCRIPTS = (
     "js/store.js",
     "js/hold-timer.js",
     "js/copy-button.js",
+    "js/live-updates.js",
     "js/provider-form.js",
 )
 FONT = "vendor/inter-latin.woff2"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -131,10 +131,20 @@ async def find_pulse(connection: Connection, *, order_id: OrderId) -> str:
     Raises:
         OrderNotFound: There is no such order.
     """
-    found = await connection.find(own.FIND_PULSE, order_id)
-    if found is None:
+    found = await list_pulses(connection, order_ids=[order_id])
+    if order_id not in found:
         raise OrderNotFound("There is no order with this id.")
-    return "-".join(str(count) for count in msgspec.structs.astuple(found))
+    return found[order_id]
+
+
+async def list_pulses(
+    connection: Connection, *, order_ids: Sequence[OrderId]
+) -> Mapping[OrderId, str]:
+    """The pulses of these orders, as far as there are any."""
+    return {
+        row.order_id: "-".join(str(count) for count in msgspec.structs.astuple(row)[1:])
+        for row in await connection.all(own.LIST_PULSES, order_ids)
+    }
 
 
 async def list_unclaimed(connection: Connection, *, email: str) -> tuple[ClaimedOrder, ...]:

@@ -140,7 +140,9 @@ async def test_every_page_asks_as_little_as_it_did(
 
 
 def is_page(handler: HTTPRouteHandler) -> bool:
-    return "GET" in handler.http_methods
+    """Whether it is looked at. What streams cost is told where they are followed."""
+    is_stream = any(path.endswith("/stream") for path in handler.paths)
+    return "GET" in handler.http_methods and not is_stream
 
 
 def weigh(name: str) -> int:

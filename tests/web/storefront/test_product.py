@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from surehold.db import Database
-from surehold.web.storefront import stock
+from surehold.web.storefront import live
 from tests.builders.catalog import a_product, archive, change_on_hand
 from tests.web.storefront.browser import Browser, Page
 
@@ -40,7 +40,7 @@ async def test_however_many_look_the_stock_is_read_once(
 async def test_an_open_page_is_told_what_changed(
     browser: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stock, "FRESH_MS", -1)
+    monkeypatch.setattr(live, "FRESH_MS", -1)
     lamp = await a_product(db, on_hand=9)
     path = f"/p/{lamp.slug}"
     address = _address(await browser.get(path))

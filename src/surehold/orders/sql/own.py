@@ -8,12 +8,14 @@ import msgspec
 
 from surehold.db import query
 from surehold.identity.model import ClaimedOrder
+from surehold.kernel.ids import OrderId
 from surehold.orders.model import OrderSummary
 
 
 class Pulse(msgspec.Struct, frozen=True):
     """A number for each thing that can happen to an order: another one, and something has."""
 
+    order_id: OrderId
     version: int
     parcels: int
     returns: int
@@ -60,11 +62,11 @@ LIST_UNCLAIMED: Final = query(
     ClaimedOrder,
 )
 
-# What a page that is open asks again and again: five look-ups by key, no sort, no join.
-FIND_PULSE: Final = query(
+# What a page that is open asks again and again: five look-ups by key each, no sort, no join.
+LIST_PULSES: Final = query(
     """
-    /* orders.find_pulse */
-    SELECT orders.version,
+    /* orders.list_pulses */
+    SELECT orders.id AS order_id, orders.version,
            (SELECT coalesce(sum(parcel.version), 0)::int
               FROM fulfillments AS parcel
              WHERE parcel.order_id = orders.id) AS parcels,
@@ -78,7 +80,7 @@ FIND_PULSE: Final = query(
               FROM refunds AS refund
              WHERE refund.order_id = orders.id) AS refunds
       FROM orders
-     WHERE orders.id = $1
+     WHERE orders.id = ANY($1::uuid[])
     """,
     Pulse,
 )

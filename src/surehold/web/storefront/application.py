@@ -40,6 +40,7 @@ from surehold.web.storefront import (
 from surehold.web.storefront.account import addresses, data, entry, letters, security
 from surehold.web.storefront.account import orders as own_orders
 from surehold.web.storefront.failures import error_page
+from surehold.web.storefront.live import Streams
 from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.visit import StoreRequest
 
@@ -59,6 +60,7 @@ HANDLERS: Final = (
     catalog.suggest,
     product.product,
     stock.show_stock,
+    stock.follow,
     alerts.ask,
     alerts.show_stop,
     alerts.stop,
@@ -88,6 +90,7 @@ HANDLERS: Final = (
     transfer.prove,
     orders.show,
     orders.live,
+    orders.follow,
     returns.show,
     returns.estimate,
     returns.ask,
@@ -150,7 +153,8 @@ def create_store(
     """
     index = AssetIndex() if assets is None else assets
     store, tries = Store(config, checkout, index), orders.Tries()
-    feed = stock.StockFeed(checkout.db)
+    feed, pulses = stock.stock_feed(checkout.db), orders.pulse_feed(checkout.db)
+    streams = Streams()
 
     def fail(request: StoreRequest, error: Exception) -> Page:
         return error_page(store, request, error)
@@ -166,6 +170,8 @@ def create_store(
             "store": Provide(lambda: store, sync_to_thread=False),
             "tries": Provide(lambda: tries, sync_to_thread=False),
             "feed": Provide(lambda: feed, sync_to_thread=False),
+            "pulses": Provide(lambda: pulses, sync_to_thread=False),
+            "streams": Provide(lambda: streams, sync_to_thread=False),
         },
         exception_handlers={Exception: fail},
         openapi_config=None,
@@ -178,7 +184,7 @@ def _with_heads(application: ASGIApp) -> ASGIApp:
     """Answer HEAD as GET without its body, which the framework leaves to each route."""
 
     async def serve(scope: Any, receive: Receive, send: Send) -> None:
-        if scope.get("method") != "HEAD" or _is_file(scope["path"]):
+        if scope.get("method") != "HEAD" or _has_own_head(scope["path"]):
             await application(scope, receive, send)
             return
 
@@ -193,5 +199,6 @@ def _with_heads(application: ASGIApp) -> ASGIApp:
     return serve
 
 
-def _is_file(path: str) -> bool:
-    return path.startswith((ASSET_PREFIX, MEDIA_PREFIX))
+def _has_own_head(path: str) -> bool:
+    """Files know their heads; a stream has no end, so it has no head without one."""
+    return path.startswith((ASSET_PREFIX, MEDIA_PREFIX)) or path.endswith("/stream")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
@@ -14,7 +14,9 @@ from litestar.params import FromPath
 from surehold.checkout.commands import cancel_order
 from surehold.checkout.model import BUYER
 from surehold.checkout.rules import CANCELABLE
+from surehold.db import Database
 from surehold.kernel import clock
+from surehold.kernel.ids import OrderId
 from surehold.orders import queries as orders
 from surehold.orders.changes.queries import list_changes
 from surehold.orders.errors import OrderHeld, OrderNotCancelable
@@ -31,6 +33,7 @@ from surehold.web.api.fields import normalize_email
 from surehold.web.format import format_days, format_money
 from surehold.web.storefront import aftercare, destinations, order_access, order_words
 from surehold.web.storefront.errors import TriedTooOften
+from surehold.web.storefront.live import Answer, Feed, Streams
 from surehold.web.storefront.order_access import NUMBER, Opened, order_url
 from surehold.web.storefront.parts import NO_STORE, Page, Store
 from surehold.web.storefront.pay import hold_view
@@ -86,6 +89,39 @@ async def live(
         return store.answer(visit, "", status=204, cache=NO_STORE)
     visit.is_partial = True
     return await order_page(store, visit, number)
+
+
+PulseFeed: TypeAlias = Feed[OrderId, str]
+
+
+def pulse_feed(db: Database) -> PulseFeed:
+    """The pulses of all orders that are looked at in one process."""
+
+    async def read(order_ids: Sequence[OrderId]) -> Mapping[OrderId, str]:
+        async with db.connection() as connection:
+            return await orders.list_pulses(connection, order_ids=order_ids)
+
+    return Feed(read)
+
+
+@get("/orders/{number:str}/stream")
+async def follow(
+    request: StoreRequest,
+    store: NamedDependency[Store],
+    pulses: NamedDependency[PulseFeed],
+    streams: NamedDependency[Streams],
+    number: FromPath[str],
+) -> Answer:
+    """An event whenever something happened to the order."""
+    visit = store.greet(request)
+    async with store.open(visit) as connection:
+        order = await order_access.enter(store, visit, connection, number)
+    if isinstance(order, Response):
+        return order
+    order_id = order.id
+    return streams.follow(
+        store, visit, lambda: pulses.look(order_id), seen=visit.query.get("seen", "")
+    )
 
 
 @post("/orders/{number:str}/cancel")
@@ -144,6 +180,7 @@ async def order_page(
         returns, return_lines = await orders.list_returns(connection, order_ids=[order.id])
         changes = await list_changes(connection, order_ids=[order.id])
     order, url = opened.order, order_url(number)
+    is_over = _is_over(order, returns)
     is_unpaid = order.status in UNPAID and order.canceled_at is None
     is_due = order.payment_status in _DUE and order.canceled_at is None
     way = order_words.paid_with(store.checkout.context.providers, opened)
@@ -173,7 +210,8 @@ async def order_page(
         returns=aftercare.tell_returns(returns, return_lines, opened.lines, url=f"{url}/returns"),
         refunds=order_words.tell_refunds(opened.refunds, way=way),
         **_return_facts(opened, parcels),
-        live_url=None if _is_over(order, returns) else f"{url}/live?seen={pulse}",
+        live_url=None if is_over else f"{url}/live?seen={pulse}",
+        stream_url=None if is_over else f"{url}/stream?seen={pulse}",
         hold=hold_view(store, opened) if is_unpaid else None,
         pay_url=f"{url}/pay" if is_unpaid else None,
         cancel_url=f"{url}/cancel",

@@ -338,7 +338,7 @@ def live(availability: AvailabilityView) -> StockView:
         variant_id=variant_id,
         availability=availability,
         can_buy=can_buy,
-        url=f"/stock/{variant_id}?said={availability.kind.value}&can_buy={int(can_buy)}",
+        mark=f"{availability.kind.value}.{int(can_buy)}",
     )
 
 
@@ -1064,6 +1064,7 @@ def _aftercare_samples(frame: Shell) -> Iterator[Sample]:
         parcels=(),
         changes=(change,),
         live_url=f"{ORDER_URL}/live?seen=1-0-0-1-0",
+        stream_url=f"{ORDER_URL}/stream?seen=1-0-0-1-0",
         summary=SummaryView(
             (msgspec.structs.replace(line(0), canceled=1), line(1)),
             msgspec.structs.replace(TOTALS, added=eur(4200), canceled=eur(3900), due=eur(12140)),

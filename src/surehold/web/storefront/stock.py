@@ -1,11 +1,10 @@
-"""What is true of stock now: the one sentence about it, and one feed of it for all who look."""
+"""What is true of stock now: the one sentence about it, and telling it to open pages."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from litestar import get
@@ -20,6 +19,7 @@ from surehold.inventory.model import BackorderKind, Outlook
 from surehold.inventory.queries import Level
 from surehold.kernel import clock
 from surehold.kernel.ids import VariantId
+from surehold.web.storefront.live import Answer, Feed, Streams
 from surehold.web.storefront.parts import NO_STORE, Page, Store
 from surehold.web.storefront.shown import FEW
 from surehold.web.storefront.views import AvailabilityKind, AvailabilityView, StockView
@@ -29,11 +29,6 @@ from surehold.web.validation import parse_id
 
 #: A hold that ends later than this is no reason to wait for it.
 WORTH_WAITING: Final = timedelta(hours=2)
-#: How old the feed's answer may be. Adding to the cart and paying ask the database itself.
-FRESH_MS: Final = 3_000
-#: What nobody asked about for so long is not read again.
-WATCHED_MS: Final = 60_000
-WATCHED_MAX: Final = 1_000
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -111,45 +106,29 @@ def live_view(variant_id: VariantId, stock: Stock, told: AvailabilityView) -> St
     """What a page shows of a variant's stock, and where it asks again."""
     can_buy = stock.room > 0
     said = f"{told.kind.value}.{told.left}.{told.free_in_minutes}.{told.ships_on or 0}"
-    url = f"/stock/{variant_id}?said={said}&can_buy={int(can_buy)}"
-    return StockView(variant_id=str(variant_id), availability=told, can_buy=can_buy, url=url)
+    return StockView(
+        variant_id=str(variant_id),
+        availability=told,
+        can_buy=can_buy,
+        mark=f"{said}.{int(can_buy)}",
+    )
 
 
-class StockFeed:
-    """The stock of everything that somebody looks at in one process: one reading for them all.
+StockFeed: TypeAlias = Feed[VariantId, StockView]
 
-    However many look, the database is asked once in ``FRESH_MS``, about all of it together.
-    """
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._asked_ms: dict[VariantId, int] = {}
-        self._told: dict[VariantId, StockView] = {}
-        self._read_ms = -FRESH_MS
-        self._reading = asyncio.Lock()
+def stock_feed(db: Database) -> StockFeed:
+    """The stock of everything that is looked at in one process. What is unknown is sold out."""
 
-    async def look(self, variant_id: VariantId) -> StockView:
-        """One variant's stock, at most ``FRESH_MS`` old. One that is unknown is sold out."""
-        self._asked_ms.pop(variant_id, None)
-        self._asked_ms[variant_id] = _now_ms()
-        async with self._reading:
-            if _now_ms() - self._read_ms >= FRESH_MS:
-                since = _now_ms() - WATCHED_MS
-                watched = [one for one, at_ms in self._asked_ms.items() if at_ms >= since]
-                self._asked_ms = {one: self._asked_ms[one] for one in watched[-WATCHED_MAX:]}
-                self._told = await self._read(list(self._asked_ms))
-                self._read_ms = _now_ms()
-            if variant_id not in self._told:
-                self._told |= await self._read([variant_id])
-            return self._told[variant_id]
-
-    async def _read(self, variant_ids: Sequence[VariantId]) -> dict[VariantId, StockView]:
-        async with self._db.connection() as connection:
+    async def read(variant_ids: Sequence[VariantId]) -> dict[VariantId, StockView]:
+        async with db.connection() as connection:
             stock = await read_stock(connection, variant_ids)
             return {
                 variant_id: live_view(variant_id, row, await tell(connection, variant_id, row))
                 for variant_id, row in stock.items()
             }
+
+    return Feed(read)
 
 
 @get("/stock/{variant_id:str}")
@@ -159,18 +138,13 @@ async def show_stock(
     feed: NamedDependency[StockFeed],
     variant_id: FromPath[str],
 ) -> Page:
-    """What a product page that is open asks every few seconds: nothing, while nothing changed.
-
-    Polled, not pushed: a stream for each viewer would hold a connection that buyers need.
-    """
+    """The sentence about stock when another one is true now; until then a short no."""
     visit = store.greet(request)
-    found = parse_id(variant_id)
-    if found is None:
-        raise VariantNotFound("There is no such variant.")
-    live = await feed.look(VariantId(found))
-    if visit.here == live.url:
+    live = await feed.look(_known(variant_id))
+    seen = visit.query.get("seen", "")
+    if seen == live.mark:
         return store.answer(visit, "", status=204, cache=NO_STORE)
-    if visit.query.get("can_buy") != str(int(live.can_buy)):
+    if seen.rpartition(".")[2] != str(int(live.can_buy)):
         # The form appears or goes: the page shows itself anew, and keeps what was typed.
         live = msgspec.structs.replace(live, page_url=_page_of(visit))
     shell = store.shell(visit, banner=None)
@@ -185,13 +159,38 @@ async def show_stock(
     return store.answer(visit, html, cache=NO_STORE)
 
 
+@get("/stock/{variant_id:str}/stream")
+async def follow(
+    request: StoreRequest,
+    store: NamedDependency[Store],
+    feed: NamedDependency[StockFeed],
+    streams: NamedDependency[Streams],
+    variant_id: FromPath[str],
+) -> Answer:
+    """An event whenever another sentence about stock is true."""
+    visit, known = store.greet(request), _known(variant_id)
+
+    async def look() -> str:
+        return (await feed.look(known)).mark
+
+    return streams.follow(store, visit, look, seen=visit.query.get("seen", ""))
+
+
+def _known(text: str) -> VariantId:
+    """The variant that an address names.
+
+    Raises:
+        VariantNotFound: That is no id at all.
+    """
+    found = parse_id(text)
+    if found is None:
+        raise VariantNotFound("There is no such variant.")
+    return VariantId(found)
+
+
 def _page_of(visit: Visit) -> str | None:
     """The product page that asks, as htmx names it."""
     given = visit.headers.get(b"hx-current-url", b"").decode("latin-1")
     _, _, tail = given.partition("/p/")
     path = local_path(f"/p/{tail.partition('#')[0]}")
     return path if tail and path != "/" else None
-
-
-def _now_ms() -> int:
-    return round(1000 * clock.monotonic_seconds())

@@ -274,15 +274,25 @@ class AvailabilityView(msgspec.Struct, frozen=True):
 class StockView(msgspec.Struct, frozen=True, kw_only=True):
     """What is shown of one variant's stock while the page is open.
 
-    ``url`` is asked again every few seconds; it says what is shown, so that the same is not sent
-    twice. ``page_url`` is set when the buttons of the page are no longer right.
+    ``mark`` says what is shown, so that the same is not sent twice. ``page_url`` is set when the
+    buttons of the page are no longer right.
     """
 
     variant_id: str
     availability: AvailabilityView
     can_buy: bool
-    url: str
+    mark: str
     page_url: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where what is true now is asked for."""
+        return f"/stock/{self.variant_id}?seen={self.mark}"
+
+    @property
+    def stream_url(self) -> str:
+        """Where it is told that there is something new."""
+        return f"/stock/{self.variant_id}/stream?seen={self.mark}"
 
     @property
     def live(self) -> StockView:
@@ -1023,6 +1033,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     return_until: date | None = None
     #: Where the page asks for itself anew; nothing once all is over.
     live_url: str | None = None
+    stream_url: str | None = None
     hold: HoldView | None = None
     pay_url: str | None = None
     cancel_url: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Page, expect
@@ -16,8 +17,9 @@ from surehold.kernel.ids import OrderId
 from surehold.orders import queries as orders
 from surehold.orders.model import OrderStatus, ReturnState
 from surehold.orders.states import ReturnEvent
+from surehold.web.storefront import live
 from tests.builders.accounts import PASSWORD, a_customer, an_identity
-from tests.builders.catalog import a_product
+from tests.builders.catalog import a_product, change_on_hand
 from tests.builders.orders import STAFF
 from tests.support import clock
 from tests.support.placing import counters
@@ -279,15 +281,18 @@ async def test_signing_in_brings_both_carts_together(visit: Visit, db: Database)
 
 
 async def test_a_parcel_is_followed_while_staff_ship_it_and_sent_back(
-    visit: Visit, served: Served, db: Database
+    visit: Visit, served: Served, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live, "FRESH_MS", 50)
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
     lamp = await a_product(db, name="Trail lamp", price=3900, on_hand=5, images=0)
+    asked: list[str] = []
 
     async with visit() as page:
         await place(page, lamp.slug)
         await type_card(page, "success")
         await page.wait_for_selector("[data-state=paid]")
-        await page.clock.install()
+        page.on("request", lambda one: asked.append(urlsplit(one.url).path.rpartition("/")[2]))
         await page.click("text=Track order")
         await page.wait_for_selector("#tracking")
         await page.evaluate("document.body.dataset.isSame = ''")
@@ -304,9 +309,9 @@ async def test_a_parcel_is_followed_while_staff_ship_it_and_sent_back(
             await commands.reach_status(
                 served.checkout, order_id=order_id, status=status, actor=STAFF, parcel=parcel
             )
-            await page.clock.fast_forward(15_000)
             await page.wait_for_selector(f".timeline-text:has-text('{TOLD[status]}')")
             seen.append(await list_reached(page))
+        looked = asked.copy()
         follow = await page.get_attribute("text=Follow at DHL", "href")
         spoken = await page.text_content("#announcements")
         is_same_page = await page.locator("body[data-is-same]").count() == 1
@@ -325,7 +330,6 @@ async def test_a_parcel_is_followed_while_staff_ship_it_and_sent_back(
             event=ReturnEvent.APPROVE,
             actor=STAFF,
         )
-        await page.clock.fast_forward(15_000)
         await page.click("button:has-text('I have sent it')")
         await page.wait_for_selector("button:has-text('I have sent it')", state="detached")
         async with db.connection() as connection:
@@ -339,11 +343,54 @@ async def test_a_parcel_is_followed_while_staff_ship_it_and_sent_back(
         ["Placed", "Paid", "Packed", "Shipped", "In transit"],
         ["Placed", "Paid", "Packed", "Shipped", "In transit", "Delivered"],
     ]
+    # One stream told of everything: the page asked when there was something, and never else.
+    assert (looked.count("stream"), looked.count("live")) == (1, 5)
     assert follow == "https://www.dhl.com/global-en/home/tracking.html?tracking-id=T1"
     assert spoken
     assert is_same_page
     assert sent.state is ReturnState.IN_TRANSIT
     assert await counters(db, lamp.variant_id) == (4, 0, 0)
+
+
+async def test_an_open_product_is_told_that_the_last_one_is_gone(
+    visit: Visit, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "FRESH_MS", 50)
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
+    lamp = await a_product(db, name="Trail lamp", price=3900, on_hand=1, images=0)
+
+    async with visit() as looking, visit() as buying:
+        await looking.goto(f"/p/{lamp.slug}")
+        before = await looking.inner_text("#stock")
+        await place(buying, lamp.slug)
+        await looking.wait_for_selector("text=Someone is buying the last one")
+        can_add = await looking.locator(".buy-add").count()
+        await type_card(buying, "success")
+        await buying.wait_for_selector("[data-state=paid]")
+        await looking.wait_for_selector("text=Sold out")
+
+    assert before.strip() == "Only 1 left"
+    assert can_add == 0
+
+
+async def test_a_page_that_gets_no_stream_asks_by_itself(
+    visit: Visit, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "STREAMS_MAX", 0)
+    monkeypatch.setattr(live, "FRESH_MS", 50)
+    lamp = await a_product(db, on_hand=9, images=0)
+
+    async with visit() as page:
+        await page.clock.install()
+        async with page.expect_response(lambda one: one.url.partition("?")[0].endswith("/stream")):
+            await page.goto(f"/p/{lamp.slug}")
+        await change_on_hand(db, lamp.variant_id, on_hand=2)
+        await page.wait_for_timeout(200)
+        before = await page.inner_text("#stock")
+        await page.clock.fast_forward(10_000)
+        await page.wait_for_selector("text=Only 2 left")
+
+    assert before.strip() == "In stock"
 
 
 async def find_order(db: Database, number: str) -> OrderId:
