@@ -34,6 +34,7 @@ from surehold.payments.model import (
     OperationKind,
     Payment,
     PaymentState,
+    PushPrompt,
     RefundState,
     ReviewDecision,
 )
@@ -71,6 +72,7 @@ _SHARES: Final = {
     "buyer": 2,
     "clock": 1,
 }
+_PROMPTS: Final = tuple(PushPrompt(f"+25191123456{i}", "Type your PIN", 5) for i in range(2))
 _PROVIDERS: Final = ("pretend", "pretend", "bank_transfer", "cash_on_delivery")
 P = PaymentState
 
@@ -237,7 +239,8 @@ class Way:
         is_done = event is OperationEvent.SUCCEED
         code = None if is_done else "declined"
         if asked.kind is OperationKind.CREATE:
-            begun = CreateResult("pp", P.REQUIRES_ACTION, payment.next_action) if is_done else None
+            action = self.dice.choice((payment.next_action, *_PROMPTS))
+            begun = CreateResult("pp", P.REQUIRES_ACTION, action) if is_done else None
             return s.RecordCreate(order_id, asked, begun, event, code)
         if asked.kind is OperationKind.REFUND and asked.refund_id is not None:
             told = self._refunded(asked.refund_id) if is_done else None
@@ -263,8 +266,14 @@ class Way:
         )
 
     def _buyer(self) -> s.Settlement:
-        """The buyer pays again, another way perhaps."""
-        return s.RetryPayment(self.case.order.id, self.dice.choice(_PROVIDERS))
+        """The buyer pays again, another way perhaps, or on another telephone."""
+        prompt = self.dice.choice((None, None, *_PROMPTS))
+        return s.RetryPayment(
+            self.case.order.id,
+            self.dice.choice(_PROVIDERS),
+            phone=None if prompt is None else prompt.phone,
+            is_again=self.dice.random() < 0.5,
+        )
 
     def _clock(self) -> s.Settlement:
         """Time passes, and what is over is swept."""

@@ -129,8 +129,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """The server stops: what is under way is answered, but a stream would never be over."""
         super().shutdown()
-        is_answering = self.cycle is not None and not self.cycle.response_complete
-        if is_answering and STREAMED in self.headers:
+        cycle: Any = self.cycle  # none before the first request, whatever its type says
+        if cycle is not None and not cycle.response_complete and STREAMED in self.headers:
             self.transport.close()
 
     def _arm(self, seconds: float) -> None:

@@ -137,7 +137,7 @@ def a_case(*, on_hand: int = 10, coupon_uses: CouponUses | None = None, **facts:
 def a_context(*providers: Provider) -> Context:
     """What settlements decide with; no database, for none of them asks it."""
     return Context(
-        db=None,  # type: ignore[arg-type]
+        db=None,  # type: ignore[arg-type]  # rules ask no database
         providers=Providers(providers),
         access=OrderAccess(("a secret",)),
         base_url="https://shop.example",

@@ -147,10 +147,12 @@ class Context(msgspec.Struct, frozen=True):
         expires_at: datetime,
         now: datetime,
         is_at_once: bool = False,
+        phone: str | None = None,
     ) -> tuple[Payment, Operation | None]:
         """One new payment of so much, and the question to ask when the provider is remote.
 
-        ``is_at_once``: the money is taken now, whatever the store does with whole orders. Pure. A
+        ``is_at_once``: the money is taken now, whatever the store does with whole orders.
+        ``phone``: where it is confirmed, if not with the number that goods are sent to. Pure. A
         local provider has answered by the time this returns.
 
         Raises:
@@ -202,14 +204,12 @@ class Context(msgspec.Struct, frozen=True):
         )
         if local is not None:
             return payment, None
-        return payment, self._create_operation(order, payment, expires_at=expires_at)
+        request = self._create_request(order, payment, expires_at=expires_at, phone=phone)
+        return payment, self._create_operation(payment, request)
 
-    def _create_operation(
-        self, order: Order, payment: Payment, *, expires_at: datetime
-    ) -> Operation:
+    def _create_operation(self, payment: Payment, request: CreateRequest) -> Operation:
         remote = self.providers.find_remote(payment.provider)
         assert remote is not None
-        request = self._create_request(order, payment, expires_at=expires_at)
         return Operation(
             id=OperationId(new_id()),
             payment_id=payment.id,
@@ -222,14 +222,14 @@ class Context(msgspec.Struct, frozen=True):
         )
 
     def _create_request(
-        self, order: Order, payment: Payment, *, expires_at: datetime
+        self, order: Order, payment: Payment, *, expires_at: datetime, phone: str | None
     ) -> CreateRequest:
         address = order.shipping_address
         pay_url = self.pay_url(order)
         return CreateRequest(
             merchant_reference=payment.merchant_reference,
             amount=Money(payment.requested_minor, payment.currency),
-            customer=Customer(order.email, address.name, address.phone),
+            customer=Customer(order.email, address.name, phone or address.phone),
             return_url=pay_url,
             cancel_url=pay_url,
             notify_url=f"{self.base_url}/webhooks/{payment.provider}",

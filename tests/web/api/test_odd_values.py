@@ -246,7 +246,7 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "retry": (
         "POST",
         "/orders/ORDER/retry-payment",
-        {"payment_method": {"provider": "bank_transfer"}},
+        {"payment_method": {"provider": "bank_transfer"}, "phone": "+251911234567"},
     ),
     "extend": ("POST", "/orders/ORDER/extend-reservation", {}),
     "verify": ("POST", "/payments/PAYMENT/verify", {}),

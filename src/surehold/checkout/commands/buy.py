@@ -43,8 +43,18 @@ EXTENSIONS: Final = "extend-reservation"
 PARTS: Final = "cancel-part"
 
 
-async def retry_payment(checkout: Checkout, *, order_id: OrderId, provider: str) -> PlacedOrder:
+async def retry_payment(
+    checkout: Checkout,
+    *,
+    order_id: OrderId,
+    provider: str,
+    phone: str | None = None,
+    is_again: bool = False,
+) -> PlacedOrder:
     """Pay an order (again), perhaps another way. The same open payment is joined, not doubled.
+
+    Where a payment is confirmed on a telephone, ``phone`` (E.164) asks another one in place of
+    the last, and ``is_again`` the same once more when it was asked a minute ago or earlier.
 
     Raises:
         OrderNotFound: No such order.
@@ -54,7 +64,7 @@ async def retry_payment(checkout: Checkout, *, order_id: OrderId, provider: str)
         InsufficientStock: The holds had ended and not everything is left.
     """
     require_of_staff(Permission.ORDERS_WRITE)
-    outcome = await checkout.settling.submit(RetryPayment(order_id, provider))
+    outcome = await checkout.settling.submit(RetryPayment(order_id, provider, phone, is_again))
     assert outcome.payment_id is not None
     async with checkout.db.connection() as connection:
         operation = await payments.find_operation(

@@ -30,7 +30,12 @@ from surehold.checkout.settlements.fulfilling import (
 )
 from surehold.checkout.settlements.holding import ExpireHolds, ExtendHold
 from surehold.checkout.settlements.model import Keep, Outcome, Settlement
-from surehold.checkout.settlements.paying import RetryPayment, SettleCovered, TrustToDelivery
+from surehold.checkout.settlements.paying import (
+    SENT_AGAIN_AFTER,
+    RetryPayment,
+    SettleCovered,
+    TrustToDelivery,
+)
 from surehold.checkout.settlements.refunding import (
     ConfirmRefund,
     PreviewRefund,
@@ -47,6 +52,7 @@ from surehold.checkout.settlements.taking_back import (
 )
 
 __all__ = [
+    "SENT_AGAIN_AFTER",
     "AnswerDispute",
     "CancelChange",
     "CancelOrder",

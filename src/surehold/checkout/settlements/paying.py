@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 from surehold.checkout import rules
 from surehold.checkout.case import Case
@@ -12,7 +13,12 @@ from surehold.checkout.model import BUYER, Actor
 from surehold.checkout.settlements.model import Outcome, Settlement
 from surehold.kernel.ids import PaymentId
 from surehold.kernel.money import Money
-from surehold.payments.model import Payment, PaymentState
+from surehold.payments.model import Payment, PaymentState, PushPrompt
+
+#: Sooner, what was sent to a telephone may still be on its way.
+SENT_AGAIN_AFTER: Final = timedelta(seconds=60)
+#: So many last digits tell two numbers apart, however a provider writes what stands before them.
+_TAIL: Final = 9
 
 
 class SettleCovered(Settlement, frozen=True):
@@ -35,9 +41,15 @@ class TrustToDelivery(Settlement, frozen=True):
 
 
 class RetryPayment(Settlement, frozen=True):
-    """The buyer pays (again), perhaps another way."""
+    """The buyer pays (again), perhaps another way.
+
+    ``phone`` is where it is confirmed, in E.164 form; ``is_again``: what was sent to a telephone
+    is sent again, once ``SENT_AGAIN_AFTER`` is over.
+    """
 
     provider: str
+    phone: str | None = None
+    is_again: bool = False
 
     def decide(self, case: Case, context: Context) -> Outcome:
         """Join the open payment of the same provider while its hold lives, else begin another.
@@ -55,7 +67,7 @@ class RetryPayment(Settlement, frozen=True):
         if trusted is not None and trusted.provider == self.provider and not is_refused:
             return Outcome("joined", trusted.id)
         rules.check_payable(case)
-        if joined is not None:
+        if joined is not None and not self._is_asked_anew(joined, case.now):
             return Outcome("joined", joined.id)
         # Whether the way of paying is to be had is known before anything changes.
         due = Money(case.order.due_minor, case.order.currency)
@@ -86,6 +98,7 @@ class RetryPayment(Settlement, frozen=True):
             settings=case.settings,
             expires_at=min((row.expires_at for row in case.active), default=case.now + ttl),
             now=case.now,
+            phone=self.phone or _phone_of(joined),
         )
         case.add_payment(payment)
         if operation is not None:
@@ -105,6 +118,15 @@ class RetryPayment(Settlement, frozen=True):
         )
         return next(rows, None) if is_held else None
 
+    def _is_asked_anew(self, joined: Payment, now: datetime) -> bool:
+        """Whether another telephone is to be asked, or the same once more."""
+        asked = _phone_of(joined)
+        if asked is None:
+            return False
+        if self.phone is not None and _tail(self.phone) != _tail(asked):
+            return True
+        return self.is_again and now - joined.created_at >= SENT_AGAIN_AFTER
+
     def _begin_owed(self, case: Case, context: Context, *, ttl: timedelta) -> Outcome:
         """Ask for what is owed of goods that were sent; it is taken at once.
 
@@ -120,6 +142,7 @@ class RetryPayment(Settlement, frozen=True):
             expires_at=case.now + ttl,
             now=case.now,
             is_at_once=True,
+            phone=self.phone,
         )
         case.add_payment(payment)
         if operation is not None:
@@ -163,6 +186,7 @@ def begin_anew(
         settings=case.settings,
         expires_at=min((row.expires_at for row in case.active), default=case.now + ttl),
         now=case.now,
+        phone=next(filter(None, map(_phone_of, waiting)), None),
     )
     case.add_payment(begun)
     if operation is not None:
@@ -175,3 +199,13 @@ def begin_anew(
 def _is_unasked(payment: Payment) -> bool:
     """Whether no provider has answered for it yet, nor lost its answer."""
     return payment.state is PaymentState.PENDING and payment.provider_payment_id is None
+
+
+def _phone_of(payment: Payment | None) -> str | None:
+    """The telephone that was asked, as the provider writes it; ``None`` where none is."""
+    action = None if payment is None else payment.next_action
+    return action.phone if isinstance(action, PushPrompt) else None
+
+
+def _tail(phone: str) -> str:
+    return "".join(filter(str.isdigit, phone))[-_TAIL:]

@@ -111,6 +111,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     tells_late_money: bool = True
     #: A declined buyer may try again on the same payment, so that it stays open.
     stays_open_after_decline: bool = False
+    #: The buyer confirms on a telephone, whose number it is told.
+    asks_phone: bool = False
     #: How the provider counts; ``None``: as we do, and it takes every currency.
     amounts: Amounts | None = None
     #: Where its own pages are: a browser may be sent there, and nowhere else.

@@ -129,6 +129,8 @@ Note20 = Annotated[str, Meta(max_length=20, extra={"check": _optional_line_fault
 Code = Annotated[
     str, Meta(min_length=1, max_length=50, pattern="^[A-Za-z0-9_-]+$", examples=["standard"])
 ]
+#: Where a payment is confirmed, when its provider asks there.
+Phone = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+251911234567"])]
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, description="Whole units.")]
 Minor = Annotated[int, Meta(ge=0, le=MAX_MINOR, description="Minor units: cents, fils, yen.")]
 

@@ -48,7 +48,7 @@ from surehold.payments.errors import (
 )
 from surehold.web.api.access import actor_of, open_order, scope_of
 from surehold.web.api.catalog import Cursor, Limit
-from surehold.web.api.fields import PaymentMethodBody, Units
+from surehold.web.api.fields import PaymentMethodBody, Phone, Units
 from surehold.web.api.once import Finished, find_key, get_key
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import (
@@ -146,9 +146,14 @@ class EventQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RetryBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to pay this time; unset: as before."""
+    """How to pay this time; unset: as before.
+
+    ``phone``: the telephone on which it is confirmed, if that is not the one that goods are sent
+    to. Another number is asked in place of the last; the same one once more after a minute.
+    """
 
     payment_method: PaymentMethodBody | None = None
+    phone: Phone | None = None
 
 
 class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -403,23 +408,27 @@ async def retry(
     body, raw = await read_json(request, _RETRY, is_optional=True)
 
     async def work() -> Finished:
-        placed = await begin_payment(parts, found, body.payment_method)
+        placed = await begin_payment(parts, found, body)
         return _finished(parts, placed)
 
     done = await parts.once(scope=f"retry-payment:{found}", key=key, body=raw, work=work)
     return answer_bytes(done.body, status=done.status)
 
 
-async def begin_payment(
-    parts: Parts, order_id: OrderId, method: PaymentMethodBody | None
-) -> PlacedOrder:
+async def begin_payment(parts: Parts, order_id: OrderId, asked: RetryBody) -> PlacedOrder:
     """Pay an order (again), the way that was named or the way it was begun."""
-    if method is not None:
-        provider = method.provider
+    if asked.payment_method is not None:
+        provider = asked.payment_method.provider
     else:
         async with parts.db.connection() as connection:
             provider = (await orders.get_order(connection, order_id=order_id)).provider
-    return await retry_payment(parts.checkout, order_id=order_id, provider=provider)
+    return await retry_payment(
+        parts.checkout,
+        order_id=order_id,
+        provider=provider,
+        phone=asked.phone,
+        is_again=asked.phone is not None,
+    )
 
 
 @post(

@@ -31,9 +31,9 @@ from surehold.payments.errors import (
 )
 from surehold.payments.model import Payment
 from surehold.web.api.access import actor_of, open_order
-from surehold.web.api.fields import MoneyBody, PaymentMethodBody
+from surehold.web.api.fields import MoneyBody
 from surehold.web.api.once import Finished, find_key, get_key
-from surehold.web.api.orders import NoBody, begin_payment
+from surehold.web.api.orders import NoBody, RetryBody, begin_payment
 from surehold.web.api.parts import Parts
 from surehold.web.api.shapes import PaymentShape, payment_shape
 from surehold.web.api.wire import (
@@ -52,11 +52,10 @@ from surehold.web.validation import Reader, parse_id
 _REPEATED: Final = (IdempotencyKeyInvalid, IdempotencyKeyReused, RequestInFlight)
 
 
-class IntentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which order to pay, and how; unset: the way its checkout named."""
+class IntentBody(RetryBody, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which order to pay, and how; unset: the way its checkout named. ``phone`` as for a retry."""
 
     order_id: UUID
-    payment_method: PaymentMethodBody | None = None
 
 
 class ConfirmBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +131,7 @@ async def create_intent(request: ApiRequest, parts: NamedDependency[Parts]) -> A
     order_id, _ = open_order(request, parts, str(body.order_id))
 
     async def work() -> Finished:
-        placed = await begin_payment(parts, order_id, body.payment_method)
+        placed = await begin_payment(parts, order_id, body)
         assert placed.payment is not None
         return Finished(201, encode(payment_shape(placed.payment)), placed.payment.id)
 

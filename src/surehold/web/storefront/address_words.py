@@ -69,12 +69,7 @@ def address_words(typed: CheckoutForm, field: str, code: str, detail: str) -> st
     """The sentence of a fault that the country found in one of its fields."""
     form = addresses.format_of(typed.country)
     if code == FaultKind.INVALID_PHONE.value:
-        return gettext(
-            "No telephone has this number. Write it as it is dialed in %(country)s, or in full, "
-            "beginning with +%(calling_code)s or another country's code.",
-            country=_country(form.code),
-            calling_code=form.calling_code,
-        )
+        return phone_words(form.code)
     label = form.region_label if field == "region" else form.postal_code_label
     sentence = _SENTENCES.get((code, label))
     if sentence is None:
@@ -85,6 +80,17 @@ def address_words(typed: CheckoutForm, field: str, code: str, detail: str) -> st
         return gettext(sentence, code=verdict.postal_code, region=names[verdict.region or ""])
     example = _region(form) if field == "region" else _postal_codes(form)
     return gettext(sentence, country=_country(form.code), example=example)
+
+
+def phone_words(country: str) -> str:
+    """That a number is none of this country's, and none in full."""
+    form = addresses.format_of(country)
+    return gettext(
+        "No telephone has this number. Write it as it is dialed in %(country)s, or in full, "
+        "beginning with +%(calling_code)s or another country's code.",
+        country=_country(form.code),
+        calling_code=form.calling_code,
+    )
 
 
 def _country(code: str) -> str:

@@ -14,6 +14,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from surehold.addresses.rules import judge_phone
 from surehold.checkout.commands import (
     EXTENSIONS,
     extend_reservation,
@@ -22,7 +23,7 @@ from surehold.checkout.commands import (
 )
 from surehold.checkout.errors import ExtensionRefused, HoldOver, OrderNotPayable
 from surehold.checkout.rules import hold_time
-from surehold.checkout.settlements import Keep
+from surehold.checkout.settlements import SENT_AGAIN_AFTER, Keep
 from surehold.inventory import queries as inventory
 from surehold.inventory.errors import InsufficientStock
 from surehold.inventory.model import Shortage as StockShortage
@@ -46,6 +47,7 @@ from surehold.payments.model import (
     Redirect,
 )
 from surehold.web.storefront import destinations, order_access
+from surehold.web.storefront.address_words import phone_words
 from surehold.web.storefront.order_access import Opened, order_url
 from surehold.web.storefront.parts import NO_STORE, Page, Store
 from surehold.web.storefront.pay_state import (
@@ -82,12 +84,19 @@ _OPEN: Final = frozenset(
 )
 #: States in which the other ways to pay are offered without the one that is open.
 _PAID_ELSEWHERE: Final = frozenset(
-    {PayState.REDIRECT, PayState.FORM, PayState.BANK_TRANSFER, PayState.ELSEWHERE}
+    {
+        PayState.REDIRECT,
+        PayState.PHONE_PROMPT,
+        PayState.FORM,
+        PayState.BANK_TRANSFER,
+        PayState.ELSEWHERE,
+    }
 )
 #: What a service adds to the address that it sends the buyer back to, and nobody else should read.
 _SECRETS: Final = frozenset({"payment_intent_client_secret"})
 #: Polls that read the provider; later ones leave that to the worker and read only what is known.
 ASKING_POLLS: Final = 4
+_MAX_PHONE: Final = 40
 _SHOWN_UNTIL: Final = timedelta(hours=3)
 #: A person answers within this time when an amount does not match.
 REVIEW_WITHIN: Final = timedelta(hours=24)
@@ -132,9 +141,17 @@ async def pay(request: StoreRequest, store: NamedDependency[Store], number: From
     order = await _enter(store, visit, number)
     if isinstance(order, Response):
         return order
+    typed = form.get("phone", "").strip()[:_MAX_PHONE]
+    phone = judge_phone(order.shipping_address.country, typed) if typed else None
+    if phone is not None and phone.fault is not None:
+        return await pay_page(store, visit, order, wrong_phone=typed, status=422)
     try:
         placed = await retry_payment(
-            store.checkout, order_id=order.id, provider=form.get("provider", "")
+            store.checkout,
+            order_id=order.id,
+            provider=form.get("provider", ""),
+            phone=None if phone is None else phone.number,
+            is_again="again" in form or phone is not None,
         )
     except InsufficientStock as refusal:
         async with store.open(visit) as connection:
@@ -240,6 +257,7 @@ async def pay_page(
     asked: int = 0,
     is_asking: bool = False,
     shortages: tuple[Shortage, ...] = (),
+    wrong_phone: str = "",
     status: int = 200,
 ) -> Page:
     """The page as the facts stand, or the order's own page once nothing is left to pay."""
@@ -254,6 +272,9 @@ async def pay_page(
         return _leave(store, visit, view.pay_url)
     if view.state is PayState.BANK_TRANSFER:
         view = msgspec.structs.replace(view, proofs=await _count_proofs(store, opened))
+    if wrong_phone:
+        fault = phone_words(order.shipping_address.country)
+        view = msgspec.structs.replace(view, phone=wrong_phone, phone_fault=fault)
     if view.state is PayState.HOLD_ENDED:
         short = shortages or await _find_short(store, visit, opened)
         view = _with_shortages(view, short)
@@ -338,6 +359,7 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
         state = state if form is not None else PayState.ELSEWHERE
     methods = payment_choices(store.checkout.context.providers, currency=order.currency)
     used = order.provider if payment is None else payment.provider
+    remote = store.checkout.context.providers.find_remote(used)
     is_retry_allowed = may_retry(state) or (
         state is PayState.PROVIDER_DOWN
         and (payment is None or payment.state is PaymentState.FAILED)
@@ -373,6 +395,8 @@ def pay_view(store: Store, visit: Visit, opened: Opened, *, asked: int) -> PayVi
         continue_fields=_continue_fields(payment),
         form=form,
         phone_hint=_phone_hint(payment),
+        can_send_again=payment is not None and opened.now - payment.created_at >= SENT_AGAIN_AFTER,
+        takes_phone=remote is not None and remote.capabilities.asks_phone,
         transfer=transfer_lines(payment, order, visit.locale),
         transfer_code=transfer_code(payment) if state is PayState.BANK_TRANSFER else "",
         is_code_whole=has_whole_code(payment),

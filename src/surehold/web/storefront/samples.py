@@ -868,7 +868,13 @@ def pay_samples() -> Iterator[Sample]:
         pay(state.REDIRECT, hold=hold(), continue_url="/sandbox/pay/1", is_retry_allowed=True),
         pay(state.FORM, hold=hold(), form=_FORM, is_retry_allowed=True, methods=(TRANSFER,)),
         pay(state.ELSEWHERE, hold=hold(), is_retry_allowed=True),
-        pay(state.PHONE_PROMPT, hold=hold(), phone_hint="··· 4821", is_retry_allowed=True),
+        pay(
+            state.PHONE_PROMPT,
+            hold=hold(),
+            phone_hint="··· 4821",
+            is_retry_allowed=True,
+            methods=(TRANSFER,),
+        ),
         pay(
             state.BANK_TRANSFER,
             hold=hold(4 * 86400),

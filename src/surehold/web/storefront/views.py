@@ -869,11 +869,11 @@ class PayView(msgspec.Struct, frozen=True, kw_only=True):
     Which facts a state needs:
 
     redirect: ``continue_url`` (and ``continue_fields``: by POST), ``hold`` · phone_prompt:
-    ``phone_hint`` · form: ``form``, ``hold`` · elsewhere: ``hold`` · bank_transfer:
-    ``transfer``, ``hold`` · pending, unknown: ``poll`` · declined: ``decline_reason``, ``hold`` ·
-    hold_ended: ``shortages`` (empty: all of it is still there) · late_refunded:
-    ``refund_reference``, ``refund_days`` · review: ``answer_by``, ``is_suspected`` · paid,
-    late_confirmed, cash: ``arrival``, ``address``.
+    ``phone_hint``, ``can_send_again`` · form: ``form``, ``hold`` · elsewhere: ``hold`` ·
+    bank_transfer: ``transfer``, ``hold`` · pending, unknown: ``poll`` · declined:
+    ``decline_reason``, ``hold`` · hold_ended: ``shortages`` (empty: all of it is still there) ·
+    late_refunded: ``refund_reference``, ``refund_days`` · review: ``answer_by``,
+    ``is_suspected`` · paid, late_confirmed, cash: ``arrival``, ``address``.
 
     ``methods`` are the ways to pay that may be tried now, ``selected`` the one used before.
     ``is_retry_allowed`` is false while money may be on its way: then no pay button is shown.
@@ -898,6 +898,12 @@ class PayView(msgspec.Struct, frozen=True, kw_only=True):
     continue_fields: tuple[tuple[str, str], ...] = ()
     form: ProviderForm | None = None
     phone_hint: str | None = None
+    can_send_again: bool = False
+    #: Whether the way of paying that was used asks a telephone, so that another may be named.
+    takes_phone: bool = False
+    #: The number that was typed, and what is wrong with it.
+    phone: str = ""
+    phone_fault: str | None = None
     transfer: tuple[CopyLine, ...] = ()
     #: A drawing (SVG of our own making) that a bank's program reads.
     transfer_code: str = ""

@@ -115,6 +115,7 @@ class Bank(NoOptions):
             tells_mode=False,
             keys_tell_mode=False,
             tells_late_money=bool(terms.paths.cancel),
+            asks_phone=True,
             amounts=terms.amounts,
             page_origins=account.page_origins(*customership.pages),
         )

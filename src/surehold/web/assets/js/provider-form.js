@@ -49,7 +49,7 @@ class ProviderForm extends HTMLElement {
   }
   ready() {
     this.waiting.hidden = true;
-    this.button.hidden = false;
+    this.button.hidden = this.querySelector("[data-note]").hidden = false;
     this.button.onclick = () => this.press();
   }
   fail() {
