@@ -766,6 +766,7 @@ CREATE TABLE account_letters (
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone,
     used_at timestamp with time zone,
+    language text,
     CONSTRAINT account_letters_pkey PRIMARY KEY (id),
     CONSTRAINT account_letters_token_hash_key UNIQUE (token_hash),
     CONSTRAINT account_letters_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(id) ON DELETE CASCADE,
@@ -776,6 +777,7 @@ CREATE TABLE account_letters (
     CONSTRAINT account_letters_check4 CHECK (sealed_token IS NULL OR token_hash IS NOT NULL),
     CONSTRAINT account_letters_email_check CHECK (length(email) >= 3 AND length(email) <= 254),
     CONSTRAINT account_letters_kind_check CHECK (kind = ANY (ARRAY['confirm_registration'::text, 'already_registered'::text, 'reset_password'::text, 'magic_link'::text, 'confirm_email'::text, 'email_changed'::text, 'password_changed'::text])),
+    CONSTRAINT account_letters_language_check CHECK (language ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'::text),
     CONSTRAINT account_letters_password_hash_check CHECK (password_hash ~~ '$argon2id$%'::text),
     CONSTRAINT account_letters_token_hash_check CHECK (length(token_hash) = 32)
 );
@@ -817,6 +819,7 @@ CREATE TABLE accounts (
     created_by text NOT NULL,
     disabled_at timestamp with time zone,
     disabled_by text,
+    language text,
     CONSTRAINT accounts_pkey PRIMARY KEY (id),
     CONSTRAINT accounts_email_is_unique UNIQUE (email_key),
     CONSTRAINT accounts_vendor_id_fkey FOREIGN KEY (vendor_id) REFERENCES vendors(id),
@@ -824,6 +827,7 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_check1 CHECK ((disabled_at IS NULL) = (disabled_by IS NULL)),
     CONSTRAINT accounts_email_check CHECK (length(email) >= 3 AND length(email) <= 254),
     CONSTRAINT accounts_kind_check CHECK (kind = ANY (ARRAY['customer'::text, 'vendor'::text, 'staff'::text, 'admin'::text])),
+    CONSTRAINT accounts_language_check CHECK (language ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'::text),
     CONSTRAINT accounts_name_check CHECK (length(name) <= 200),
     CONSTRAINT accounts_password_hash_check CHECK (password_hash ~~ '$argon2id$%'::text)
 );
@@ -2761,12 +2765,14 @@ CREATE TABLE stock_alerts (
     email_hash bytea NOT NULL,
     created_at timestamp with time zone NOT NULL,
     told_at timestamp with time zone,
+    language text NOT NULL DEFAULT 'en'::text,
     CONSTRAINT stock_alerts_pkey PRIMARY KEY (id),
     CONSTRAINT stock_alerts_variant_id_email_hash_key UNIQUE (variant_id, email_hash),
     CONSTRAINT stock_alerts_variant_id_fkey FOREIGN KEY (variant_id) REFERENCES variants(id),
     CONSTRAINT stock_alerts_check CHECK (told_at >= created_at),
     CONSTRAINT stock_alerts_email_check CHECK (length(email) >= 3 AND length(email) <= 254),
-    CONSTRAINT stock_alerts_email_hash_check CHECK (length(email_hash) = 32)
+    CONSTRAINT stock_alerts_email_hash_check CHECK (length(email_hash) = 32),
+    CONSTRAINT stock_alerts_language_check CHECK (language ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'::text)
 );
 CREATE INDEX stock_alerts_created_at ON stock_alerts USING btree (created_at);
 CREATE INDEX stock_alerts_email_hash ON stock_alerts USING btree (email_hash);
