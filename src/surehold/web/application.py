@@ -72,6 +72,7 @@ from surehold.web.api.reference import reference_handlers
 from surehold.web.assets import AssetIndex, asset_handler
 from surehold.web.errors import Unauthenticated
 from surehold.web.inbound import webhooks
+from surehold.web.languages import choose_locale
 from surehold.web.limits import NO_STORE, SECURITY_HEADERS
 from surehold.web.metrics import UNMATCHED
 from surehold.web.openapi import routes_of, template_of
@@ -85,7 +86,6 @@ from surehold.web.problems import (
 from surehold.web.rates import Rates, client_of
 from surehold.web.requests import request_id_of
 from surehold.web.storefront.errors import PAUSE_POLICY, TooManyPage, too_many_page
-from surehold.web.storefront.languages import choose_locale
 
 log = structlog.get_logger(__name__)
 

@@ -27,8 +27,8 @@ from surehold.kernel import clock
 from surehold.kernel.ids import CartLineId, VariantId
 from surehold.pricing.errors import NotForSale
 from surehold.pricing.model import Destination
+from surehold.web.languages import region_of
 from surehold.web.storefront import destinations
-from surehold.web.storefront.languages import region_of
 from surehold.web.storefront.parts import NO_STORE, Page, Store
 from surehold.web.storefront.product import product_view
 from surehold.web.storefront.shown import (

@@ -48,9 +48,9 @@ from surehold.pricing.rules import (
     normalize_code,
     parcel_of,
 )
+from surehold.web.languages import region_of
 from surehold.web.storefront import checkout_extras, checkout_form, destinations
 from surehold.web.storefront.cart import read_quantity
-from surehold.web.storefront.languages import region_of
 from surehold.web.storefront.parts import NO_STORE, Page, Store, product_url
 from surehold.web.storefront.shown import (
     cart_shortages,

@@ -11,12 +11,12 @@ from surehold.cart import commands as carts
 from surehold.cart.errors import CartNotFound
 from surehold.pricing.errors import NotForSale
 from surehold.web.format import format_list
+from surehold.web.languages import LANGUAGE_COOKIE
 from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.shown import full_name
 from surehold.web.storefront.views import BannerView, Theme
 from surehold.web.storefront.visit import (
     CURRENCY_COOKIE,
-    LANGUAGE_COOKIE,
     THEME_COOKIE,
     StoreRequest,
     local_path,

@@ -34,10 +34,10 @@ from surehold.payments.errors import CurrencyNotSupported, ProviderUnknown
 from surehold.pricing.errors import PriceChanged, ShippingMethodUnknown
 from surehold.pricing.model import Destination, Quote
 from surehold.web.api.fields import normalize_email
+from surehold.web.languages import region_of
 from surehold.web.storefront import checkout_form, destinations
 from surehold.web.storefront.cart import read_quantity
 from surehold.web.storefront.checkout import Said, go_and_pay, refused, shipping_choices
-from surehold.web.storefront.languages import region_of
 from surehold.web.storefront.parts import NO_STORE, Page, Store, product_url
 from surehold.web.storefront.shown import (
     address_lines,

@@ -19,8 +19,8 @@ from surehold.inventory import queries as inventory
 from surehold.kernel import clock
 from surehold.kernel.ids import ProductId, VariantId
 from surehold.reviews import queries as opinions
+from surehold.web.languages import region_of
 from surehold.web.storefront import destinations, reviews
-from surehold.web.storefront.languages import region_of
 from surehold.web.storefront.parts import Page, Store, category_url, product_url
 from surehold.web.storefront.shown import MOST, product_card, tax_note
 from surehold.web.storefront.stock import Stock, live_view, read_stock, tell

@@ -22,8 +22,8 @@ from surehold.cart.model import Cart
 from surehold.identity.model import Principal, SignedIn
 from surehold.web.api.access import CART_COOKIE, WISHLIST_COOKIE
 from surehold.web.api.identity.caller import DEVICE_SECONDS
+from surehold.web.languages import LANGUAGE_COOKIE, choose_locale
 from surehold.web.requests import request_id_of
-from surehold.web.storefront.languages import choose_locale
 from surehold.web.storefront.proofs import Signer, new_secret
 from surehold.web.storefront.views import BannerView, Theme
 from surehold.web.translations import read_as
@@ -33,7 +33,6 @@ StoreRequest: TypeAlias = Request[Any, Any, State]
 
 VISIT_COOKIE: Final = "surehold_visit"
 CURRENCY_COOKIE: Final = "surehold_currency"
-LANGUAGE_COOKIE: Final = "surehold_language"
 THEME_COOKIE: Final = "surehold_theme"
 NOTICE_COOKIE: Final = "surehold_notice"
 ORDER_COOKIE: Final = "surehold_order"

@@ -16,10 +16,10 @@ from surehold.identity.model import Principal, SavedAddress
 from surehold.identity.rules import MAX_ADDRESSES
 from surehold.kernel.ids import SavedAddressId
 from surehold.orders.model import Address
+from surehold.web.languages import region_of
 from surehold.web.storefront import checkout_form, destinations
 from surehold.web.storefront.account.orders import account_page, find_principal, go_and_sign_in
 from surehold.web.storefront.account.views import AddressCard, AddressesView, AddressView
-from surehold.web.storefront.languages import region_of
 from surehold.web.storefront.parts import Page, Store
 from surehold.web.storefront.shown import address_lines
 from surehold.web.storefront.views import AddressFormat, BannerView, CheckoutForm, FieldFault

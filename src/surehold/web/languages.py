@@ -1,4 +1,4 @@
-"""Which language and which region's dates and amounts a visitor reads.
+"""Which language, and which region's dates and amounts, whoever asks reads.
 
 A locale is a language that pages are written in and, where it is known, the reader's region:
 "de-AT", or "en-IT" for a reader from Italy, who gets English words with Italian figures.
@@ -12,6 +12,8 @@ from typing import Final
 
 from surehold.web.translations import LANGUAGES, SOURCE
 
+#: What a browser keeps of the choice in the menu.
+LANGUAGE_COOKIE: Final = "surehold_language"
 #: The regions that figures and dates are laid out for.
 REGIONS: Final = frozenset(
     [
@@ -41,18 +43,36 @@ def choose_locale(accept_language: str, language: str = "") -> str:
     ('de-AT', 'fr-FR', 'en')
     >>> choose_locale("it"), choose_locale("de-AT", "am"), choose_locale("", "hi")
     ('en-IT', 'am-AT', 'hi-IN')
+    >>> choose_locale("it-IT,it;q=0.9,de;q=0.8"), choose_locale("it,en-US;q=0.5")
+    ('de-IT', 'en-IT')
     """
     wanted = _wanted(accept_language)
     if language in LANGUAGES:
         own = [region for tongue, region in wanted if tongue == language]
         regions = [*own, *(region for _, region in wanted), _HOME.get(language, "")]
         return _tag(language, next((region for region in regions if region in REGIONS), ""))
-    for tongue, region in wanted:
+    region = ""
+    for tongue, home in wanted:
         if tongue in LANGUAGES:
-            return _tag(tongue, region)
-        if region in REGIONS and tongue in _HOME:
-            return _tag(SOURCE, region)
-    return SOURCE
+            return _tag(tongue, region or home)
+        if not region and home in REGIONS and tongue in _HOME:
+            region = home
+    return _tag(SOURCE, region)
+
+
+def find_language(accept_language: str, language: str = "") -> str | None:
+    """The language that is asked for, chosen here or by a header, where pages are written in it.
+
+    ``None`` asks for none of them: pages speak English then, and a letter may know better.
+
+    >>> find_language("de-AT,en;q=0.5"), find_language("de", "am"), find_language("ja,fr;q=0.3")
+    ('de', 'am', 'fr')
+    >>> find_language("ja"), find_language("*"), find_language("", "xx")
+    (None, None, None)
+    """
+    if language in LANGUAGES:
+        return language
+    return next((tongue for tongue, _ in _wanted(accept_language) if tongue in LANGUAGES), None)
 
 
 def region_of(locale: str) -> str | None:
