@@ -145,9 +145,10 @@ _LATER: Final = """
             now(), now(), now(), now(), 'signed_out');
     INSERT INTO account_letters
            (id, kind, account_id, email, email_key, token_hash, sealed_token, created_at,
-            expires_at)
+            expires_at, language)
     VALUES ('LINE', 'magic_link', 'ACCOUNT', 'EMAIL', 'EMAIL', sha256('letter'), 'sealed', now(),
-            now());
+            now(), 'fr');
+    UPDATE accounts SET language = 'fr' WHERE id = 'ACCOUNT';
     INSERT INTO totp_factors (id, account_id, sealed_secret, created_at)
     VALUES ('LINE', 'ACCOUNT', 'sealed', now());
 """

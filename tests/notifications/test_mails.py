@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 
 from surehold.db import Database
 from surehold.identity import commands
-from surehold.identity.model import LetterKind
 from surehold.jobs import outbox
 from surehold.kernel.ids import new_id
 from surehold.notifications.commands import deliver, take_fact
@@ -27,7 +26,6 @@ from surehold.notifications.mailers import (
     mailer_of,
 )
 from surehold.notifications.model import Mail
-from surehold.notifications.words import catalog, write_mail
 from tests.builders.accounts import HOME, PASSWORD, Post, an_identity
 from tests.support import clock
 from tests.support.api import a_config
@@ -125,17 +123,6 @@ async def test_a_mail_says_the_same_as_text_and_as_html(post: Post) -> None:
     assert "<b>Mara" not in mail.html
     assert mail.html.count("http://shop.test/account/confirm?token=") == 2
     assert "<img" not in mail.html
-
-
-@pytest.mark.parametrize("kind", LetterKind)
-def test_every_kind_of_letter_has_its_words(kind: LetterKind) -> None:
-    facts = {"store": "Northline", "new_email": "new@example.com"}
-
-    mail = write_mail(new_id(), kind.value, to="a@b.test", address=None, name="", **facts)
-
-    assert mail.text.startswith("Hello,\n\n")
-    assert "{" not in mail.subject + mail.text + mail.html
-    assert kind.value in catalog("en")
 
 
 async def test_the_console_keeps_the_words_in_a_file_and_out_of_the_log(tmp_path: Path) -> None:

@@ -255,6 +255,7 @@ class StockAlert(msgspec.Struct, frozen=True):
     id: UUID
     email: str
     email_hash: bytes
+    language: str
     name: str
     slug: str
     options: tuple[str, ...]

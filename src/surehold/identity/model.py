@@ -76,10 +76,14 @@ class ClaimKind(enum.Enum):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a request comes from: an address, and what the program calls itself."""
+    """Where a request comes from: an address, and what the program calls itself.
+
+    ``language`` is the one that it asks for, ``None`` when letters are written in none such.
+    """
 
     address: str = ""
     device: str = ""
+    language: str | None = None
 
     @property
     def network(self) -> str:
@@ -238,6 +242,7 @@ class Letter(msgspec.Struct, frozen=True):
     email: str
     name: str
     token: str | None
+    language: str
     new_email: str | None = None
 
 

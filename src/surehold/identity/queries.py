@@ -230,7 +230,7 @@ async def find_letter(
         token = identity.seals.find(_LETTER, row.id, row.sealed_token)
     if row.has_link and token is None:
         return None  # sent already, or sealed by a secret that is gone
-    return Letter(row.kind, row.email, row.name, token, row.new_email)
+    return Letter(row.kind, row.email, row.name, token, row.language, row.new_email)
 
 
 def _read_text(cursor: str | None) -> str | None:

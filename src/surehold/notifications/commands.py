@@ -112,6 +112,7 @@ async def _compose_alert(notifications: Notifications, due: DueMail) -> Mail | N
         to=alert.email,
         address=f"{base}/p/{quote(alert.slug, safe='')}?variant={quote(alert.sku, safe='')}",
         name="",
+        language=alert.language,
         store=notifications.store_name,
         product=", ".join([alert.name, *alert.options]),
         stop_address=f"{base}{STOP_PATH}?token={token}",
@@ -135,6 +136,7 @@ async def _compose_letter(notifications: Notifications, due: DueMail) -> Mail | 
         to=letter.email,
         address=address,
         name=letter.name,
+        language=letter.language,
         store=notifications.store_name,
         new_email=letter.new_email or "",
     )

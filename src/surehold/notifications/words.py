@@ -12,18 +12,29 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from surehold.notifications.model import Mail
 
-LANGUAGE: Final = "en"
-
+_TEXTS: Final = resources.files("surehold.notifications") / "texts"
+SOURCE: Final = "en"
+#: Every language that mails are written in.
+LANGUAGES: Final = frozenset(file.name.removesuffix(".toml") for file in _TEXTS.iterdir())
 _environment: Final = Environment(
     loader=PackageLoader("surehold.notifications"), autoescape=True, undefined=StrictUndefined
 )
 
 
+def language_of(wanted: str) -> str:
+    """The language that a reader of this one is written to in; English when mails have no such.
+
+    >>> language_of("fr"), language_of("de-AT"), language_of("xx")
+    ('fr', 'de', 'en')
+    """
+    language = wanted.partition("-")[0]
+    return language if language in LANGUAGES else SOURCE
+
+
 @lru_cache(maxsize=8)
 def catalog(language: str) -> dict[str, Any]:
-    """Everything that mails say in a language."""
-    path = resources.files("surehold.notifications") / "texts" / f"{language}.toml"
-    return tomllib.loads(path.read_text("utf-8"))
+    """Everything that mails say in one of ``LANGUAGES``."""
+    return tomllib.loads((_TEXTS / f"{language}.toml").read_text("utf-8"))
 
 
 def write_mail(
@@ -33,14 +44,16 @@ def write_mail(
     to: str,
     address: str | None,
     name: str,
+    language: str,
     stop_address: str | None = None,
     **facts: str,
 ) -> Mail:
-    """A mail of one kind in words. ``address`` is where its link leads.
+    """A mail of one kind in the words of a language. ``address`` is where its link leads.
 
     ``stop_address`` is where letters end that nobody has to get.
     """
-    texts = catalog(LANGUAGE)
+    language = language_of(language)
+    texts = catalog(language)
     own = texts[kind]
     put = {"name": name, **facts}
     greeting = texts["greeting"] if name else texts["greeting_without_name"]
@@ -55,10 +68,11 @@ def write_mail(
         "stop": texts["stop"],
         "stop_address": stop_address,
     }
-    html = _environment.get_template("mail.html").render(language=LANGUAGE, **said)
+    html = _environment.get_template("mail.html").render(language=language, **said)
     parts = [said["greeting"], *said["paragraphs"]]
     if address is not None:
-        parts.append(f"{said['link']}:\n{address}")
+        lead = texts["link_in_text"].format(link=said["link"])
+        parts.append(f"{lead}\n{address}")
     parts.append(said["closing"])
     if stop_address is not None:
         parts.append(f"{said['stop']}\n{stop_address}")
@@ -67,5 +81,5 @@ def write_mail(
 
 
 def _line(text: str) -> str:
-    """One line: a header takes no more."""
-    return " ".join(text.split())
+    """One line: a header takes no more. No-break spaces stay what they are."""
+    return " ".join(text.splitlines())

@@ -34,9 +34,9 @@ PERSONAL: Final = (
     # identity
     _of(
         "accounts",
-        "email email_key name",
+        "email email_key name language",
         about="buyer or staff",
-        why="to know who signs in and what to call them",
+        why="to know who signs in, what to call them and in which language to write",
         kept=_ACCOUNT,
         fate=_BLANKED,
         shown="account",
@@ -52,7 +52,7 @@ PERSONAL: Final = (
     ),
     _of(
         "account_letters",
-        "kind email email_key name",
+        "kind email email_key name language",
         why="to write a link to an address",
         kept="30 days",
         fate=_DELETED,
@@ -198,7 +198,7 @@ PERSONAL: Final = (
     ),
     _of(
         "stock_alerts",
-        "email",
+        "email language",
         why="to tell, once, that something can be bought again",
         kept="until the letter is sent, 180 days at most",
         fate=_DELETED,

@@ -65,18 +65,26 @@ class Problem(msgspec.Struct):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """A request header."""
+    """A request header. ``is_free``: nothing that it says is refused."""
 
     name: str
     about: str
     is_required: bool = False
+    is_free: bool = False
 
 
+_HEADER: Final = {"type": "string", "minLength": 1, "maxLength": 200}
 KEY: Final = Header(
     "Idempotency-Key",
     "1 to 200 printable ASCII characters. The same key and body get the same answer, byte for "
     "byte, for 24 hours; another body is refused with `idempotency_key_reused`.",
     is_required=True,
+)
+LANGUAGE: Final = Header(
+    "Accept-Language",
+    "The language to be written to in, where letters are written in it; otherwise the account's, "
+    "which signing in with this header sets, and English last.",
+    is_free=True,
 )
 OPTIONAL_KEY: Final = Header(KEY.name, KEY.about)
 
@@ -353,7 +361,7 @@ def _parameters(path: str, said: Described) -> Iterator[dict[str, Any]]:
             "in": "header",
             "required": header.is_required,
             "description": header.about,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+            "schema": {"type": "string"} if header.is_free else _HEADER,
         }
 
 

@@ -315,3 +315,32 @@ async def test_a_form_of_before_the_sign_in_is_refused_after_it(
     await sign_in(browser)
 
     assert (await browser.submit(before, "/theme")).status == 403
+
+
+async def test_what_is_chosen_in_the_menu_is_written_in(
+    browser: Browser, other: Browser, post: Post
+) -> None:
+    await browser.submit(await browser.get("/"), "/language", button="Deutsch")
+    page = await browser.get("/account/register")
+    await browser.submit(
+        page, "/account/register", {"email": EMAIL, "password": PASSWORD, "name": "Mara Quinn"}
+    )
+    (asked,) = await post.fetch()
+    token = asked.text.partition("?token=")[2].split()[0]
+    page = await browser.get(f"/account/confirm?token={token}")
+    await browser.submit(page, "/account/confirm")
+    signed_in = await sign_in(browser)
+    hindi = await browser.submit(signed_in, "/language", button="हिन्दी")
+    # Nobody's browser asks for this one's language: it is the account's.
+    page = await other.get("/account/reset")
+    await other.post(
+        "/account/reset",
+        {"email": EMAIL, "csrf_token": page.form("/account/reset").fields["csrf_token"]},
+        accept_language="*",
+    )
+    (later,) = await post.fetch()
+
+    assert asked.subject == "Bestätigen Sie Ihr Konto bei Northline"
+    assert asked.text.startswith("Guten Tag Mara Quinn,\n\njemand, hoffentlich Sie selbst,")
+    assert hindi.path == "/account"
+    assert later.subject == "Northline पर नया पासवर्ड बनाएँ"

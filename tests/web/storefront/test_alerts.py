@@ -89,6 +89,23 @@ async def test_who_waits_is_written_to_once_and_forgotten(browser: Browser, db: 
     assert await counters(db) == after
 
 
+async def test_who_reads_amharic_is_told_in_amharic(browser: Browser, db: Database) -> None:
+    lamp = await a_product(db, name="Trail lamp", slug="lamp", on_hand=0, images=0)
+    page = await browser.get("/p/lamp")
+    await browser.submit(page, "/language", button="አማርኛ")
+    await ask(browser, lamp.slug, EMAIL)
+    # The first who asks for an address decides, as with everything about an alert.
+    english = await browser.submit(await browser.get("/p/lamp"), "/language", button="English")
+    await browser.submit(english, "*/alerts", {"email": EMAIL})
+    await bring(db, lamp.variant_id)
+    assert await tell_back_in_stock(db) == 1
+    (mail,) = await Post(db).fetch()
+
+    assert mail.subject == "Trail lamp ወደ Northline ተመልሷል"
+    assert mail.text.startswith("ሰላም፣\n\nአሁን Trail lamp እንደገና መግዛት ይቻላል።")
+    assert '<html lang="am">' in mail.html
+
+
 async def test_who_is_signed_in_presses_one_button(browser: Browser, db: Database) -> None:
     lamp = await a_product(db, on_hand=0, images=0)
     await register(browser, Post(db))
@@ -108,7 +125,7 @@ async def test_at_once_one_row_and_one_letter_and_never_too_many(db: Database) -
     boots = await a_product(db, sizes=sizes, on_hand=1, images=0)
 
     async def one(variant_id: VariantId) -> None:
-        await ask_alert(db, variant_id=variant_id, email=EMAIL, email_key=EMAIL)
+        await ask_alert(db, variant_id=variant_id, email=EMAIL, email_key=EMAIL, language="en")
 
     await asyncio.gather(*(one(boots.variant_ids[0]) for _ in range(4)))
     for variant_id in boots.variant_ids:
@@ -122,7 +139,7 @@ async def test_at_once_one_row_and_one_letter_and_never_too_many(db: Database) -
             ALERTS_PER_ADDRESS,
         )
     later = "later@example.com"
-    await ask_alert(db, variant_id=boots.variant_id, email=later, email_key=later)
+    await ask_alert(db, variant_id=boots.variant_id, email=later, email_key=later, language="en")
     # Those who were told before stand beside, until their letters are sent.
     again = await tell_back_in_stock(db)
 

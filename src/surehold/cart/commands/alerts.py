@@ -32,7 +32,9 @@ def hash_alert_key(email_key: str) -> bytes:
     return hashlib.sha256(email_key.encode()).digest()
 
 
-async def ask_alert(db: Database, *, variant_id: VariantId, email: str, email_key: str) -> None:
+async def ask_alert(
+    db: Database, *, variant_id: VariantId, email: str, email_key: str, language: str
+) -> None:
     """Tell an address once when a variant can be bought again. A second time changes nothing.
 
     What is not sold is waited for by nobody, and whoever waits for 20 others waits for no more;
@@ -47,6 +49,7 @@ async def ask_alert(db: Database, *, variant_id: VariantId, email: str, email_ke
             hash_alert_key(email_key),
             ALERTS_PER_ADDRESS,
             ALERTS_PER_VARIANT,
+            language,
         )
 
 

@@ -14,8 +14,8 @@ from surehold.db import command, query
 ASK: Final = command(
     """
     /* cart.ask_alert */
-    INSERT INTO stock_alerts (id, variant_id, email, email_hash, created_at)
-    SELECT $1, variants.id, $3, $4, store_now()
+    INSERT INTO stock_alerts (id, variant_id, email, email_hash, created_at, language)
+    SELECT $1, variants.id, $3, $4, store_now(), $7
       FROM variants
       JOIN products ON products.id = variants.product_id
      WHERE variants.id = $2
@@ -99,8 +99,8 @@ TAKE_WAITING: Final = query(
 FIND: Final = query(
     """
     /* cart.find_alert */
-    SELECT alert.id, alert.email, alert.email_hash, products.name, products.slug,
-           variants.options, variants.sku
+    SELECT alert.id, alert.email, alert.email_hash, alert.language, products.name,
+           products.slug, variants.options, variants.sku
       FROM stock_alerts AS alert
       JOIN variants ON variants.id = alert.variant_id
       JOIN products ON products.id = variants.product_id

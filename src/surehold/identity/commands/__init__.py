@@ -29,6 +29,7 @@ from surehold.identity.commands.saved import (
     change_address,
     claim_orders,
     delete_address,
+    keep_language,
     save_address,
 )
 from surehold.identity.commands.sessions import (
@@ -74,6 +75,7 @@ __all__ = [
     "end_sessions",
     "forget_token",
     "found_roles",
+    "keep_language",
     "note_key_use",
     "note_session_use",
     "prune_attempts",

@@ -44,9 +44,11 @@ async def write(
     is_meant: bool = True,
     name: str | None = None,
     password_hash: str | None = None,
+    language: str | None = None,
 ) -> None:
     """Write a letter; earlier ones of its kind to the account become void.
 
+    ``language`` is the one that it is asked for in; without, it is in the account's when sent.
     ``is_meant`` false does the same work and writes nothing: there is nobody to write to.
     """
     letter_id = LetterId(new_id())
@@ -64,6 +66,7 @@ async def write(
         None if token is None else hash_token(token),
         None if token is None else identity.seals.seal(PURPOSE, letter_id, token),
         valid_for,
+        language,
         is_meant,
     )
     await tx.run(letters.VOID, account_id, [kind.value], letter_id)

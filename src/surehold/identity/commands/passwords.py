@@ -45,6 +45,7 @@ async def ask_password_reset(identity: Identity, *, email: str, place: Place) ->
             to=mailbox if known is None else Mailbox(known.email, known.email_key),
             account_id=None if known is None else known.id,
             is_meant=known is not None and known.disabled_at is None,
+            language=place.language,
         )
 
     await identity.db.retrying(work)
@@ -86,7 +87,14 @@ async def reset_password(identity: Identity, *, token: str, password: str) -> No
                 before=None,
                 after=None,
             )
-        await _set(tx, identity, account, password_hash, reason=EndReason.PASSWORD_RESET)
+        await _set(
+            tx,
+            identity,
+            account,
+            password_hash,
+            reason=EndReason.PASSWORD_RESET,
+            language=used.language,
+        )
 
     await identity.db.retrying(work)
 
@@ -128,8 +136,12 @@ async def _set(
     *,
     reason: EndReason,
     but: SessionId | None = None,
+    language: str | None = None,
 ) -> None:
-    """A new password, with all that it ends, and a letter that says so."""
+    """A new password, with all that it ends, and a letter that says so.
+
+    It warns, so it is in the account's language, whatever ``language`` the change came in.
+    """
     await tx.run(sql.SET_PASSWORD, account.id, password_hash)
     await end_all(tx, account.id, reason, but=but)
     await tx.run(letter_sql.VOID, account.id, _LINKS, None)
@@ -139,6 +151,7 @@ async def _set(
         kind=LetterKind.PASSWORD_CHANGED,
         to=Mailbox(account.email, account.email_key),
         account_id=account.id,
+        language=account.language or language,
     )
     changed = fact(PASSWORD_CHANGED, account.id, reason=reason.value)
     await outbox.record(tx, [changed], now=account.now)

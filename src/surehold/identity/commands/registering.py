@@ -58,6 +58,7 @@ async def register(
                 account_id=None,
                 name=name,
                 password_hash=password_hash,
+                language=place.language,
             )
         else:
             await letters.write(
@@ -66,6 +67,7 @@ async def register(
                 kind=LetterKind.ALREADY_REGISTERED,
                 to=Mailbox(known.email, known.email_key),
                 account_id=known.id,
+                language=place.language,
             )
 
     await identity.db.retrying(work)
@@ -96,6 +98,7 @@ async def confirm_registration(identity: Identity, *, token: str) -> Account:
             used.password_hash,
             None,
             "registration",
+            used.language,
         )
         if not made:
             raise AddressTaken("There is an account of this address: sign in.")
@@ -107,7 +110,12 @@ async def confirm_registration(identity: Identity, *, token: str) -> Account:
 
 
 async def change_email(
-    identity: Identity, *, principal: Principal, password: str, email: str
+    identity: Identity,
+    *,
+    principal: Principal,
+    password: str,
+    email: str,
+    language: str | None = None,
 ) -> None:
     """Write to a new address; the account keeps the old one until that letter was answered.
 
@@ -131,6 +139,7 @@ async def change_email(
             to=mailbox,
             account_id=principal.account_id,
             is_meant=taken is None or taken.id == principal.account_id,
+            language=language,
         )
 
     await identity.db.retrying(work)
@@ -167,6 +176,7 @@ async def confirm_email(identity: Identity, *, token: str) -> Account:
             kind=LetterKind.EMAIL_CHANGED,
             to=Mailbox(before.email, before.email_key),
             account_id=before.id,
+            language=before.language or used.language,
         )
         changed = fact(EMAIL_CHANGED, before.id, actor=f"{before.kind.value}:{before.id}")
         await outbox.record(tx, [changed], now=before.now)

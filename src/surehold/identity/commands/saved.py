@@ -1,4 +1,4 @@
-"""What a buyer keeps in the account: addresses, and orders that are the account's own."""
+"""What is kept in an account: a language, addresses, and orders that are the account's own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from surehold.identity.errors import SavedAddressNotFound, TooManyKept
 from surehold.identity.model import ClaimedOrder, ClaimKind, SavedAddress
 from surehold.identity.sql import saved
 from surehold.kernel.ids import AccountId, SavedAddressId, new_id
+
+
+async def keep_language(db: Database, *, account_id: AccountId, language: str) -> None:
+    """Write to an account in this language from now on. Twice changes nothing."""
+    async with db.connection() as connection:
+        await connection.run(sql.SET_LANGUAGE, account_id, language)
 
 
 async def save_address(

@@ -20,7 +20,7 @@ from surehold.identity.model import (
     SignedIn,
 )
 from surehold.identity.secrets import hash_token, new_token
-from surehold.identity.sql import DISABLE, LockedAccount
+from surehold.identity.sql import DISABLE, SET_LANGUAGE, LockedAccount
 from surehold.identity.sql import sessions as sql
 from surehold.jobs import outbox
 from surehold.kernel.ids import AccountId, SessionId, new_id
@@ -40,7 +40,10 @@ async def start(
     place: Place,
     device: str | None,
 ) -> SignedIn:
-    """Begin a session of an account that is locked. ``device`` is the token of a known one."""
+    """Begin a session of an account that is locked. ``device`` is the token of a known one.
+
+    The account's language becomes the one that is asked for here.
+    """
     session_id = SessionId(new_id())
     token = new_token()
     is_browser = kind is SessionKind.BROWSER
@@ -61,6 +64,8 @@ async def start(
     given = device or new_token()
     await tx.run(sql.REMEMBER_DEVICE, hash_token(given), account.id)
     await tx.run(sql.FORGET_OLDEST_DEVICES, account.id, rules.MAX_DEVICES)
+    if place.language is not None and place.language != account.language:
+        await tx.run(SET_LANGUAGE, account.id, place.language)
     known = await queries.get_account(tx, account_id=account.id)
     if account.kind is not AccountKind.CUSTOMER:
         audit.change(

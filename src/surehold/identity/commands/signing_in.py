@@ -142,6 +142,7 @@ async def ask_magic_link(identity: Identity, *, email: str, place: Place) -> Non
             to=mailbox if known is None else Mailbox(known.email, known.email_key),
             account_id=None if known is None else known.id,
             is_meant=known is not None and _may_use_links(known),
+            language=place.language,
         )
 
     await identity.db.retrying(work)

@@ -98,6 +98,7 @@ async def add_member(
             password_hash,
             vendor_id,
             principal.label,
+            None,
         )
         if not made:
             raise AddressTaken("There is an account of this address.")

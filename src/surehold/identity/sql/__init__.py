@@ -81,11 +81,12 @@ class LockedAccount(msgspec.Struct, frozen=True):
     password_hash: str | None
     vendor_id: VendorId | None
     disabled_at: datetime | None
+    language: str | None
     now: datetime
 
 
 _LOCKED: Final = """id, kind, email, email_key, name, password_hash, vendor_id, disabled_at,
-           store_now() AS now"""
+           language, store_now() AS now"""
 
 LOCK_ACCOUNT: Final = query(
     f"""
@@ -128,8 +129,9 @@ INSERT_ACCOUNT: Final = command(
     """
     /* identity.insert_account */
     INSERT INTO accounts
-           (id, kind, email, email_key, name, password_hash, vendor_id, created_at, created_by)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, store_now(), $8)
+           (id, kind, email, email_key, name, password_hash, vendor_id, created_at, created_by,
+            language)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, store_now(), $8, $9)
     ON CONFLICT (email_key) DO NOTHING
     """
 )
@@ -169,6 +171,16 @@ SET_NAME: Final = command(
     UPDATE accounts
        SET name = $2
      WHERE id = $1
+    """
+)
+
+SET_LANGUAGE: Final = command(
+    """
+    /* identity.set_language */
+    UPDATE accounts
+       SET language = $2
+     WHERE id = $1
+       AND language IS DISTINCT FROM $2
     """
 )
 

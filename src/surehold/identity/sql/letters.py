@@ -10,16 +10,16 @@ from surehold.db import command, query
 from surehold.identity.model import LetterKind
 from surehold.kernel.ids import AccountId, LetterId
 
-# With $11 false it writes nothing, with the same work: there is no such account.
+# With $12 false it writes nothing, with the same work: there is no such account.
 WRITE: Final = command(
     """
     /* identity.write_letter */
     INSERT INTO account_letters
            (id, kind, account_id, email, email_key, name, password_hash, token_hash,
-            sealed_token, created_at, expires_at)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, clock.now, clock.now + $10::interval
+            sealed_token, created_at, expires_at, language)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, clock.now, clock.now + $10::interval, $11
       FROM (SELECT store_now() AS now) AS clock
-     WHERE $11::boolean
+     WHERE $12::boolean
     """
 )
 
@@ -48,6 +48,7 @@ class UsedLetter(msgspec.Struct, frozen=True):
     email_key: str
     name: str | None
     password_hash: str | None
+    language: str | None
 
 
 # The one place where a link is used: of two who come at once, one gets a row.
@@ -60,7 +61,7 @@ USE: Final = query(
        AND kind = $2
        AND used_at IS NULL
        AND expires_at > store_now()
-    RETURNING id, kind, account_id, email, email_key, name, password_hash
+    RETURNING id, kind, account_id, email, email_key, name, password_hash, language
     """,
     UsedLetter,
 )
@@ -87,7 +88,7 @@ FIND_USABLE: Final = query(
 
 
 class LetterRow(msgspec.Struct, frozen=True):
-    """A letter that is to be sent: to whom, and its token as it is sealed."""
+    """A letter that is to be sent: to whom, in which language, its token as it is sealed."""
 
     id: LetterId
     kind: LetterKind
@@ -95,6 +96,7 @@ class LetterRow(msgspec.Struct, frozen=True):
     name: str
     has_link: bool
     sealed_token: str | None
+    language: str
     new_email: str | None
 
 
@@ -105,6 +107,7 @@ FIND: Final = query(
     SELECT letters.id, letters.kind, letters.email,
            coalesce(letters.name, accounts.name, '') AS name,
            letters.token_hash IS NOT NULL AS has_link, letters.sealed_token,
+           coalesce(letters.language, accounts.language, 'en') AS language,
            CASE WHEN letters.kind = 'email_changed' THEN accounts.email END AS new_email
       FROM account_letters AS letters
       LEFT JOIN accounts ON accounts.id = letters.account_id

@@ -231,7 +231,7 @@ ACCOUNTS: Final = command(
     UPDATE accounts
        SET email = 'erased-' || id || '@erased.invalid',
            email_key = 'erased-' || id || '@erased.invalid',
-           name = '', password_hash = NULL
+           name = '', password_hash = NULL, language = NULL
      WHERE id = {_ACCOUNT}
     """
 )

@@ -41,7 +41,7 @@ ACCOUNT: Final = query(
     /* privacy.export_account */
     SELECT jsonb_build_object(
                'email', accounts.email, 'email_key', accounts.email_key, 'name', accounts.name,
-               'created_at', accounts.created_at,
+               'language', accounts.language, 'created_at', accounts.created_at,
                'orders', (SELECT jsonb_agg(jsonb_build_object(
                                      'order_id', order_id, 'claimed_by', claimed_by,
                                      'claimed_at', claimed_at))
@@ -81,7 +81,8 @@ LETTERS: Final = query(
     """
     /* privacy.export_letters */
     SELECT jsonb_build_object('kind', kind, 'email', email, 'email_key', email_key, 'name', name,
-                              'created_at', created_at, 'used_at', used_at) AS row
+                              'language', language, 'created_at', created_at,
+                              'used_at', used_at) AS row
       FROM account_letters
      WHERE account_id = $1
         OR email_key = $2
@@ -164,6 +165,7 @@ STOCK_ALERTS: Final = query(
     """
     /* privacy.export_stock_alerts */
     SELECT jsonb_build_object('sku', variants.sku, 'email', stock_alerts.email,
+                              'language', stock_alerts.language,
                               'asked_at', stock_alerts.created_at) AS row
       FROM stock_alerts
       JOIN variants ON variants.id = stock_alerts.variant_id

@@ -23,7 +23,7 @@ from surehold.web.storefront.parts import NO_STORE, Page, Store, product_url
 from surehold.web.storefront.product import product_view
 from surehold.web.storefront.views import AlertStopView, BannerView
 from surehold.web.storefront.visit import StoreRequest, Visit
-from surehold.web.translations import gettext
+from surehold.web.translations import gettext, language_of
 from surehold.web.validation import parse_id
 
 _MAX_TOKEN: Final = 100
@@ -60,6 +60,7 @@ async def ask(request: StoreRequest, store: NamedDependency[Store], slug: FromPa
         variant_id=VariantId(variant_id),
         email=mailbox.email,
         email_key=mailbox.key,
+        language=language_of(visit.locale),
     )
     visit.leave_notice(
         BannerView(

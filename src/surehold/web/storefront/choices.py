@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 
 from surehold.cart import commands as carts
 from surehold.cart.errors import CartNotFound
+from surehold.identity import commands as identities
 from surehold.pricing.errors import NotForSale
 from surehold.web.format import format_list
 from surehold.web.languages import LANGUAGE_COOKIE
@@ -67,12 +68,22 @@ async def choose_currency(request: StoreRequest, store: NamedDependency[Store]) 
 
 @post("/language")
 async def choose_language(request: StoreRequest, store: NamedDependency[Store]) -> Page:
-    """Read the pages in another language; figures stay those of the reader's region."""
+    """Read the pages in another language; figures stay those of the reader's region.
+
+    Whoever is signed in is written to in it as well.
+    """
     visit = store.greet(request)
     form = await store.read_form(request, visit)
     language = form.get("language", "")
     if language in LANGUAGES:
         visit.keep(LANGUAGE_COOKIE, language, seconds=_KEPT_SECONDS)
+        if visit.session_token:
+            async with store.open(visit):
+                pass
+        if visit.principal is not None:
+            await identities.keep_language(
+                store.db, account_id=visit.principal.account_id, language=language
+            )
     return store.go(visit, local_path(form.get("next", "/")))
 
 

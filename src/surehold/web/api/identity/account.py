@@ -15,7 +15,7 @@ from surehold.identity.errors import SessionNeeded, SessionNotFound
 from surehold.identity.model import Proof, Session, SessionKind
 from surehold.kernel.ids import SessionId
 from surehold.web.api.fields import Email
-from surehold.web.api.identity.caller import authenticate
+from surehold.web.api.identity.caller import authenticate, place_of
 from surehold.web.api.identity.shapes import (
     ACCEPTED,
     BY_ACCOUNT,
@@ -27,7 +27,7 @@ from surehold.web.api.identity.shapes import (
 )
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, read_json
-from surehold.web.openapi import describe
+from surehold.web.openapi import LANGUAGE, describe
 from surehold.web.validation import Reader, parse_id
 
 _ACCEPTED: Final = 202
@@ -120,6 +120,7 @@ async def change_password(request: ApiRequest, parts: NamedDependency[Parts]) ->
         },
         answer=AcceptedShape,
         status=_ACCEPTED,
+        headers=(LANGUAGE,),
         errors=PROVEN_ERRORS,
         security=BY_ACCOUNT,
     ),
@@ -129,7 +130,11 @@ async def change_email(request: ApiRequest, parts: NamedDependency[Parts]) -> Ap
     principal = await authenticate(request, parts)
     body, _ = await read_json(request, _EMAIL)
     await commands.change_email(
-        parts.identity, principal=principal, password=body.current_password, email=body.email
+        parts.identity,
+        principal=principal,
+        password=body.current_password,
+        email=body.email,
+        language=place_of(request).language,
     )
     return answer(ACCEPTED, status=_ACCEPTED)
 

@@ -50,7 +50,7 @@ from surehold.web.api.identity.shapes import (
 )
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, answer, read_json
-from surehold.web.openapi import describe
+from surehold.web.openapi import LANGUAGE, describe
 from surehold.web.validation import Reader
 
 _EXAMPLE_TOKEN: Final = "Vn0yO2v3m1dQk7rJ8sX4tB6uC9wE5zHfLg"  # noqa: S105 - opens nothing
@@ -118,6 +118,7 @@ _TOKEN: Final = Reader(TokenBody)
         body_example={"email": "mara@example.com", "password": "quiet-harbor-lamp-41"},
         answer=AcceptedShape,
         status=_ACCEPTED,
+        headers=(LANGUAGE,),
         errors=(TooManyAttempts, Busy),
     ),
 )
@@ -186,6 +187,7 @@ async def confirm_email(request: ApiRequest, parts: NamedDependency[Parts]) -> A
         body=LoginBody,
         body_example={"email": "mara@example.com", "password": "quiet-harbor-lamp-41"},
         answer=SignedInShape,
+        headers=(LANGUAGE,),
         errors=(InvalidCredentials, *SIGN_IN_ERRORS),
     ),
 )
@@ -292,6 +294,7 @@ async def me(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiResponse:
         body_example={"email": "mara@example.com"},
         answer=AcceptedShape,
         status=_ACCEPTED,
+        headers=(LANGUAGE,),
         errors=(TooManyAttempts,),
     ),
 )
@@ -333,6 +336,7 @@ async def reset(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRespon
         body_example={"email": "mara@example.com"},
         answer=AcceptedShape,
         status=_ACCEPTED,
+        headers=(LANGUAGE,),
         errors=(TooManyAttempts,),
     ),
 )
@@ -353,6 +357,7 @@ async def magic_link(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiR
         body=RedeemBody,
         body_example={"token": _EXAMPLE_TOKEN},
         answer=SignedInShape,
+        headers=(LANGUAGE,),
         errors=(TokenInvalid, *SIGN_IN_ERRORS),
     ),
 )

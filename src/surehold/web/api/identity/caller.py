@@ -16,6 +16,7 @@ from surehold.web.api.access import CART_COOKIE
 from surehold.web.api.parts import API, REQUEST_ID, Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, headers_of
 from surehold.web.errors import ForeignPage, Unauthenticated
+from surehold.web.languages import LANGUAGE_COOKIE, find_language
 from surehold.web.openapi import template_of
 
 _SESSION: Final = "surehold_session"
@@ -93,8 +94,11 @@ def has_session_cookie(request: ApiRequest, parts: Parts) -> bool:
 def place_of(request: ApiRequest) -> Place:
     """Where a request comes from."""
     client = request.scope["client"]
-    device = headers_of(request).get(b"user-agent", b"").decode("latin-1")
-    return Place(client[0] if client else "", device[:200])
+    headers = headers_of(request)
+    device = headers.get(b"user-agent", b"").decode("latin-1")
+    wished = headers.get(b"accept-language", b"").decode("latin-1")
+    language = find_language(wished, _find_cookie(headers, LANGUAGE_COOKIE) or "")
+    return Place(client[0] if client else "", device[:200], language)
 
 
 def find_device(request: ApiRequest, parts: Parts) -> str | None:

@@ -12,6 +12,7 @@ from surehold.identity.model import Principal
 from surehold.identity.rules import PASSWORD_MAX
 from surehold.kernel.errors import InvalidInput
 from surehold.kernel.ids import SessionId
+from surehold.web.api.identity.caller import place_of
 from surehold.web.storefront.account.devices import describe_device
 from surehold.web.storefront.account.entry import check_email, list_faults, read_email
 from surehold.web.storefront.account.orders import account_page, find_principal, go_and_sign_in
@@ -87,6 +88,7 @@ async def change_email(request: StoreRequest, store: NamedDependency[Store]) -> 
             principal=principal,
             password=read_current(form.get("email_password", "")),
             email=email,
+            language=place_of(request).language,
         )
     except InvalidInput:
         words = gettext("Enter an address such as name@example.com.")
