@@ -293,6 +293,32 @@ async def test_signing_in_brings_the_cart_along(api: Api, post: Post, db: Databa
     ]
 
 
+async def test_a_cart_that_is_begun_signed_in_is_the_accounts(
+    api: Api, post: Post, db: Database
+) -> None:
+    lamp, mug = await a_product(db, on_hand=10), await a_product(db, on_hand=10)
+    await an_account(api, post)
+    telephone, laptop = bearer(await log_in(api)), bearer(await log_in(api))
+
+    first = await api.post("/cart", {"variant_id": str(lamp.variant_id)}, headers=telephone)
+    second = await api.post("/cart", {"variant_id": str(mug.variant_id)}, headers=laptop)
+    stranger = await api.post(
+        "/cart", {"variant_id": str(mug.variant_id)}, headers={"Authorization": "Bearer no"}
+    )
+    other = {"variant_id": str(lamp.variant_id), "currency": "EUR"}
+    differs = await api.post("/cart", other, headers=laptop)
+    cart = await api.get("/cart", headers={"X-Cart-Token": first.body["token"]})
+
+    assert [answer.status for answer in (first, second, stranger)] == [201, 201, 201]
+    assert first.body["id"] == second.body["id"] != stranger.body["id"]
+    assert first.body["token"] != second.body["token"]
+    assert [item["variant_id"] for item in cart.body["items"]] == [
+        str(lamp.variant_id),
+        str(mug.variant_id),
+    ]
+    assert differs.refusal == (409, "cart_currency_differs")
+
+
 async def test_addresses_are_saved_as_their_country_writes_them(api: Api, post: Post) -> None:
     await an_account(api, post)
     headers = bearer(await log_in(api))

@@ -25,6 +25,7 @@ from surehold.pricing.errors import NotForSale
 from surehold.web.api.access import CART_COOKIE, find_cart_token
 from surehold.web.api.catalog import ImageShape, image_shape
 from surehold.web.api.fields import CurrencyCode, Quantity
+from surehold.web.api.identity.caller import find_buyer
 from surehold.web.api.parts import Parts
 from surehold.web.api.wire import (
     ApiRequest,
@@ -248,7 +249,8 @@ async def get_cart(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRes
         tag="cart",
         summary="Put units of a variant into the cart",
         about="Makes the cart when there is none (201, with its token and a cookie), else adds "
-        "to what it has of the variant (200). Stock is checked, not reserved.",
+        "to what it has of the variant (200). Stock is checked, not reserved. The first cart of a "
+        "signed-in buyer is the account's; who has one there adds to that.",
         body=AddBody,
         body_example=_EXAMPLE,
         answer=CartShape,
@@ -280,6 +282,11 @@ async def add_line(request: ApiRequest, parts: NamedDependency[Parts]) -> ApiRes
     currency = body.currency or parts.config.default_currency
     await check_can_be_bought(parts, variant_id, body.quantity, currency)
     _, token = await carts.create_cart(parts.db, currency=currency)
+    buyer_id = await find_buyer(request, parts)
+    if buyer_id is not None:
+        token = await carts.adopt_cart(parts.db, buyer_id=buyer_id, token=token) or token
+        if body.currency is not None:
+            await _check_currency(parts, token, body.currency)
     cart = await carts.add_line(
         parts.db, token=token, variant_id=variant_id, quantity=body.quantity
     )

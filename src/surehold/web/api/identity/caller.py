@@ -12,6 +12,7 @@ from surehold.db.audit import Asked
 from surehold.identity import commands, queries
 from surehold.identity.errors import SessionOver
 from surehold.identity.model import AccountKind, Place, Principal, SignedIn
+from surehold.kernel.ids import AccountId
 from surehold.web.api.access import CART_COOKIE
 from surehold.web.api.parts import API, REQUEST_ID, Parts
 from surehold.web.api.wire import ApiRequest, ApiResponse, headers_of
@@ -37,6 +38,31 @@ async def authenticate(request: ApiRequest, parts: Parts) -> Principal:
         SessionOver: What was sent opens nothing, or no longer.
         ForeignPage: The cookie came with a page that is not ours, and something would change.
     """
+    principal = await _find(request, parts)
+    if principal is None:
+        raise SessionOver("Sign in again.")
+    if principal.kind is not AccountKind.CUSTOMER:
+        audit.ask(asked_of(request, principal, is_private=True))
+    return principal
+
+
+async def find_buyer(request: ApiRequest, parts: Parts) -> AccountId | None:
+    """Whose cart it is where nobody has to sign in: the signed-in buyer's, else nobody's."""
+    try:
+        principal = await _find(request, parts)
+    except (Unauthenticated, ForeignPage):
+        return None
+    if principal is None or principal.kind is not AccountKind.CUSTOMER:
+        return None
+    return principal.account_id
+
+
+async def _find(request: ApiRequest, parts: Parts) -> Principal | None:
+    """Who asks; ``None`` when what was sent opens nothing, or no longer.
+
+    Raises:
+        Unauthenticated, ForeignPage: As ``authenticate`` says.
+    """
     headers = headers_of(request)
     given = headers.get(b"authorization")
     cookie = None if given is not None else _find_cookie(headers, _name(parts.config, _SESSION))
@@ -55,12 +81,10 @@ async def authenticate(request: ApiRequest, parts: Parts) -> Principal:
             _check_origin(request, headers, parts.config)
             found = await queries.find_by_cookie(connection, token=cookie)
     if found is None:
-        raise SessionOver("Sign in again.")
+        return None
     principal, is_stale = found
     if is_stale:
         await _note_use(parts, principal)
-    if principal.kind is not AccountKind.CUSTOMER:
-        audit.ask(asked_of(request, principal, is_private=True))
     return principal
 
 
