@@ -74,6 +74,12 @@ class CaptureInput(msgspec.Struct, forbid_unknown_fields=True):
     amount: Amount
 
 
+class RenewInput(msgspec.Struct, forbid_unknown_fields=True):
+    """``POST /v1/payments/{id}/renew``; the same number is one renewal."""
+
+    number: Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+
+
 class RefundInput(msgspec.Struct, forbid_unknown_fields=True):
     """``POST /v1/refunds``."""
 
@@ -106,6 +112,7 @@ class Api:
                 ("GET", "/v1/payments", Area.READ, self.list_payments),
                 ("GET", "/v1/payments/{id}", Area.READ, self.get_payment),
                 ("POST", "/v1/payments/{id}/capture", Area.CAPTURE, self.capture_payment),
+                ("POST", "/v1/payments/{id}/renew", Area.RENEW, self.renew_payment),
                 ("POST", "/v1/payments/{id}/cancel", Area.CANCEL, self.cancel_payment),
                 ("POST", "/v1/refunds", Area.REFUND, self.create_refund),
                 ("GET", "/v1/refunds", Area.READ, self.list_refunds),
@@ -147,6 +154,15 @@ class Api:
         def work() -> dict[str, Any]:
             held = self._bank.get_payment(parameters["id"])
             return self._payment(self._bank.capture_held(held, given.amount), request)
+
+        return self._once(request, work)
+
+    def renew_payment(self, request: Request, parameters: dict[str, str]) -> Response:
+        given = read_body(request, RenewInput)
+
+        def work() -> dict[str, Any]:
+            held = self._bank.get_payment(parameters["id"])
+            return self._payment(self._bank.renew(held, given.number), request)
 
         return self._once(request, work)
 

@@ -193,15 +193,49 @@ class Bank:
         """Take what is held, or a part of it; the rest is let go.
 
         Raises:
-            Refusal: 409 when nothing is held, 400 for more than is.
+            Refusal: 409 when nothing is held, 400 for more than is, 402 when the bank will not.
         """
         if payment.state != "authorized":
             raise conflict("not_authorized", f"The payment is {payment.state}.")
         if amount > payment.amount:
             raise Refusal(400, "amount_too_large", "Less is held.", param="amount")
+        self._give(payment)
         return (
             self.capture(payment) if amount == payment.amount else self._take(payment, (amount,))
         )
+
+    def renew(self, payment: Payment, number: int) -> Payment:
+        """Hold on to what is held, so that it is sure for some more time; each number is one.
+
+        It is let go at the same instant as before.
+
+        Raises:
+            Refusal: 409 when nothing is held or it is sure still, 402 when the bank will not.
+        """
+        held = self.book.find_hold(payment.id)
+        if held is None:
+            raise conflict("not_authorized", f"The payment is {payment.state}.")
+        if number <= held.number:
+            return payment
+        now = self.now()
+        if now < held.honored_until:
+            raise conflict("renewal_too_soon", "What is held is sure still.")
+        self._give(payment)
+        self.book.renew_hold(
+            payment.id, number=number, sure_until=now + self.settings.honored_seconds
+        )
+        self._announce(EventType.AUTHORIZED, payment.id)
+        return self.get_payment(payment.id)
+
+    def _give(self, payment: Payment) -> None:
+        """Stand by what is held.
+
+        Raises:
+            Refusal: 402 when the present conduct says so; what is held stays held.
+        """
+        if self.misbehavior.refuses_held():
+            code = "expired_card"
+            raise Refusal(402, code, f"{payment.card_brand or 'The card'} has expired.")
 
     def capture_part(self, payment: Payment, amount: int) -> Payment:
         """Take a part of the money, perhaps the next one; an event tells of each.
@@ -444,8 +478,21 @@ class Bank:
             payment, **{"settle_at": None, "updated_at": self.now(), **changes, "state": state}
         )
         self.book.save_payment(after)
+        if payment.state == "authorized":
+            self.book.end_hold(payment.id, ended_as=state, now=self.now())
+        if state == "authorized":
+            self._hold(payment)
         self._announce(event, payment.id)
         return self.book.find_payment(payment.id) or after
+
+    def _hold(self, payment: Payment) -> None:
+        now = self.now()
+        self.book.insert_hold(
+            payment.id,
+            begun_at=now,
+            ends_at=now + self.settings.hold_seconds,
+            sure_until=now + self.settings.honored_seconds,
+        )
 
     def _announce(self, event: EventType, payment_id: str, **related: Any) -> None:
         payment = self.book.find_payment(payment_id)

@@ -15,10 +15,10 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from surehold.sandbox.model import (
-    HOLD_SECONDS,
     Attempt,
     Delivery,
     Dispute,
+    Hold,
     Payment,
     Refund,
     ReportLine,
@@ -47,8 +47,16 @@ _PAYMENT: Final = """
               LEFT JOIN dispute_terms t ON t.dispute_id = d.id
              WHERE d.payment_id = p.id AND d.state <> 'won'
                AND coalesce(t.stage, '') <> 'inquiry') AS disputed,
-           EXISTS (SELECT 1 FROM manual_captures m WHERE m.payment_id = p.id) AS is_manual
+           EXISTS (SELECT 1 FROM manual_captures m WHERE m.payment_id = p.id) AS is_manual,
+           h.capture_before, h.honored_until
       FROM payments p
+      LEFT JOIN holds h ON h.payment_id = p.id AND h.ended_at IS NULL
+"""
+_HOLD: Final = """
+    SELECT h.payment_id AS payment, p.merchant_reference, h.begun_at, h.capture_before,
+           h.honored_until, h.number, h.ended_at, h.ended_as
+      FROM holds h
+      JOIN payments p ON p.id = h.payment_id
 """
 _REFUND: Final = """
     SELECT r.id, r.payment_id AS payment, r.refund_reference, r.amount, p.currency, r.reason,
@@ -199,12 +207,12 @@ class Book:
                    UNION ALL
                   SELECT id FROM payments WHERE state = 'processing' AND settle_at <= ?
                    UNION ALL
-                  SELECT id FROM payments WHERE state = 'authorized' AND updated_at <= ?)
+                  SELECT payment_id FROM holds WHERE ended_at IS NULL AND capture_before <= ?)
             ORDER BY p.id LIMIT ?
             """,
             now,
             now,
-            now - HOLD_SECONDS,
+            now,
             MAX_ROWS,
         )
 
@@ -226,6 +234,40 @@ class Book:
         self._run(
             "INSERT INTO captures (id, payment_id, amount, created_at) VALUES (?, ?, ?, ?)",
             capture_id, payment_id, amount, now,
+        )  # fmt: skip
+
+    def insert_hold(self, payment_id: str, *, begun_at: int, ends_at: int, sure_until: int) -> None:
+        self._run(
+            """
+            INSERT INTO holds (payment_id, begun_at, capture_before, honored_until)
+            VALUES (?, ?, ?, ?)
+            """,
+            payment_id, begun_at, ends_at, sure_until,
+        )  # fmt: skip
+
+    def find_hold(self, payment_id: str) -> Hold | None:
+        """What is held for a payment now."""
+        return self._one(
+            Hold, _HOLD + "WHERE h.payment_id = ? AND h.ended_at IS NULL", payment_id
+        )
+
+    def list_holds(self) -> tuple[Hold, ...]:
+        """All that is held or ever was, oldest first."""
+        return self._all(Hold, _HOLD + "ORDER BY h.rowid")
+
+    def renew_hold(self, payment_id: str, *, number: int, sure_until: int) -> None:
+        self._run(
+            """
+            UPDATE holds SET number = ?, honored_until = ?
+             WHERE payment_id = ? AND ended_at IS NULL
+            """,
+            number, sure_until, payment_id,
+        )  # fmt: skip
+
+    def end_hold(self, payment_id: str, *, ended_as: str, now: int) -> None:
+        self._run(
+            "UPDATE holds SET ended_at = ?, ended_as = ? WHERE payment_id = ? AND ended_at IS NULL",
+            now, ended_as, payment_id,
         )  # fmt: skip
 
     # Refunds and disputes

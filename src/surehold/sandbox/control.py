@@ -95,7 +95,7 @@ class AdvanceInput(msgspec.Struct, forbid_unknown_fields=True):
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to do to one payment, which is named by either of its two names."""
 
-    do: Literal["capture", "fail", "expire", "refund", "dispute"]
+    do: Literal["capture", "fail", "expire", "void", "refund", "dispute"]
     payment: str | None = None
     merchant_reference: str | None = None
     amount: Amount | None = None
@@ -121,6 +121,7 @@ class Control:
                 ("POST", f"{payment}/capture", self.capture),
                 ("POST", f"{payment}/fail", self.fail),
                 ("POST", f"{payment}/expire", self.expire),
+                ("POST", f"{payment}/void", self.void),
                 ("POST", f"{payment}/refund", self.refund),
                 ("POST", f"{payment}/dispute", self.dispute),
                 ("POST", "/control/refunds/{id}/succeed", self.succeed_refund),
@@ -128,6 +129,7 @@ class Control:
                 ("POST", "/control/disputes/{id}/close", self.close_dispute),
                 ("POST", "/control/disputes/{id}/reopen", self.reopen_dispute),
                 ("POST", "/control/batch", self.batch),
+                ("GET", "/control/holds", self.list_holds),
                 ("GET", "/control/report", self.report),
                 ("GET", "/control/settlement", self.settlement),
                 ("POST", "/control/payouts", self.pay_out),
@@ -162,6 +164,11 @@ class Control:
         read_body(request, EmptyInput)
         return self._on_payment(parameters, self._bank.expire)
 
+    def void(self, request: Request, parameters: dict[str, str]) -> Response:
+        """Let go of what is held as a person at the provider's dashboard would."""
+        read_body(request, EmptyInput)
+        return self._on_payment(parameters, self._bank.cancel)
+
     def refund(self, request: Request, parameters: dict[str, str]) -> Response:
         """Refund as a person at the provider's dashboard would: the shop did not ask."""
         given = read_body(request, AmountInput)
@@ -193,6 +200,12 @@ class Control:
             except Refusal as refusal:
                 code = refusal.code
             rows.append({"payment": payment_id, "error": code})
+        return json_response({"object": "list", "data": rows})
+
+    def list_holds(self, _request: Request, _: dict[str, str]) -> Response:
+        """All that is held or ever was."""
+        self._bank.settle_due()
+        rows = [msgspec.structs.asdict(row) for row in self._bank.book.list_holds()]
         return json_response({"object": "list", "data": rows})
 
     def report(self, _request: Request, _: dict[str, str]) -> Response:
@@ -336,6 +349,8 @@ class Control:
                 bank.fail(payment, FailInput().code)
             case "expire":
                 bank.expire(payment)
+            case "void":
+                bank.cancel(payment)
             case "refund":
                 self._refund(payment, step.amount, reason)
             case "dispute":

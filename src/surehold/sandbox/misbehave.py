@@ -26,6 +26,7 @@ class Area(enum.Enum):
 
     CREATE = "create"
     CAPTURE = "capture"
+    RENEW = "renew"
     CANCEL = "cancel"
     REFUND = "refund"
     READ = "read"
@@ -63,7 +64,7 @@ class PlannedFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The next ``calls`` answers in an area go wrong in this way."""
 
     fault: Fault
-    on: Literal["any", "create", "capture", "cancel", "refund", "read", "page"] = "any"
+    on: Literal["any", "create", "capture", "renew", "cancel", "refund", "read", "page"] = "any"
     calls: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
 
 
@@ -95,6 +96,8 @@ class Chances(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reorder_seconds: Seconds = 0.5
     charge_twice_rate: Rate = 0
     wrong_amount_rate: Rate = 0
+    #: The bank gives nothing of what it holds, or will not hold on to it.
+    refuse_held_rate: Rate = 0
 
 
 #: Which rate leads to which fault, in the order in which the dice are thrown.
@@ -145,7 +148,7 @@ class Misbehavior:
     """The present conduct, what is left of its planned faults, its dice, and what came of it.
 
     ``counts``: how often each thing was done since the sandbox started, whatever the conduct:
-    ``answer.<fault>``, ``charge.<twice, one_short>``, ``webhook.<duplicated, dropped, withheld,
+    ``answer.<fault>``, ``charge.<twice, one_short>``, ``held.refused``, ``webhook.<duplicated, dropped, withheld,
     delayed, reordered, badly_signed>``, each webhook counted once per copy.
     """
 
@@ -174,6 +177,12 @@ class Misbehavior:
         if charge != "once":
             self.counts[f"charge.{charge}"] += 1
         return charge
+
+    def refuses_held(self) -> bool:
+        """Whether the bank does not stand by what it holds."""
+        is_refused = self._happens("refuse_held_rate")
+        self.counts["held.refused"] += is_refused
+        return is_refused
 
     def plan_deliveries(self, card: TestCard | None) -> tuple[PlannedDelivery, ...]:
         """The copies of one event, and what becomes of each."""

@@ -14,8 +14,10 @@ RefundState = Literal["pending", "succeeded", "failed"]
 DisputeState = Literal["open", "won", "lost"]
 DisputeStage = Literal["inquiry", "chargeback"]
 
-#: How long the imaginary bank holds money.
+#: How long the imaginary bank holds money, and how long it is sure to give it: then it is asked to
+#: hold on.
 HOLD_SECONDS: Final = 7 * 86_400
+HONORED_SECONDS: Final = 3 * 86_400
 
 
 class EventType(enum.Enum):
@@ -68,11 +70,9 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     disputed: int
     #: The money is held first, and taken when the shop asks for it.
     is_manual: bool = False
-
-    @property
-    def capture_before(self) -> int | None:
-        """When what is held is let go; nothing happens to a payment while it is held."""
-        return self.updated_at + HOLD_SECONDS if self.state == "authorized" else None
+    #: When what is held is let go, and until when it is sure.
+    capture_before: int | None = None
+    honored_until: int | None = None
 
     @property
     def authorized(self) -> int:
@@ -83,6 +83,22 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     def refundable(self) -> int:
         """What may still be given back."""
         return self.captured - self.refunded - self.refunding
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that the bank holds, or held, for a payment. ``number``: of its last renewal.
+
+    ``ended_as`` is what its payment became: captured, canceled or expired.
+    """
+
+    payment: str
+    merchant_reference: str
+    begun_at: int
+    capture_before: int
+    honored_until: int
+    number: int
+    ended_at: int | None
+    ended_as: PaymentState | None
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,12 +26,25 @@ CREATE TABLE IF NOT EXISTS payments (
 CREATE INDEX IF NOT EXISTS payments_expiring ON payments (expires_at)
     WHERE state = 'requires_action';
 CREATE INDEX IF NOT EXISTS payments_settling ON payments (settle_at) WHERE state = 'processing';
-CREATE INDEX IF NOT EXISTS payments_lapsing ON payments (updated_at) WHERE state = 'authorized';
 
 /* Payments whose money is held first, and taken when the shop asks for it. */
 CREATE TABLE IF NOT EXISTS manual_captures (
     payment_id TEXT PRIMARY KEY REFERENCES payments (id)
 ) STRICT;
+
+/* What the bank holds, or held. A renewal, which has a number, makes it sure for some more time. */
+CREATE TABLE IF NOT EXISTS holds (
+    payment_id     TEXT    NOT NULL REFERENCES payments (id),
+    begun_at       INTEGER NOT NULL,
+    capture_before INTEGER NOT NULL,
+    honored_until  INTEGER NOT NULL,
+    number         INTEGER NOT NULL DEFAULT 0,
+    ended_at       INTEGER,
+    ended_as       TEXT    CHECK (ended_as IN ('captured', 'canceled', 'expired')),
+    CHECK ((ended_at IS NULL) = (ended_as IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS holds_open ON holds (payment_id) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS holds_lapsing ON holds (capture_before) WHERE ended_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS captures (
     id         TEXT    PRIMARY KEY,

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from surehold.sandbox.model import HOLD_SECONDS, HONORED_SECONDS
+
 _PREFIX: Final = "SUREHOLD_SANDBOX_"
 #: Gaps between webhook attempts, in seconds; ``retry_factor`` stretches or shrinks all of them.
 RETRY_GAPS_SECONDS: Final = (5, 30, 120, 600, 3_600, 21_600, 86_400)
@@ -22,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``webhook_secrets``: every one signs each webhook, so two of them are a rotation under way.
     ``public_url``: where a buyer's browser reaches the sandbox; taken from the request if absent.
+    ``hold_seconds``: how long money is held; it is sure for ``honored_seconds`` of them.
     ``synchronous``: ``off`` is for simulations: the book survives ``kill -9``, not a power cut.
     """
 
@@ -37,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_timeout_seconds: float = 5.0
     slow_bank_seconds: float = 8.0
     refund_seconds: float = 2.0
+    hold_seconds: int = HOLD_SECONDS
+    honored_seconds: int = HONORED_SECONDS
     tick_seconds: float = 0.1
 
     def check(self, environment: Mapping[str, str] = os.environ) -> None:

@@ -46,6 +46,7 @@ def payment(
         "notify_url": row.notify_url,
         "expires_at": row.expires_at,
         "capture_before": row.capture_before,
+        "honored_until": row.honored_until,
         "card": card,
         "failure": failure,
         "refunds": [refund(each) | {"currency": currency} for each in refunds],

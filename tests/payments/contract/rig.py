@@ -271,6 +271,7 @@ class SandboxRig(Rig):
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
+        self._days = 0
         self.opened: list[RemoteProvider] = []
         self.provider = self.adapter()
 
@@ -293,6 +294,11 @@ class SandboxRig(Rig):
 
     async def lapse(self, payment: str) -> None:
         await self.shop.control(f"payments/{payment}/expire")
+
+    async def grow_unsure(self, payment: str) -> None:
+        del payment
+        self._days += 3
+        await self.shop.control("clock", {"offset_seconds": self._days * 86_400})
 
     async def refund_by_hand(self, payment: str, minor: int) -> None:
         await self.shop.control(f"payments/{payment}/refund", {"amount": minor})

@@ -44,6 +44,7 @@ from surehold.payments.providers.port import (
     RefundRequest,
     RefundSnapshot,
     Rehearsal,
+    RenewalRequest,
 )
 from surehold.payments.providers.sandbox.wire import (
     Dispute,
@@ -92,7 +93,7 @@ class SandboxProvider(NoOptions):
             is_for_demo_only=True,
             can_capture_later=True,
             can_capture_partially=True,
-            authorization=AuthorizationLife(timedelta(days=7)),
+            authorization=AuthorizationLife(timedelta(days=7), honored=timedelta(days=3)),
             can_read_disputes=True,
             reopens_disputes_days=30,
             can_answer_disputes=True,
@@ -179,6 +180,20 @@ class SandboxProvider(NoOptions):
     ) -> ProviderSnapshot:
         """Take what is held."""
         path = f"/v1/payments/{_path_part(provider_payment_id)}/capture"
+        payment = await self._post(path, body, Payment, key=idempotency_key)
+        if payment.id != provider_payment_id:
+            raise OutcomeUnknown("the answer is about another payment")
+        return snapshot_of(payment)
+
+    def prepare_renewal(self, request: RenewalRequest) -> bytes:
+        """The exact body that ``renew`` will send: the sandbox holds on to all of it."""
+        return msgspec.json.encode({"number": request.number})
+
+    async def renew(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        """Have what is held made sure again; a number that was renewed is answered as it was."""
+        path = f"/v1/payments/{_path_part(provider_payment_id)}/renew"
         payment = await self._post(path, body, Payment, key=idempotency_key)
         if payment.id != provider_payment_id:
             raise OutcomeUnknown("the answer is about another payment")
