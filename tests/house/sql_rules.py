@@ -168,6 +168,7 @@ _SERVER_CLOCK: Final = re.compile(
 SQL_PLACES: Final[dict[str, str]] = {
     "db/": "the room that speaks to PostgreSQL about itself: migrations, time-outs, databases",
     "sandbox/book.py": "the pretend provider keeps a file of its own, in SQLite",
+    "sandbox/rows.py": "the rows of that file, and of what is held",
 }
 #: Rooms whose SQL never reaches the store's database.
 ELSEWHERE: Final = {"sandbox"}

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from surehold.kernel.money import is_currency
-from surehold.sandbox import shapes
+from surehold.sandbox import holds, shapes
 from surehold.sandbox.bank import Bank, new_id
 from surehold.sandbox.http import Handler, Request, Response, Route, json_response
 from surehold.sandbox.misbehave import Area
@@ -162,7 +162,7 @@ class Api:
 
         def work() -> dict[str, Any]:
             held = self._bank.get_payment(parameters["id"])
-            return self._payment(self._bank.renew(held, given.number), request)
+            return self._payment(holds.renew(self._bank, held, given.number), request)
 
         return self._once(request, work)
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from surehold.kernel import clock
-from surehold.sandbox import cards, shapes
+from surehold.sandbox import cards, holds, shapes
 from surehold.sandbox.book import Book
 from surehold.sandbox.cards import Outcome, TestCard
 from surehold.sandbox.misbehave import Misbehavior
@@ -33,6 +33,7 @@ from surehold.sandbox.settings import Settings
 MAX_REFUNDS: Final = 100
 #: How long a shop has to answer a dispute.
 DISPUTE_SECONDS: Final = 7 * 86_400
+_NO_FAILURE: Final = {"failure_code": None, "failure_message": None}
 
 
 def new_id(prefix: str) -> str:
@@ -169,13 +170,7 @@ class Bank:
         if payment.captured:
             raise conflict("already_captured", "The payment was captured before.")
         if payment.is_manual and payment.state != "authorized":
-            return self._move(
-                payment,
-                "authorized",
-                EventType.AUTHORIZED,
-                failure_code=None,
-                failure_message=None,
-            )
+            return self._move(payment, "authorized", EventType.AUTHORIZED, **_NO_FAILURE)
         card = cards.find_by_name(payment.card)
         charge = self.misbehavior.charge(card)
         amounts = {
@@ -199,43 +194,9 @@ class Bank:
             raise conflict("not_authorized", f"The payment is {payment.state}.")
         if amount > payment.amount:
             raise Refusal(400, "amount_too_large", "Less is held.", param="amount")
-        self._give(payment)
-        return (
-            self.capture(payment) if amount == payment.amount else self._take(payment, (amount,))
-        )
-
-    def renew(self, payment: Payment, number: int) -> Payment:
-        """Hold on to what is held, so that it is sure for some more time; each number is one.
-
-        It is let go at the same instant as before.
-
-        Raises:
-            Refusal: 409 when nothing is held or it is sure still, 402 when the bank will not.
-        """
-        held = self.book.find_hold(payment.id)
-        if held is None:
-            raise conflict("not_authorized", f"The payment is {payment.state}.")
-        if number <= held.number:
-            return payment
-        now = self.now()
-        if now < held.honored_until:
-            raise conflict("renewal_too_soon", "What is held is sure still.")
-        self._give(payment)
-        self.book.renew_hold(
-            payment.id, number=number, sure_until=now + self.settings.honored_seconds
-        )
-        self._announce(EventType.AUTHORIZED, payment.id)
-        return self.get_payment(payment.id)
-
-    def _give(self, payment: Payment) -> None:
-        """Stand by what is held.
-
-        Raises:
-            Refusal: 402 when the present conduct says so; what is held stays held.
-        """
-        if self.misbehavior.refuses_held():
-            code = "expired_card"
-            raise Refusal(402, code, f"{payment.card_brand or 'The card'} has expired.")
+        holds.stand_by(self, payment)
+        is_whole = amount == payment.amount
+        return self.capture(payment) if is_whole else self._take(payment, (amount,))
 
     def capture_part(self, payment: Payment, amount: int) -> Payment:
         """Take a part of the money, perhaps the next one; an event tells of each.
@@ -339,7 +300,7 @@ class Bank:
         )
         self.book.save_refund(after)
         kind = EventType.REFUND_SUCCEEDED if is_successful else EventType.REFUND_FAILED
-        self._announce(kind, after.payment, refund=shapes.refund(after))
+        self.announce(kind, after.payment, refund=shapes.refund(after))
         return after
 
     def open_dispute(
@@ -375,7 +336,7 @@ class Bank:
             updated_at=now,
         )
         self.book.insert_dispute(dispute)
-        self._announce(EventType.DISPUTE_OPENED, payment.id, dispute=shapes.dispute(dispute))
+        self.announce(EventType.DISPUTE_OPENED, payment.id, dispute=shapes.dispute(dispute))
         return dispute
 
     def close_dispute(self, dispute_id: str, *, outcome: Literal["won", "lost"]) -> Dispute:
@@ -429,7 +390,7 @@ class Bank:
         after = msgspec.structs.replace(dispute, **facts, updated_at=self.now())
         self.book.save_dispute(after)
         told = EventType.DISPUTE_UPDATED if after.state == "open" else EventType.DISPUTE_CLOSED
-        self._announce(told, after.payment, dispute=shapes.dispute(after))
+        self.announce(told, after.payment, dispute=shapes.dispute(after))
         return after
 
     # What time brings
@@ -467,9 +428,7 @@ class Bank:
     def _take(self, payment: Payment, amounts: tuple[int, ...]) -> Payment:
         for amount in amounts:
             self.book.insert_capture(new_id("cap"), payment.id, amount, self.now())
-        return self._move(
-            payment, "captured", EventType.CAPTURED, failure_code=None, failure_message=None
-        )
+        return self._move(payment, "captured", EventType.CAPTURED, **_NO_FAILURE)
 
     def _move(
         self, payment: Payment, state: PaymentState, event: EventType, **changes: Any
@@ -481,20 +440,11 @@ class Bank:
         if payment.state == "authorized":
             self.book.end_hold(payment.id, ended_as=state, now=self.now())
         if state == "authorized":
-            self._hold(payment)
-        self._announce(event, payment.id)
+            holds.begin(self, payment)
+        self.announce(event, payment.id)
         return self.book.find_payment(payment.id) or after
 
-    def _hold(self, payment: Payment) -> None:
-        now = self.now()
-        self.book.insert_hold(
-            payment.id,
-            begun_at=now,
-            ends_at=now + self.settings.hold_seconds,
-            sure_until=now + self.settings.honored_seconds,
-        )
-
-    def _announce(self, event: EventType, payment_id: str, **related: Any) -> None:
+    def announce(self, event: EventType, payment_id: str, **related: Any) -> None:
         payment = self.book.find_payment(payment_id)
         assert payment is not None, "announced a payment that is not in the book"
         event_id, now = new_id("evt"), self.now()

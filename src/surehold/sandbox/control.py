@@ -27,6 +27,7 @@ from surehold.sandbox.model import (
     Refund,
     Refusal,
     SettlementLine,
+    conflict,
     missing,
 )
 
@@ -95,7 +96,7 @@ class AdvanceInput(msgspec.Struct, forbid_unknown_fields=True):
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to do to one payment, which is named by either of its two names."""
 
-    do: Literal["capture", "fail", "expire", "void", "refund", "dispute"]
+    do: Literal["pay", "capture", "fail", "expire", "void", "refund", "dispute"]
     payment: str | None = None
     merchant_reference: str | None = None
     amount: Amount | None = None
@@ -343,7 +344,9 @@ class Control:
         if payment is None:
             raise missing("payment")
         match step.do:
-            case "capture":
+            case "pay" | "capture":
+                if step.do == "pay" and payment.state == "authorized":
+                    raise conflict("already_authorized", "The payment is held already.")
                 self._capture(payment, step.amount)
             case "fail":
                 bank.fail(payment, FailInput().code)

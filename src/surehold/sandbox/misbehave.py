@@ -148,8 +148,8 @@ class Misbehavior:
     """The present conduct, what is left of its planned faults, its dice, and what came of it.
 
     ``counts``: how often each thing was done since the sandbox started, whatever the conduct:
-    ``answer.<fault>``, ``charge.<twice, one_short>``, ``held.refused``, ``webhook.<duplicated, dropped, withheld,
-    delayed, reordered, badly_signed>``, each webhook counted once per copy.
+    ``answer.<fault>``, ``charge.<twice, one_short>``, ``held.refused``, ``webhook.<duplicated,
+    dropped, withheld, delayed, reordered, badly_signed>``, each webhook counted once per copy.
     """
 
     def __init__(self, conduct: Conduct | None = None) -> None:
