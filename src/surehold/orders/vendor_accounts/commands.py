@@ -173,7 +173,8 @@ async def propose_payouts(
 ) -> WholeBatch:
     """Gather every vendor who is owed at least so much in a currency, past the days of hold.
 
-    Who is in another open batch is left to it. A negative balance is carried forward.
+    What was sold in an order that a person looks into is left for later. Who is in another open
+    batch is left to it. A negative balance is carried forward.
 
     Raises:
         NothingToPayOut: Nobody is to be paid.
@@ -208,7 +209,8 @@ async def approve_payouts(db: Database, *, batch_id: UUID, actor: str) -> WholeB
     Raises:
         PayoutBatchNotFound: There is none with this id.
         PayoutBatchNotMovable: It was canceled.
-        PayoutNotCovered: Vendors are owed less by now: cancel it and propose anew.
+        PayoutNotCovered: Vendors are owed less by now, or a person looks into what they sold:
+            cancel it and propose anew.
     """
     require(Permission.VENDOR_PAYOUTS_APPROVE)
 

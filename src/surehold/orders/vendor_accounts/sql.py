@@ -301,9 +301,16 @@ class PayableRow(msgspec.Struct, frozen=True):
     amount_minor: int
 
 
-# What is owed counts once it is old enough; what was taken back or paid counts at once.
+#: A person looks into a payment of the order, whatever for: its money may go back yet.
+_IS_HELD: Final = """EXISTS (
+            SELECT FROM payments
+             WHERE payments.order_id = journal.order_id
+               AND payments.review_reason IS NOT NULL)"""
+
+# What is owed counts once it is old enough and nobody looks into it; what was taken back or paid
+# counts at once.
 LIST_PAYABLE: Final = query(
-    """
+    f"""
     /* orders.list_payable_vendors */
     SELECT entry.vendor_id, -sum(entry.amount_minor)::bigint AS amount_minor
       FROM ledger_entries AS entry
@@ -312,7 +319,8 @@ LIST_PAYABLE: Final = query(
        AND entry.vendor_id IS NOT NULL
        AND entry.currency = $1
        AND (entry.amount_minor > 0
-            OR journal.posted_at <= (SELECT store_now()) - make_interval(days => $2))
+            OR journal.posted_at <= (SELECT store_now()) - make_interval(days => $2)
+           AND NOT {_IS_HELD})
        AND NOT EXISTS (
             SELECT FROM vendor_payouts AS other
              WHERE other.vendor_id = entry.vendor_id
@@ -439,7 +447,7 @@ LIST_PAYOUTS: Final = query(
 
 
 class OwedRow(msgspec.Struct, frozen=True):
-    """A vendor of a batch, and what is owed now."""
+    """A vendor of a batch, and what is owed now for orders that nobody looks into."""
 
     vendor: str
     amount_minor: int
@@ -447,14 +455,16 @@ class OwedRow(msgspec.Struct, frozen=True):
 
 
 LIST_OWED: Final = query(
-    """
+    f"""
     /* orders.list_owed_of_batch */
     SELECT vendors.slug AS vendor, payout.amount_minor,
            coalesce((SELECT -sum(entry.amount_minor)
                        FROM ledger_entries AS entry
+                       JOIN ledger_journals AS journal ON journal.id = entry.journal_id
                       WHERE entry.vendor_id = payout.vendor_id
                         AND entry.currency = payout.currency
-                        AND entry.account = 'vendor_payable'), 0)::bigint AS owed_minor
+                        AND entry.account = 'vendor_payable'
+                        AND (entry.amount_minor > 0 OR NOT {_IS_HELD})), 0)::bigint AS owed_minor
       FROM vendor_payouts AS payout
       JOIN vendors ON vendors.id = payout.vendor_id
      WHERE payout.batch_id = $1
