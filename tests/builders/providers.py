@@ -57,6 +57,8 @@ class PretendProvider(NoOptions):
         self.payments: dict[str, ProviderSnapshot] = {}
         #: The idempotency keys of every call that had one.
         self.keys: list[str] = []
+        #: What each key of ``cancel`` was answered first, and is answered ever after.
+        self._closed: dict[str, ProviderSnapshot] = {}
         #: Raised after the next call has been carried out, as a lost answer is.
         self.fail_next: ProviderFailure | None = None
         #: Raised by the next refund, which is not carried out.
@@ -180,10 +182,13 @@ class PretendProvider(NoOptions):
         self.keys.append(idempotency_key)
         if provider_payment_id not in self.payments:
             raise NotFound("no such payment", code="unknown_payment")
+        if idempotency_key in self._closed:
+            return self._closed[idempotency_key]
         before = self.payments[provider_payment_id]
         if before.state is not PaymentState.CAPTURED:
             self.lapse(provider_payment_id)
-        return self.payments[provider_payment_id]
+        self._closed[idempotency_key] = self.payments[provider_payment_id]
+        return self._closed[idempotency_key]
 
     def prepare_refund(self, request: RefundRequest) -> bytes:
         return msgspec.json.encode(

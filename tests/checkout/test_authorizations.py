@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from surehold.checkout import commands
 from surehold.checkout.model import BUYER, PlacedOrder
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
+from surehold.kernel.ids import OrderId
 from surehold.orders.errors import OrderNotFulfillable, StatusOutOfReach
 from surehold.orders.model import CancelReason
 from surehold.orders.states import FulfillmentEvent
@@ -28,10 +30,18 @@ from surehold.payments.providers.failures import (
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_product
 from tests.builders.fulfillments import a_parcel, move
-from tests.builders.orders import STAFF, a_checkout, ship
+from tests.builders.gift_cards import a_gift_card
+from tests.builders.orders import (
+    STAFF,
+    a_checkout,
+    a_placement,
+    look_at,
+    ship,
+)
 from tests.builders.providers import PretendProvider
 from tests.builders.trust import an_open_order, capture_later, check, provider_id, set_up
 from tests.checkout.test_capture_on_shipment import TOTAL, Shop, labels
+from tests.support.placing import told
 from tests.support.shop import make_due
 
 P = PaymentState
@@ -238,6 +248,31 @@ async def test_nothing_is_sent_for_money_whose_time_is_over(db: Database) -> Non
             assert (await queries.list_lapsing(connection, before=far)).items == ()
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_what_a_gift_card_has_paid_does_not_send_the_rest(
+    db: Database, *, is_told: bool
+) -> None:
+    async with a_shop(db) as shop:
+        card = await a_gift_card(db, 500, currency="USD")
+        placement = a_placement([(shop.variant_id, 2)], provider="pretend")
+        placement = msgspec.structs.replace(placement, gift_cards=(card.wish(),))
+        answer = await commands.place_order(shop.checkout, placement)
+        placed = await look_at(shop.checkout, OrderId(told(answer).order_id))
+        shop.card.authorize(provider_id(placed))
+        await check(shop.checkout, placed)
+        first, rest = [await a_parcel(shop.checkout, placed, 1) for _ in range(2)]
+        await move(shop.checkout, first, FulfillmentEvent.SHIP)
+        await age(shop, 7 * DAY)
+        if is_told:
+            shop.card.lapse(provider_id(placed))
+            await shop.ask()
+
+        with pytest.raises(OrderNotFulfillable):
+            await move(shop.checkout, rest, FulfillmentEvent.SHIP)
+        after = await shop.look(placed)
+        assert (after.order.owed_minor, after.order.paid_minor) == (TOTAL - 500, 500)
+
+
 async def test_staff_try_a_refused_capture_again(db: Database) -> None:
     async with a_shop(db) as shop:
         placed = await refused(shop, is_sent=True)
@@ -319,6 +354,35 @@ async def test_a_capture_of_what_had_lapsed_asks_the_buyer_again(db: Database) -
         assert [row.review_reason for row in after.payments] == [None, None]
 
 
+@pytest.mark.parametrize("is_sent", [True, False])
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_money_that_had_lapsed_and_is_there_again_is_what_it_was(
+    db: Database, *, is_sent: bool, is_taken: bool
+) -> None:
+    async with a_shop(db) as shop:
+        placed = await shop.order()
+        if is_sent:
+            await ship(shop.checkout, placed.order.id)
+        shop.card.lapse(provider_id(placed))
+        await shop.ask()
+        await check(shop.checkout, placed)
+        lapsed = await shop.look(placed)
+        shop.card.authorize(provider_id(placed))
+        if is_taken:
+            shop.card.take(provider_id(placed), TOTAL)
+        await check(shop.checkout, placed)
+        await shop.ask()
+
+        assert lapsed.payment is not None
+        assert lapsed.payment.review_reason == "authorization_lapsed"
+        after = await shop.look(placed)
+        assert after.payment is not None
+        is_paid = is_sent or is_taken
+        assert labels(after)[1] == ("paid" if is_paid else "authorized")
+        assert (after.payment.review_reason, after.order.owed_minor) == (None, 0)
+        assert after.order.paid_minor == TOTAL * is_paid
+
+
 async def test_what_is_not_held_is_not_captured(db: Database) -> None:
     async with a_shop(db) as shop:
         placed = await shop.order()
@@ -335,6 +399,25 @@ async def test_what_is_not_held_is_not_captured(db: Database) -> None:
             await capture(shop, placed)
 
         assert await shop.operations(placed) == [("create", "succeeded"), ("void", "succeeded")]
+
+
+async def test_what_is_held_once_more_for_a_canceled_order_is_let_go_once_more(
+    db: Database,
+) -> None:
+    async with a_shop(db) as shop:
+        placed = await shop.order()
+        await commands.cancel_order(
+            shop.checkout, order_id=placed.order.id, reason=CancelReason.BUYER, actor=BUYER
+        )
+        await shop.ask()
+        shop.card.authorize(provider_id(placed))
+        await check(shop.checkout, placed)
+        await shop.ask()
+
+        after = await shop.look(placed)
+        assert after.payment is not None
+        assert after.payment.state is P.VOIDED
+        assert shop.card.payments[provider_id(placed)].state is P.VOIDED
 
 
 async def test_what_is_taken_by_itself_is_no_hold_of_ours(db: Database) -> None:

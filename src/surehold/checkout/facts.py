@@ -249,10 +249,11 @@ class CaseFacts:
 
     @property
     def is_paid_for(self) -> bool:
-        """Whether goods may leave: money is kept for them, or is sure to come."""
+        """Whether goods may leave: their money is kept, or what is owed of it is sure to come."""
         trusted = self.security
-        if self.kept_minor > 0 or trusted is None:
-            return self.kept_minor > 0
+        is_here = self.kept_minor > 0 and not self.order.owed_minor
+        if is_here or trusted is None:
+            return is_here
         held = self.authorizations.get(trusted.id)
         return held is None or authorization_rules.is_sure(held, self.now)
 

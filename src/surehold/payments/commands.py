@@ -12,7 +12,14 @@ from typing import Any, Final
 import msgspec
 
 from surehold.db import Database, Transaction
-from surehold.kernel.ids import OrderId, PaymentId, RefundId, WebhookEventId, new_id
+from surehold.kernel.ids import (
+    OperationId,
+    OrderId,
+    PaymentId,
+    RefundId,
+    WebhookEventId,
+    new_id,
+)
 from surehold.payments import sql
 from surehold.payments.model import (
     Journal,
@@ -357,6 +364,10 @@ def renewal_key(payment_id: PaymentId, number: int) -> str:
     return f"reauthorize-{payment_id}-{number}"
 
 
-def void_key(payment_id: PaymentId) -> str:
-    """The idempotency key of giving up an unpaid payment."""
-    return f"void-{payment_id}"
+def void_key(operation_id: OperationId) -> str:
+    """The idempotency key of giving a payment up.
+
+    Each question has its own: a payment that was given up may be authorized late, and what a key
+    was answered once is no word about that.
+    """
+    return f"void-{operation_id}"

@@ -157,7 +157,7 @@ async def _refused_create(
     event = _event(failure)
     if event is OperationEvent.DECLINE and provider.capabilities.can_find_by_reference:
         try:
-            found = await _find_begun(provider, payment)
+            found = await _find_begun(provider, payment, operation)
         except ProviderFailure:
             event = OperationEvent.LOSE
         else:
@@ -174,7 +174,9 @@ async def _refused_create(
     )
 
 
-async def _find_begun(provider: RemoteProvider, payment: Payment) -> ProviderSnapshot | None:
+async def _find_begun(
+    provider: RemoteProvider, payment: Payment, operation: Operation
+) -> ProviderSnapshot | None:
     """The payment that the provider has although it refuses to begin it, closed if it was open.
 
     Nobody has the address of an open one any more; a buyer who pays again gets another.
@@ -185,7 +187,8 @@ async def _find_begun(provider: RemoteProvider, payment: Payment) -> ProviderSna
     can = provider.capabilities
     if not (can.has_keys or can.can_cancel_unpaid or can.tells_late_money):
         return None  # it stays open, but its one page was never shown: no money can come
-    return await provider.cancel(found.provider_payment_id, idempotency_key=void_key(payment.id))
+    key = void_key(operation.id)
+    return await provider.cancel(found.provider_payment_id, idempotency_key=key)
 
 
 async def _ask_refund(

@@ -37,7 +37,7 @@ from surehold.checkout.rules.gift_cards import (
 )
 from surehold.checkout.rules.holding import expire_holds, extend, hold_again, hold_time
 from surehold.checkout.rules.lapsing import end_renewal
-from surehold.checkout.rules.paying import check_payable, sell_covered, settle
+from surehold.checkout.rules.paying import sell_covered, settle
 from surehold.checkout.rules.pricing import Facts, destination_of, price
 from surehold.checkout.rules.reaching import reach_status
 from surehold.checkout.rules.refunding import (
@@ -48,6 +48,7 @@ from surehold.checkout.rules.refunding import (
     is_refundable,
     plan_refund,
 )
+from surehold.checkout.rules.retrying import check_payable
 from surehold.checkout.rules.returning import (
     Cause,
     ask_back,

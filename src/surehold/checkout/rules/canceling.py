@@ -281,14 +281,15 @@ def give_up_payment(
             )
         )
     elif providers.find_remote(payment.provider) is not None and payment.provider_payment_id:
+        operation_id = OperationId(new_id())
         case.writes.operations.append(
             Operation(
-                id=OperationId(new_id()),
+                id=operation_id,
                 payment_id=payment.id,
                 refund_id=None,
                 kind=OperationKind.VOID,
                 state=OperationState.PENDING,
-                idempotency_key=void_key(payment.id),
+                idempotency_key=void_key(operation_id),
                 request=payment.provider_payment_id.encode(),
                 attempts=0,
             )

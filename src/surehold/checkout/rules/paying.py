@@ -7,7 +7,6 @@ from typing import Final
 import msgspec
 
 from surehold.checkout.case import Case
-from surehold.checkout.errors import OrderNotPayable
 from surehold.checkout.model import HELD_FOR_REVIEW, PAID, UNCHANGED, Actor
 from surehold.checkout.rules.canceling import LAPSED, forget_lapses, give_up_payment
 from surehold.checkout.rules.changing import follow_payment, take_difference
@@ -20,7 +19,7 @@ from surehold.checkout.rules.gift_cards import (
     give_parts_back,
     rest_minor,
 )
-from surehold.checkout.rules.lapsing import begin_hold, tend_hold
+from surehold.checkout.rules.lapsing import ask_capture, begin_hold, tend_hold
 from surehold.checkout.rules.returning import (
     AT_PROVIDER,
     Cause,
@@ -35,11 +34,10 @@ from surehold.inventory import rules as inventory
 from surehold.inventory.model import Reservation, ReservationState
 from surehold.inventory.states import ReservationEvent
 from surehold.kernel.ids import PaymentId, ReservationId, new_id
-from surehold.orders.model import CancelReason, OrderStatus
+from surehold.orders.model import CancelReason
 from surehold.payments import ledger
 from surehold.payments.authorizations.events import lapsed
 from surehold.payments.commands import CHECKS_WITHIN_HOURS
-from surehold.payments.errors import PaymentInProgress
 from surehold.payments.model import (
     NoAction,
     Payment,
@@ -51,7 +49,7 @@ from surehold.payments.providers.port import (
     ProviderSnapshot,
 )
 from surehold.payments.providers.registry import Providers
-from surehold.payments.states import EVENT_FOR, IN_FLIGHT, OPEN, PAYMENT
+from surehold.payments.states import EVENT_FOR, PAYMENT
 
 #: Orders that somebody gave up for good: money that comes for them goes back.
 _GIVEN_UP: Final = frozenset(
@@ -75,8 +73,7 @@ def settle(
     reason = _find_mismatch(payment, evidence, held.capture_minor if held else None)
     if reason is None and payment.state is PaymentState.CAPTURED:
         return _follow(case, payment, evidence, actor=actor, providers=providers)
-    if case.is_refused(payment) and evidence.state is not PaymentState.AUTHORIZED:
-        # What a bank would not give was taken after all, or is gone: a person need not ask again.
+    if _is_known_now(case, payment, evidence, reason=reason):
         payment = msgspec.structs.replace(payment, review_reason=None)
     if payment.review_reason is not None and (reason is not None or not payment.is_suspected):
         return HELD_FOR_REVIEW  # one reason does not hide another: what is odd is seen afterwards
@@ -99,6 +96,19 @@ def settle(
     if evidence.state is PaymentState.AUTHORIZED and payment.terms is PaymentTerms.ON_SHIPMENT:
         return _authorize(case, payment, evidence, actor=actor, providers=providers)
     return _note(case, payment, evidence, actor=actor)
+
+
+def _is_known_now(
+    case: Case, payment: Payment, evidence: ProviderSnapshot, *, reason: str | None
+) -> bool:
+    """Whether a person need not look any more at what a bank would not give, or had let go of.
+
+    The first was taken after all, or is gone; the second has come after all.
+    """
+    if payment.review_reason == LAPSED:
+        is_there = evidence.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
+        return is_there and reason is None
+    return case.is_refused(payment) and evidence.state is not PaymentState.AUTHORIZED
 
 
 def _note(case: Case, payment: Payment, evidence: ProviderSnapshot, *, actor: Actor) -> str:
@@ -293,10 +303,12 @@ def _authorize(
 ) -> str:
     """Let the order own its goods for money that is sure; what is sure for nothing is let go.
 
-    No money has moved, so nothing is booked.
+    What is owed for goods that have left is asked for at once: their money had lapsed, or been
+    refused. No money has moved, so nothing is booked.
     """
     trusted = case.security
-    is_wanted = not case.is_sold and (trusted is None or case.is_refused(trusted))
+    is_alone = trusted is None or case.is_refused(trusted)
+    is_owed = 0 < case.order.owed_minor <= evidence.authorized.amount
     payment = msgspec.structs.replace(
         payment,
         state=PaymentState.AUTHORIZED,
@@ -309,7 +321,13 @@ def _authorize(
         check_count=CHECKS_WITHIN_HOURS,
     )
     case.put_payment(begin_hold(case, payment, evidence, providers=providers))
-    if not is_wanted or case.order.cancel_reason in _GIVEN_UP:
+    if is_alone and is_owed:
+        forget_lapses(case)
+        ask_capture(case, payment, providers=providers)
+        case.change_order(actor=actor.name, reason="authorized, and owed")
+        case.relabel()
+        return "capturing"
+    if case.is_sold or not is_alone or case.order.cancel_reason in _GIVEN_UP:
         give_up_payment(case, payment, providers=providers)
         case.change_order(actor=actor.name, reason="authorized, and not needed")
         case.relabel()
@@ -459,32 +477,3 @@ def _give_up_sold_out(case: Case, *, actor: Actor) -> str:
     forget_lapses(case)
     case.relabel()
     return "sold_out"
-
-
-def check_payable(case: Case) -> None:
-    """An order that waits for money, and no payment of it that may turn into money by itself.
-
-    It waits, too, when what it was trusted to was refused, or is gone and goods were sent.
-
-    Raises:
-        OrderNotPayable: It is paid, canceled or over.
-        PaymentInProgress: An earlier payment is not decided.
-    """
-    order, trusted = case.order, case.security
-    is_let_down = case.is_refused(trusted) if trusted is not None else order.owed_minor > 0
-    is_waiting = order.status in (OrderStatus.PENDING_PAYMENT, OrderStatus.PAYMENT_FAILED)
-    if order.canceled_at is not None or not (is_waiting or is_let_down):
-        raise OrderNotPayable(
-            f"Order {order.number} is {order.status.value}.", order_status=order.status.value
-        )
-    stuck = [
-        row
-        for row in case.payments.values()
-        if row.state in IN_FLIGHT
-        or (row.review_reason is not None and row.state in OPEN and not case.is_refused(row))
-    ]
-    if stuck:
-        raise PaymentInProgress(
-            "We are still checking an earlier payment of this order.",
-            payment_id=str(stuck[0].id),
-        )
