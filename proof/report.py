@@ -78,7 +78,9 @@ def show(finding: Finding, console: Console) -> None:
     if finding.skipped:
         console.print(f"[yellow]skipped:[/] {finding.skipped}")
     for violation in finding.violations:
-        console.print(f"[red]violation:[/] {violation}", highlight=False)
+        # A violation is no markup, though statements have brackets.
+        console.print("[red]violation:[/]", end=" ")
+        console.print(violation, highlight=False, markup=False)
     if finding.is_pass:
         console.print("[green]nothing broke[/]")
 

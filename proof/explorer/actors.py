@@ -114,7 +114,10 @@ BOUGHT: Final = (
     *(S.SOLD, S.TRANSFER_SOLD, S.PART_ASKED, S.PART_FAILED, S.PAYOUT_ASKED),
     *(S.PLANNED, S.PACKED, S.WAITING, *SENT, S.GIFT_SOLD, *CHANGING),
     *(S.DUE, S.DUE_SENT, S.AUTHORIZED, S.CAPTURE_ASKED, S.CAPTURE_LOST),
+    *(S.UNSURE, S.RENEWAL_ASKED, S.ENDING),
 )
+#: Orders whose bank is to hold on to their money, or to give it before it lets go.
+RENEWING: Final = (S.UNSURE, S.RENEWAL_ASKED, S.ENDING)
 #: Orders whose money is to be taken, since they were sent.
 _CAPTURES: Final = (S.CAPTURE_ASKED, S.CAPTURE_LOST)
 #: Orders whose goods staff work on.
@@ -477,7 +480,10 @@ async def cancel_a_unit(at: Place) -> str:
     return "one less"
 
 
-@part(*UNPAID, S.SOLD, S.PLANNED, S.DUE, S.AUTHORIZED, refusals=(OrderNotCancelable,))
+@part(
+    *(*UNPAID, S.SOLD, S.PLANNED, S.DUE, S.AUTHORIZED, *RENEWING),
+    refusals=(OrderNotCancelable,),
+)
 @exercises(commands.cancel_order)
 async def cancel_as_buyer(at: Place) -> str:
     """The buyer has second thoughts."""

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -18,11 +19,13 @@ import msgspec
 from proof.explorer.scheduler import Gate
 from surehold.kernel.ids import merchant_reference
 from surehold.kernel.money import Money
+from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.model import PaymentState
 from surehold.payments.providers.disputes import DisputeSnapshot
 from surehold.payments.providers.failures import (
     OutcomeUnknown,
     ProviderFailure,
+    StateConflict,
     WebhookRefused,
 )
 from surehold.payments.providers.port import (
@@ -37,6 +40,9 @@ from tests.builders.providers import PretendProvider
 T = TypeVar("T")
 
 NAME: Final = PretendProvider.name
+#: How long its banks hold money, and how long that is sure.
+HELD: Final = timedelta(days=7)
+HONORED: Final = timedelta(days=3)
 _SIGNER: Final = b"the pretend card"
 
 
@@ -154,7 +160,7 @@ class Card(PretendProvider):
     """One process's way to the provider. What goes wrong for it goes wrong for nobody else."""
 
     def __init__(self, book: Book, gate: Gate | None = None) -> None:
-        super().__init__()
+        super().__init__(authorization=AuthorizationLife(HELD, honored=HONORED))
         self.payments = book.payments
         self._gate = gate
         #: What becomes of the next calls, in order: raised before or after they are carried out.
@@ -190,6 +196,19 @@ class Card(PretendProvider):
                 body, provider_payment_id=provider_payment_id, idempotency_key=idempotency_key
             ),
         )
+
+    async def renew(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> ProviderSnapshot:
+        del body, idempotency_key
+
+        async def hold_on() -> ProviderSnapshot:
+            held = self.payments[provider_payment_id]
+            if held.state is not PaymentState.AUTHORIZED:
+                raise StateConflict("nothing is held", code="not_authorized")
+            return held
+
+        return await self._pass("renew", hold_on)
 
     async def refund(
         self, body: bytes, *, provider_payment_id: str, idempotency_key: str

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from proof.explorer.card import Book, Mishap, lost, provider_id_of
+from proof.explorer.card import HELD, HONORED, Book, Mishap, lost, provider_id_of
 from proof.explorer.world import World
 from surehold.checkout import commands, queries
 from surehold.checkout.engine import Checkout
@@ -70,6 +70,14 @@ _END_HOLDS: Final = """
        SET expires_at = store_now() - interval '1 second', is_grace_used = $2
      WHERE holder_id = $1
        AND state = 'active'
+"""
+_AGE_HOLD: Final = """
+    /* proof.age_hold */
+    UPDATE payment_authorizations
+       SET begun_at = begun_at - $2::interval,
+           capture_before = capture_before - $2::interval,
+           honored_until = honored_until - $2::interval
+     WHERE payment_id = $1
 """
 _AGE: Final = """
     /* proof.age */
@@ -133,6 +141,9 @@ class Stage(enum.Enum):
     AUTHORIZED_THERE = "authorized, we do not know it"
     AUTHORIZED_LATE = "authorized after the hold was swept, we do not know it"
     AUTHORIZED = "authorized"
+    UNSURE = "authorized, and its bank is to be asked to hold on"
+    RENEWAL_ASKED = "authorized, its bank was not asked to hold on yet"
+    ENDING = "authorized, and four fifths of that time are over"
     CAPTURE_ASKED = "authorized and sent, the capture was not asked for yet"
     CAPTURE_LOST = "authorized and sent, the answer to the capture was lost"
     SUSPECTED = "paid by card, and held for a person"
@@ -399,6 +410,19 @@ async def _ask_for_none(world: World, _: Scene, __: Subject) -> None:
 
 async def _authorize(world: World, _: Scene, subject: Subject) -> None:
     world.book.authorize(subject.provider_id)
+
+
+async def _grow_unsure(world: World, _: Scene, subject: Subject) -> None:
+    await _age_hold(world, subject, HONORED)
+
+
+async def _come_to_an_end(world: World, _: Scene, subject: Subject) -> None:
+    await _age_hold(world, subject, HELD * 9 / 10)
+
+
+async def _age_hold(world: World, subject: Subject, by: timedelta) -> None:
+    async with world.hand.db.connection() as connection:
+        await connection.raw.execute(_AGE_HOLD, subject.payment_id, by)
 
 
 async def _collect(world: World, _: Scene, subject: Subject) -> None:
@@ -765,6 +789,9 @@ _STEPS: Final[dict[Stage, tuple[Step, ...]]] = {
     Stage.AUTHORIZED_THERE: (*_LATER, _authorize),
     Stage.AUTHORIZED_LATE: (*_LATER, _sweep_holds, _authorize),
     Stage.AUTHORIZED: (*_LATER, _authorize, _check),
+    Stage.UNSURE: (*_LATER, _authorize, _check, _grow_unsure),
+    Stage.RENEWAL_ASKED: (*_LATER, _authorize, _check, _grow_unsure, _check),
+    Stage.ENDING: (*_LATER, _authorize, _check, _come_to_an_end),
     Stage.CAPTURE_ASKED: (*_LATER, _authorize, _check, _send),
     Stage.CAPTURE_LOST: (*_LATER, _authorize, _check, _send, _lose_capture),
     Stage.SUSPECTED: (*_OPENED, _pay, *_SUSPECTED),

@@ -7,6 +7,7 @@ from proof.explorer.actors import (
     _CAPTURES,
     _PLACING,
     _RETRY,
+    RENEWING,
     UNPAID,
     Place,
     S,
@@ -109,7 +110,27 @@ async def ask_capture(at: Place) -> str:
     )
 
 
-@part(S.AUTHORIZED, *_CAPTURES, refusals=(PaymentNotCapturable,))
+@part(*RENEWING)
+@exercises(commands.check_payment, commands.ask)
+async def look_in_time(at: Place) -> str:
+    """The worker looks at what is held, and asks its bank to hold on or to give it."""
+    outcome = await commands.check_payment(at.seat.checkout, at.subject.payment_id)
+    refusal = Declined("no", code="expired_card")
+    renewed = await _ask(at.seat, at.subject, OperationKind.REAUTHORIZE, refusal)
+    taken = await _ask(at.seat, at.subject, OperationKind.CAPTURE, refusal)
+    return f"{outcome.effect if outcome else ''} {renewed} {taken}"
+
+
+@part(S.RENEWAL_ASKED)
+@exercises(commands.ask)
+async def ask_renewal(at: Place) -> str:
+    """The bank is asked to hold on: it does, will not, or nobody hears of it."""
+    return await _ask(
+        at.seat, at.subject, OperationKind.REAUTHORIZE, Declined("no", code="expired_card")
+    )
+
+
+@part(S.AUTHORIZED, *RENEWING, *_CAPTURES, refusals=(PaymentNotCapturable,))
 @exercises(commands.capture_payment)
 async def capture_now(at: Place) -> str:
     """Staff want the money now: answered, lost, or refused; perhaps they ask again."""
@@ -132,7 +153,7 @@ async def pay_what_was_refused(at: Place) -> str:
     return "paying again"
 
 
-@part(S.AUTHORIZED, *_CAPTURES)
+@part(S.AUTHORIZED, *RENEWING, *_CAPTURES)
 @exercises(commands.check_payment)
 async def capture_there(at: Place) -> str:
     """Somebody takes the money at the provider's own desk."""
@@ -141,7 +162,7 @@ async def capture_there(at: Place) -> str:
     return "" if outcome is None else outcome.effect
 
 
-@part(S.AUTHORIZED, *_CAPTURES)
+@part(S.AUTHORIZED, *RENEWING, *_CAPTURES)
 @exercises(commands.check_payment)
 async def lapse(at: Place) -> str:
     """The buyer's bank lets the money go."""

@@ -29,7 +29,7 @@ from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.registry import Providers
 from tests.builders.catalog import a_location, a_product
 from tests.builders.orders import a_config
-from tests.builders.trust import offer_cash
+from tests.builders.trust import offer_cash, set_up
 from tests.support.server import SCHEMA
 
 SEATS: Final = ("A", "B", "C")
@@ -175,6 +175,7 @@ async def open_world(
             )
         scheduler.know(row["pid"] for row in await monitor.fetch(_PIDS))
         await offer_cash(hand.db)
+        await set_up(hand.db, lapsing_authorizations="capture")
         await vendor_accounts.add_rule(hand.db, new=NewRule("0.125"), actor="proof")
         yield World(scheduler, book, found, hand, referee)
 

@@ -94,7 +94,7 @@ _STATUSES: Final = {
     OrderStatus.ARCHIVED: 8,
     OrderStatus.PAID: 2,
 }
-_LABEL: Final = Parcel("dhl", "JD0146")
+LABEL: Final = Parcel("dhl", "JD0146")
 
 #: Settings that staff turn, and to what. All short: a hold has to end within the run.
 _SETTINGS: Final = {
@@ -334,7 +334,7 @@ async def bring_to_a_status(world: World, process: Process, dice: random.Random)
     if dice.random() < 0.3:
         ids = list(dict.fromkeys(one.known_id for one in chosen))
         outcomes = await commands.change_many(
-            process.checkout, order_ids=ids, status=status, actor=STAFF, parcel=_LABEL
+            process.checkout, order_ids=ids, status=status, actor=STAFF, parcel=LABEL
         )
         for outcome in outcomes:
             world.counts[f"bulk: {'done' if outcome.is_done else 'left'}"] += 1
@@ -344,7 +344,7 @@ async def bring_to_a_status(world: World, process: Process, dice: random.Random)
         order_id=chosen[0].known_id,
         status=status,
         actor=STAFF,
-        parcel=_LABEL,
+        parcel=LABEL,
     )
     world.counts[f"status: {effect}"] += 1
 

@@ -210,7 +210,8 @@ async def pay_at_the_provider(world: World, _: Process, dice: random.Random) -> 
     found = _at_the_provider(world, dice)
     if found is None:
         return
-    what = dice.choices(("capture", "fail", "expire"), weights=(80, 14, 6))[0]
+    # What is held is captured at the bank's own desk, now and then.
+    what = dice.choices(("pay", "capture", "fail", "expire"), weights=(74, 6, 14, 6))[0]
     if await world.provider.step(what, merchant_reference(found)) is None:
         world.counts[f"provider: {what}"] += 1
 

@@ -7,6 +7,8 @@ shift: a jump is seen by every session at the same instant, in the middle of a t
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -29,8 +31,13 @@ _INSTALL: Final = """
 class Clock:
     """Moves the time of one simulated store. Only ever forward."""
 
-    def __init__(self, connection: asyncpg.Connection[Any]) -> None:
+    def __init__(
+        self, connection: asyncpg.Connection[Any], bank: Callable[[timedelta], Any] | None = None
+    ) -> None:
         self._connection = connection
+        self._lock = asyncio.Lock()
+        #: Tells the provider how far ahead it is; ``None``: its clock stands still.
+        self.bank = bank
         self.shift = timedelta()
 
     async def install(self) -> None:
@@ -38,6 +45,9 @@ class Clock:
         await self._connection.execute(_INSTALL)
 
     async def advance(self, by: timedelta) -> None:
-        """Let so much time pass at once."""
-        self.shift += by
-        await self._connection.execute("UPDATE simulated_clock SET shift = $1", self.shift)
+        """Let so much time pass at once, for the store and then for its provider."""
+        async with self._lock:
+            self.shift += by
+            await self._connection.execute("UPDATE simulated_clock SET shift = $1", self.shift)
+            if self.bank is not None:
+                await self.bank(self.shift)

@@ -101,7 +101,7 @@ async def reject_a_transfer(world: World, process: Process, dice: random.Random)
 
 
 async def lapse(world: World, _: Process, dice: random.Random) -> None:
-    """A bank lets go of what it holds. Nobody is told."""
+    """A session ends at the provider, or a bank lets go of what it holds. Nobody is told."""
     purchase = world.a_purchase(dice)
     if purchase is None:
         return

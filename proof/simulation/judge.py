@@ -15,6 +15,14 @@ import msgspec
 
 from proof.oracle import reconcile
 from proof.simulation.gifts import LIST_CARDS, StoredCard, judge_cards
+from proof.simulation.held import (
+    LIST_SENT,
+    LIST_TRUSTED,
+    TOLD,
+    SentParcel,
+    Trusted,
+    judge_holds,
+)
 from proof.simulation.world import Purchase, Told, World
 from surehold.db import Connection
 from surehold.db.invariants import check_invariants, list_invariants
@@ -27,8 +35,8 @@ _HISTORY_MAX: Final = 40
 #: What a person is needed for here: short and double charges, odd transfers, odd cash, banks that
 #: let go of what they held, and orders that something speaks against.
 _EXPECTED_REVIEWS: Final = (
-    *("amount_mismatch", "authorization_lapsed", "capture_failed"),
-    "fraud_signals",
+    *("amount_mismatch", "fraud_signals"),
+    *TOLD,
 )
 #: What else a dispute leads to: refunds that the bank refuses, and money that comes back.
 _AFTER_A_DISPUTE: Final = (*_EXPECTED_REVIEWS, "refund_failed", "won_after_cancel")
@@ -193,6 +201,13 @@ async def check_at_rest(raw: asyncpg.Connection[Any], world: World) -> list[Wron
     found += compare_coupon_uses(orders, limit=world.coupon_uses)
     found += await _compare_units(raw, world, orders)
     found += await _compare_holds(raw, world)
+    holds = await world.provider.list_holds()
+    trusted = [
+        msgspec.convert(dict(row), Trusted, strict=False) for row in await raw.fetch(LIST_TRUSTED)
+    ]
+    sent = [msgspec.convert(dict(row), SentParcel) for row in await raw.fetch(LIST_SENT)]
+    found += [Wrong(text, (order_id,)) for text, order_id in judge_holds(holds, trusted, sent)]
+    world.count_holds(holds)
     cards = [msgspec.convert(dict(row), StoredCard) for row in await raw.fetch(LIST_CARDS)]
     found += [Wrong(text, (card_id,)) for text, card_id in judge_cards(world.gifts, cards)]
     return found
@@ -324,30 +339,24 @@ def compare_money(
     """By the provider's own count: a living paid order keeps its total once, any other nothing.
 
     What a person was asked to look at is left out, and what is on its way back counts as back: a
-    transfer goes back by hand.
+    transfer goes back by hand. Of an order that its bank let down no more than is due is kept.
     """
     kept_at_provider: Counter[UUID | None] = Counter()
     for line in report:
         kept_at_provider[parse_merchant_reference(line["merchant_reference"])] += line["amount"]
     kept: Counter[OrderId] = Counter()
     found = []
-    in_review = set()
+    odd = set()
+    let_down = set()
     disputed = set()
     for payment in payments:
         if payment["is_disputed"]:
             disputed.add(payment["order_id"])
         if payment["review_reason"] is not None:
-            in_review.add(payment["order_id"])
-            is_disputed = payment["is_disputed"]
-            expected = _AFTER_A_DISPUTE if is_disputed else _EXPECTED_REVIEWS
-            if not payment["review_reason"].startswith(expected):
-                found.append(
-                    Wrong(
-                        f"payment {payment['id']} is for a person: {payment['review_reason']}",
-                        (payment["order_id"], payment["id"]),
-                    )
-                )
-        elif payment["provider"] == "sandbox":
+            is_let_down = payment["review_reason"].startswith(TOLD)
+            (let_down if is_let_down else odd).add(payment["order_id"])
+            found += _find_unexpected(payment)
+        if payment["provider"] == "sandbox":
             # What became store credit is still there, and not the order's any more.
             kept[payment["order_id"]] += kept_at_provider[payment["id"]]
             kept[payment["order_id"]] -= payment["credited_minor"]
@@ -360,9 +369,13 @@ def compare_money(
             )
     for order in orders:
         due = order.due_minor - order.awaited_minor if order.is_sold else 0
-        # Banks may take more than is left, or a part: how much is compared with their report.
-        is_so = kept[order.id] <= max(due, 0) if order.id in disputed else kept[order.id] == due
-        if order.id not in in_review and not is_so:
+        least = most = due
+        if order.id in let_down and not order.is_canceled:
+            least, most = 0, max(order.due_minor, 0)
+        elif order.id in disputed:
+            # Banks may take more than is left, or a part: how much is compared with their report.
+            least, most = min(kept[order.id], 0), max(due, 0)
+        if order.id not in odd and not least <= kept[order.id] <= most:
             found.append(
                 Wrong(
                     f"order {order.id} is {order.status} and {kept[order.id]} of its buyer's"
@@ -371,6 +384,16 @@ def compare_money(
                 )
             )
     return found
+
+
+def _find_unexpected(payment: Mapping[str, Any]) -> list[Wrong]:
+    """A person who is asked to look for a reason that nothing here can lead to."""
+    reason = payment["review_reason"]
+    expected = _AFTER_A_DISPUTE if payment["is_disputed"] else _EXPECTED_REVIEWS
+    if reason.startswith(expected):
+        return []
+    text = f"payment {payment['id']} is for a person: {reason}"
+    return [Wrong(text, (payment["order_id"], payment["id"]))]
 
 
 async def _compare_units(

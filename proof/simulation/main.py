@@ -75,7 +75,9 @@ def run(
             results.append(result)
             progress.advance(task, result.counts.get("operations", 0))
             if result.wrong:
-                progress.console.print("\n".join(result.wrong), style="red", highlight=False)
+                progress.console.print(
+                    "\n".join(result.wrong), style="red", highlight=False, markup=False
+                )
     return _finding(results, seconds=time.monotonic() - began)
 
 

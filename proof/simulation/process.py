@@ -17,8 +17,10 @@ from weakref import WeakSet
 
 import asyncpg
 import httpx2
+import msgspec
 
 from proof.seam import Watch
+from proof.simulation.provider import HOLD, HONORED
 from proof.simulation.stops import AFTER_CALL, BEATS_MAX, BEFORE_CALL, Kind, Stop
 from proof.simulation.trace import Trace
 from surehold.app import checkout_of
@@ -26,6 +28,7 @@ from surehold.checkout.commands import Inbox
 from surehold.checkout.engine import Checkout
 from surehold.config import Config
 from surehold.db.database import Database, Settings
+from surehold.payments.authorizations.model import AuthorizationLife
 from surehold.payments.providers.bank_transfer import BankTransfer
 from surehold.payments.providers.cash_on_delivery import CashOnDelivery
 from surehold.payments.providers.registry import Providers
@@ -89,6 +92,9 @@ class Process:
                 secret.get_secret_value() for secret in config.sandbox_webhook_secrets
             ),
             client=client,
+        )
+        provider.capabilities = msgspec.structs.replace(
+            provider.capabilities, authorization=AuthorizationLife(HOLD, honored=HONORED)
         )
         database = Watch(self).database
         database.connection_class = _known(database.connection_class, self._connections)

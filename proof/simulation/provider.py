@@ -11,6 +11,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,11 @@ PATIENCE_SECONDS: Final = 0.25
 #: Longer than the shop's patience.
 _HANG_SECONDS: Final = 0.6
 
+#: How long the bank of a simulated shop holds money, and for how long it is sure: hours instead of
+#: days, so that holds end within a life.
+HOLD: Final = timedelta(minutes=100)
+HONORED: Final = timedelta(minutes=30)
+
 #: About every fifth answer goes wrong, before or after the work was done.
 CHANCES: Final = {
     "lost_answer_rate": 0.07,
@@ -44,6 +50,7 @@ CHANCES: Final = {
     "slow_rate": 0.005,
     "charge_twice_rate": 0.004,
     "wrong_amount_rate": 0.004,
+    "refuse_held_rate": 0.08,
 }
 
 
@@ -54,6 +61,36 @@ class Delivery(msgspec.Struct, frozen=True):
     headers: dict[str, str]
     #: Sent until it is heard.
     is_lasting: bool = False
+
+
+class HeldMoney(msgspec.Struct, frozen=True):
+    """What the bank holds, or held, for a payment. Instants are whole unix seconds.
+
+    ``number``: of its last renewal; ``ended_as``: captured, canceled or expired.
+    """
+
+    payment: str
+    merchant_reference: str
+    begun_at: int
+    capture_before: int
+    honored_until: int
+    number: int = 0
+    ended_at: int | None = None
+    ended_as: str | None = None
+
+    @property
+    def sure_until(self) -> datetime:
+        return datetime.fromtimestamp(self.honored_until, UTC)
+
+    @property
+    def ends_at(self) -> datetime:
+        return datetime.fromtimestamp(self.capture_before, UTC)
+
+    @property
+    def to_decide_at(self) -> datetime:
+        """When four fifths of its life are over."""
+        seconds = self.begun_at + (self.capture_before - self.begun_at) * 4 / 5
+        return datetime.fromtimestamp(seconds, UTC)
 
 
 class Provider(ABC):
@@ -140,6 +177,18 @@ class Provider(ABC):
             },
         )
 
+    async def set_clock(self, shift: timedelta) -> None:
+        """Be so far ahead of this machine, as the store is."""
+        await self.control("clock", {"offset_seconds": int(shift.total_seconds())})
+
+    async def list_holds(self) -> list[HeldMoney]:
+        """All that it holds or ever held, oldest first."""
+        return msgspec.convert((await self.control("holds"))["data"], list[HeldMoney])
+
+    async def list_held(self) -> list[HeldMoney]:
+        """What it holds now."""
+        return [one for one in await self.list_holds() if one.ended_at is None]
+
     async def behave(self) -> None:
         """Answer everything from here on."""
         await self.control("misbehave", {})
@@ -208,6 +257,8 @@ class InThisProcess(Provider):
                 book_path=str(self.folder / "book.sqlite"),
                 synchronous="off",
                 refund_seconds=self._refund_seconds,
+                hold_seconds=int(HOLD.total_seconds()),
+                honored_seconds=int(HONORED.total_seconds()),
             )
         )
         self._client = httpx2.AsyncClient(transport=httpx2.ASGITransport(self._app))
@@ -252,6 +303,8 @@ class InItsOwnProcess(Provider):
         self._process = await self._shop.start_sandbox(
             SUREHOLD_SANDBOX_SYNCHRONOUS="off",
             SUREHOLD_SANDBOX_REFUND_SECONDS=str(self._refund_seconds),
+            SUREHOLD_SANDBOX_HOLD_SECONDS=str(int(HOLD.total_seconds())),
+            SUREHOLD_SANDBOX_HONORED_SECONDS=str(int(HONORED.total_seconds())),
         )
 
 

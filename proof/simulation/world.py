@@ -9,13 +9,15 @@ from __future__ import annotations
 import enum
 import random
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from proof.simulation.clock import Clock
 from proof.simulation.process import Process, draw_process
-from proof.simulation.provider import Delivery, Provider
+from proof.simulation.provider import Delivery, HeldMoney, Provider
 from surehold.checkout.model import PlacedOrder, Placement
 from surehold.checkout.rules import ChangeWish, Wish
 from surehold.kernel.ids import (
@@ -226,6 +228,7 @@ class _Event(msgspec.Struct, frozen=True):
 _ENDS: Final = frozenset(
     kind.value for kind in (EventType.FAILED, EventType.CANCELED, EventType.EXPIRED)
 )
+_MONEY: Final = frozenset({EventType.CAPTURED.value, EventType.AUTHORIZED.value})
 #: Nobody asks about a dispute that is not known to be open.
 _DISPUTED: Final = frozenset({EventType.DISPUTE_OPENED.value, EventType.DISPUTE_UPDATED.value})
 
@@ -241,6 +244,7 @@ class World:
         variant_ids: tuple[VariantId, ...],
         location_id: LocationId,
         opening_units: int,
+        clock: Clock,
         coupon_uses: int = 0,
     ) -> None:
         self.seed = seed
@@ -250,6 +254,7 @@ class World:
         self.location_id = location_id
         self.opening_units = opening_units
         self.coupon_uses = coupon_uses
+        self.clock = clock
         self.processes: list[Process] = []
         self.purchases: list[Purchase] = []
         self.baskets: list[Basket] = []
@@ -261,6 +266,8 @@ class World:
         self.corrections: list[Receipt] = []
         self.transfers: list[TransferId] = []
         self.webhooks: list[Delivery] = []
+        #: Payments of which the provider tells nothing when it lets go of them.
+        self.untold: set[str] = set()
         #: Payments that had ended at the provider without money.
         self._ended: set[str] = set()
         self.counts: Counter[str] = Counter()
@@ -269,6 +276,12 @@ class World:
     def did(self, more: int = 1) -> None:
         """Count further commands of a step: an operation is one command of a client or worker."""
         self.counts["operations"] += more
+
+    def count_holds(self, holds: Iterable[HeldMoney]) -> None:
+        """Count what became of money that was held, for people."""
+        for hold in holds:
+            self.counts[f"holds of money: {hold.ended_as or 'held still'}"] += 1
+            self.counts["holds of money: renewed"] += hold.number > 0
 
     def a_process(self, dice: random.Random) -> Process:
         """One of the processes that are alive."""
@@ -291,7 +304,9 @@ class World:
             payment_id = event.data.object.id
             if event.type in _ENDS:
                 self._ended.add(payment_id)
-            is_late = event.type == EventType.CAPTURED.value and payment_id in self._ended
+                if payment_id in self.untold:
+                    continue
+            is_late = event.type in _MONEY and payment_id in self._ended
             is_lasting = is_late or event.type in _DISPUTED
             self.webhooks.append(msgspec.structs.replace(delivery, is_lasting=is_lasting))
 

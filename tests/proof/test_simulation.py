@@ -7,7 +7,7 @@ import io
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,14 +19,16 @@ from rich.console import Console
 from proof.simulation import judge
 from proof.simulation.clock import Clock
 from proof.simulation.gifts import StoredCard, judge_cards
+from proof.simulation.held import SentParcel, Trusted, judge_holds
 from proof.simulation.main import run
 from proof.simulation.process import Process, follow_tasks
+from proof.simulation.provider import HeldMoney
 from proof.simulation.seed import STEPS
 from proof.simulation.stops import COMMIT, Kind, Stop, draw
 from proof.simulation.trace import Trace
 from proof.simulation.world import Gift, Purchase, Put, Told
 from surehold.checkout import commands
-from surehold.kernel.ids import GiftCardId, OrderId
+from surehold.kernel.ids import GiftCardId, OrderId, PaymentId, merchant_reference
 from tests.builders.catalog import a_product
 from tests.builders.orders import a_config
 from tests.support.placing import a_placement, count_rows
@@ -49,6 +51,7 @@ def test_two_short_lives_break_nothing(run_folder: Path) -> None:
     assert float(figures["provider's answers lost, %"]) >= 15
     assert float(figures["of these stopped before an answer, %"]) >= 2
     # It must have lived: each of these is a way in which nothing could have happened.
+    assert any(name.startswith("holds of money: ") for name in figures)
     for name in ("orders paid", "orders canceled", "refunds", "holds expired", "webhooks stored"):
         assert int(figures[name]) > 0, name
 
@@ -281,3 +284,79 @@ def test_a_gift_card_that_nobody_issued_or_that_is_gone_is_wrong() -> None:
     found = judge_cards([gift], [credit, forged])
 
     assert [card_id for _, card_id in found] == [gift.id, forged.id]
+
+
+NOON = 1_700_000_000
+
+
+def a_hold(payment: Trusted, **facts: Any) -> HeldMoney:
+    values = {"begun_at": NOON, "capture_before": NOON + 600, "honored_until": NOON + 200}
+    return HeldMoney("pay_1", merchant_reference(payment.id), **{**values, **facts})
+
+
+def a_trusted(**facts: Any) -> Trusted:
+    values = {
+        "id": PaymentId(uuid4()),
+        "order_id": OrderId(uuid4()),
+        "state": "authorized",
+        "terms": "on_shipment",
+        "review_reason": "",
+        "status": "confirmed",
+        "payment_status": "authorized",
+        "is_canceled": False,
+        "owns_goods": True,
+    }
+    return Trusted(**{**values, **facts})
+
+
+GONE = {"ended_at": NOON + 60, "ended_as": "expired"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "hold", "sent_at", "words"),
+    [
+        ({}, {}, 599, ""),
+        ({}, {}, 600, "nobody held its money"),
+        ({"terms": "on_delivery"}, {}, 600, ""),
+        ({"is_canceled": True}, {}, None, "the bank holds money"),
+        ({"payment_status": "paid"}, {}, None, "the bank holds money"),
+        ({"state": "voided"}, {}, None, "the bank holds money"),
+        ({"payment_status": "paid", "review_reason": "capture_failed: x"}, {}, None, ""),
+        ({"state": "voided", "payment_status": "failed"}, GONE, 30, "nobody holds its money"),
+        ({"payment_status": "failed", "review_reason": "authorization_lapsed"}, GONE, 30, ""),
+        ({"is_canceled": True, "review_reason": "authorization_lapsed"}, GONE, None, "is over"),
+        ({"payment_status": "failed", "owns_goods": False}, GONE, None, ""),
+    ],
+)
+def test_what_the_bank_holds_is_wanted_was_sure_and_is_missed(
+    facts: dict[str, Any], hold: dict[str, Any], sent_at: int | None, words: str
+) -> None:
+    payment = a_trusted(**facts)
+    parcels = []
+    if sent_at is not None:
+        shipped_at = datetime.fromtimestamp(NOON + sent_at, UTC)
+        parcels = [SentParcel(uuid4(), payment.order_id, shipped_at)]
+
+    found = judge_holds([a_hold(payment, **hold)], [payment], parcels)
+
+    assert [words in text for text, _ in found] == [True] * bool(words)
+
+
+@pytest.mark.parametrize(("captured", "is_wrong"), [(0, False), (1_999, False), (2_000, True)])
+def test_an_order_that_its_bank_let_down_keeps_no_more_than_is_due(
+    captured: int, *, is_wrong: bool
+) -> None:
+    order = an_order(a_purchase(Told.ACCEPTED), status="payment_failed")
+    payment = {
+        "id": uuid4(),
+        "order_id": order.id,
+        "provider": "bank_transfer",
+        "review_reason": "authorization_lapsed",
+        "is_disputed": False,
+        "at_bank_minor": 0,
+        "captured_minor": captured,
+        "refunded_minor": 0,
+        "returning_minor": 0,
+    }
+
+    assert bool(judge.compare_money([order], [payment], [])) is is_wrong
