@@ -48,6 +48,7 @@ MODULES: Final = (
     "inventory/rules/importing.py",
     "checkout/rules/admitting.py",
     "checkout/rules/paying.py",
+    "checkout/rules/retrying.py",
     "checkout/rules/selling.py",
     "checkout/rules/canceling.py",
     "checkout/rules/changing.py",
