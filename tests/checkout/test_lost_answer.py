@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 import msgspec
@@ -205,3 +206,48 @@ async def test_P9_a_refund_of_another_amount_waits_for_a_person(db: Database) ->
         assert after is not None
         assert after.refunded_minor == 0
         assert after.review_reason == "refund_failed: amount_mismatch"
+
+
+class Forgetful(PretendProvider):
+    """It knows no key of yesterday; whoever asks for its first refund dies of the answer."""
+
+    asked = 0
+
+    async def refund(
+        self, body: bytes, *, provider_payment_id: str, idempotency_key: str
+    ) -> RefundSnapshot:
+        self.asked += 1
+        sent = await super().refund(
+            body, provider_payment_id=provider_payment_id, idempotency_key=idempotency_key
+        )
+        if self.asked == 1:
+            raise asyncio.CancelledError
+        return sent
+
+
+async def test_a_refund_whose_worker_died_long_ago_is_looked_for_before_it_is_sent(
+    db: Database,
+) -> None:
+    forgetful = Forgetful()
+    product = await a_product(db)
+    async with a_checkout(db, providers=Providers([forgetful])) as checkout:
+        placed = await a_placed_order(checkout, [(product.variant_id, 1)], provider="pretend")
+        begun = await begin_payment(checkout, placed)
+        assert begun.payment is not None
+        forgetful.pay(f"pp_{begun.payment.merchant_reference}")
+        await commands.check_payment(checkout, begun.payment.id)
+        order_id = placed.order.id
+        await commands.cancel_order(
+            checkout, order_id=order_id, reason=CancelReason.BUYER, actor=BUYER
+        )
+        await make_due(db)
+        with pytest.raises(asyncio.CancelledError):
+            await commands.ask_due_operations(checkout)
+        await make_due(db)
+        await commands.ask_due_operations(checkout)
+        after = await look_at(checkout, order_id)
+
+        assert after.order.refunded_minor == placed.order.total_minor
+        assert forgetful.asked == 1
+    async with db.connection() as connection:
+        assert await check_invariants(connection) == {}

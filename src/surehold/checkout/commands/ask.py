@@ -219,8 +219,13 @@ async def _ask_refund(
 async def _find_refund(
     provider: RemoteProvider, payment: Payment, operation: Operation
 ) -> RefundSnapshot | None:
-    """A refund that was asked for before, as the provider has it now."""
-    if operation.state is OperationState.PENDING or payment.provider_payment_id is None:
+    """A refund that was asked for before, as the provider has it now.
+
+    Whoever asked may have stopped before the answer was put down, so long ago that the provider
+    has forgotten the key: only what was claimed once, now, was surely never asked for.
+    """
+    is_first = operation.state is OperationState.PENDING and operation.attempts <= 1
+    if is_first or payment.provider_payment_id is None:
         return None
     return await provider.find_refund(payment.provider_payment_id, str(operation.refund_id))
 
