@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from surehold.db import Database
+from surehold.kernel.errors import Busy
+from surehold.web.api.once import Once
 from tests.builders.catalog import a_product
 from tests.support.api import STAFF, a_key, order_token
 from tests.support.bank import Bazaar, a_bazaar
@@ -127,3 +129,36 @@ async def test_staff_let_one_order_go_on_and_give_the_other_up(
     missing = await api.get(f"/fraud/assessments/{kept['order']['id']}", headers=STAFF)
     assert missing.refusal == (404, "fraud_assessment_not_found")
     await bazaar.check()
+
+
+async def test_a_decision_whose_answer_was_lost_is_answered_and_not_decided_again(
+    db: Database, bazaar: Bazaar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lamp = (await a_product(db, on_hand=5)).variant_id
+    await bazaar.api.put("/fraud/settings", ON, headers=STAFF)
+    placed = await bazaar.buy(lamp, email="mara@mailinator.com", billing_address=PARIS)
+    await bazaar.charge(placed)
+    await bazaar.hear()
+    path, key = f"/payments/{placed['payment']['id']}/review", a_key()
+    accept = {"decision": "accept", "note": "We know her"}
+    monkeypatch.setattr(Once, "_store", _die)
+    died = await bazaar.api.post(path, accept, headers={**STAFF, **key})
+    other = {"decision": "reject", "note": "Never heard of"}
+
+    monkeypatch.undo()
+    reused = await bazaar.api.post(path, other, headers={**STAFF, **key})
+    again = await bazaar.api.post(path, accept, headers={**STAFF, **key})
+    third = await bazaar.api.post(path, accept, headers={**STAFF, **key})
+    anew = await _post(bazaar, path, accept)
+
+    assert died.status == 503
+    assert reused.refusal == (422, "idempotency_key_reused")
+    assert again.status == 200
+    assert again.raw == third.raw
+    assert [row["decision"] for row in again.body["decided"]] == ["accept"]
+    assert anew.refusal == (409, "review_not_possible")
+    await bazaar.check()
+
+
+async def _die(*_: Any) -> bool:
+    raise Busy("The server was killed after its COMMIT.")

@@ -44,7 +44,7 @@ from surehold.checkout.commands.refund import (
     retry_refund,
 )
 from surehold.checkout.commands.reject import reject_transfer
-from surehold.checkout.commands.review import preview_review, review_payment
+from surehold.checkout.commands.review import REVIEWS, preview_review, review_payment
 from surehold.checkout.commands.settle import SettlementWork
 from surehold.checkout.commands.sweep import (
     archive_old_orders,
@@ -79,6 +79,7 @@ __all__ = [
     "PARTS",
     "REFUNDS",
     "RETURNS",
+    "REVIEWS",
     "DraftForm",
     "Inbox",
     "PlacementWork",

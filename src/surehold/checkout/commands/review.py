@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from surehold.checkout.commands.ask import read
 from surehold.checkout.engine import Checkout
 from surehold.checkout.model import SYSTEM, Actor
-from surehold.checkout.settlements import Outcome, ReviewPayment
+from surehold.checkout.settlements import Keep, Outcome, ReviewPayment
 from surehold.kernel.errors import Busy
 from surehold.kernel.ids import PaymentId
 from surehold.kernel.permissions import Permission, require
@@ -14,6 +16,8 @@ from surehold.payments.model import ReviewDecision
 from surehold.payments.providers.failures import (
     ProviderFailure,
 )
+
+REVIEWS: Final = "reviews"
 
 
 async def preview_review(checkout: Checkout, *, payment_id: PaymentId) -> Outcome:
@@ -37,8 +41,11 @@ async def review_payment(
     decision: ReviewDecision,
     note: str,
     actor: Actor,
+    keep: Keep | None = None,
 ) -> Outcome:
     """Decide about a payment that is held. The provider is read first: what it says is booked.
+
+    For one key it is decided once: the key is kept under ``REVIEWS`` with the decision.
 
     Raises:
         PaymentNotFound: No such payment.
@@ -54,5 +61,5 @@ async def review_payment(
     except ProviderFailure as failure:
         raise Busy("The provider cannot be read now; nothing was decided.") from failure
     return await checkout.settling.submit(
-        ReviewPayment(payment.order_id, payment.id, decision, note, actor, evidence)
+        ReviewPayment(payment.order_id, payment.id, decision, note, actor, evidence, keep)
     )

@@ -6,7 +6,7 @@ from surehold.checkout import rules
 from surehold.checkout.case import Case
 from surehold.checkout.engine import Context
 from surehold.checkout.model import UNCHANGED, Actor, provider_actor
-from surehold.checkout.settlements.model import Outcome, Settlement
+from surehold.checkout.settlements.model import Keep, Outcome, Settlement
 from surehold.kernel.ids import DisputeId, PaymentId
 from surehold.payments.disputes.errors import DisputeFeeReported, DisputeNotRecordable
 from surehold.payments.errors import PaymentNotFound
@@ -101,6 +101,12 @@ class ReviewPayment(Settlement, frozen=True):
     actor: Actor
     #: The provider's view of it, where that is to be booked.
     evidence: ProviderSnapshot | None = None
+    keep: Keep | None = None
+
+    @property
+    def kept(self) -> Keep | None:
+        """Decided once it is not asked any more, or for another reason: a key tells the two."""
+        return self.keep
 
     def decide(self, case: Case, context: Context) -> Outcome:
         """Clear the reason, and put the books right. A key makes it one.

@@ -10,7 +10,8 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from surehold.checkout.commands import preview_review, review_payment
+from surehold.checkout.commands import REVIEWS, preview_review, review_payment
+from surehold.checkout.settlements import Keep
 from surehold.db.idempotency import IdempotencyKeyMissing, IdempotencyKeyReused
 from surehold.identity.permissions import Permission
 from surehold.kernel.errors import Busy
@@ -142,14 +143,21 @@ async def decide(
     key = get_key(headers_of(request))
     body, raw = await read_json(request, _REVIEW)
 
-    async def work() -> Finished:
+    place = f"{found}:{key}"
+
+    async def settle(request_hash: bytes) -> None:
         await review_payment(
             parts.checkout,
             payment_id=found,
             decision=body.decision,
             note=body.note,
             actor=actor_of(request),
+            keep=Keep(REVIEWS, place, request_hash, lambda _: b"{}"),
         )
+
+    async def work() -> Finished:
+        # What is answered is read afterwards; that it was decided is kept with the decision.
+        await parts.once.kept(scope=REVIEWS, key=place, body=raw, work=settle)
         return Finished(200, encode(await _read(parts, found)), found)
 
     done = await parts.once(scope=f"review:{found}", key=key, body=raw, work=work)
