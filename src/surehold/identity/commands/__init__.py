@@ -20,6 +20,7 @@ from surehold.identity.commands.passwords import (
     reset_password,
 )
 from surehold.identity.commands.registering import (
+    add_buyer,
     change_email,
     confirm_email,
     confirm_registration,
@@ -53,6 +54,7 @@ from surehold.identity.commands.staff import (
 )
 
 __all__ = [
+    "add_buyer",
     "add_member",
     "ask_magic_link",
     "ask_password_reset",

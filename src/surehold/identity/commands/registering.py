@@ -109,6 +109,42 @@ async def confirm_registration(identity: Identity, *, token: str) -> Account:
     return await identity.db.retrying(work)
 
 
+async def add_buyer(
+    identity: Identity, *, email: str, name: str, password: str, by: str, language: str | None = None
+) -> Account:
+    """Make a buyer's account without a letter: whoever asks knows whose the address is.
+
+    Raises:
+        InvalidInput: No such address can exist, or the password breaks a rule.
+        AddressTaken: There is an account of this address.
+    """
+    mailbox = letters.read_mailbox(email)
+    letters.check_password(password, key=mailbox.key)
+    password_hash = await identity.passwords.hash(password)
+    account_id = AccountId(new_id())
+
+    async def work(tx: Transaction) -> Account:
+        made = await tx.run(
+            sql.INSERT_ACCOUNT,
+            account_id,
+            AccountKind.CUSTOMER.value,
+            mailbox.email,
+            mailbox.key,
+            name,
+            password_hash,
+            None,
+            by,
+            language,
+        )
+        if not made:
+            raise AddressTaken("There is an account of this address.")
+        verified = fact(EMAIL_VERIFIED, account_id)
+        await outbox.record(tx, [verified], now=await clock.now(tx))
+        return await queries.get_account(tx, account_id=account_id)
+
+    return await identity.db.retrying(work)
+
+
 async def change_email(
     identity: Identity,
     *,
