@@ -97,6 +97,31 @@ def test_seed_fills_an_empty_store_once(run: Run, store: str) -> None:
     assert json.loads(run("verify", "--json", "--at-rest").out)["violations"] == {}
 
 
+def test_seed_gives_a_store_one_past(run: Run, store: str) -> None:
+    history = ("seed", "--history", "--orders", "8")
+    first, second = run(*history, "--json"), run(*history)
+
+    assert (first.code, second.code) == (0, 0)
+    assert json.loads(first.out)["history"]["orders"] == 8
+    assert json.loads(first.out)["history"]["refused"] == 0
+    assert "The store has a past already; left as it is." in second.out
+    assert json.loads(run("verify", "--json").out)["violations"] == {}
+
+
+def test_a_past_is_for_the_demo_catalog_alone(
+    run: Run, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("seed").code == 0
+    execute(store, "UPDATE products SET slug = 'lamp' WHERE slug = 'trail-lamp'")
+    other, none = run("seed", "--history"), run("seed", "--history", "--orders", "0")
+    monkeypatch.setenv("SUREHOLD_MODE", "production")
+    real = run("seed", "--history")
+
+    assert (other.code, none.code, real.code) == (3, 2, 2)
+    assert "does not have the demo catalog" in other.err
+    assert "no invented history" in real.err
+
+
 def test_verify_shows_the_rows_of_a_broken_store(run: Run, store: str) -> None:
     execute(store, "INSERT INTO settings VALUES ('grace_minutes', '5', 'nobody', now())")
 

@@ -45,7 +45,7 @@ class Demo:
 
     def command(self, port: int, *more: str) -> list[str]:
         base = [sys.executable, "-m", "surehold.cli", "demo", f"--data={self.folder}"]
-        return [*base, f"--port={port}", *more]
+        return [*base, f"--port={port}", "--orders=0", *more]
 
     def wait_until_open(self) -> None:
         assert self.process.stdout is not None
@@ -91,8 +91,8 @@ class Demo:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Demo]:
-    demo = Demo(folder)
+def opened(folder: Path, *more: str) -> Iterator[Demo]:
+    demo = Demo(folder, *more)
     try:
         demo.wait_until_open()
         yield demo
@@ -110,7 +110,7 @@ def until(is_done: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def test_demo_opens_once_and_ctrl_c_leaves_nothing(data_dir: Path) -> None:
-    with opened(data_dir) as demo:
+    with opened(data_dir, "--orders=8") as demo:
         secrets = json.loads((data_dir / "demo.json").read_text(encoding="utf-8"))
         assert (data_dir / "demo.json").stat().st_mode & 0o777 == 0o600
         assert secrets["staff_secret"] in demo.said
@@ -118,6 +118,12 @@ def test_demo_opens_once_and_ctrl_c_leaves_nothing(data_dir: Path) -> None:
             value.startswith("demo-") for name, value in secrets.items() if name != "sandbox_port"
         )
         assert demo.get("/health/live") == 200
+        assert f"mara@buyers.example  password {secrets['buyer_password']}" in demo.said
+        assert "Its last 90 days are being filled in: 8 orders" in demo.said
+        assert any("--history" in command for command in demo.pids().values())
+        # The worker begins when the past is there, and the shop goes on without who filled it in.
+        until(lambda: any("worker" in command for command in demo.pids().values()), seconds=60)
+        assert not any("--history" in command for command in demo.pids().values())
         kinds = " ".join(demo.pids().values())
         assert all(part in kinds for part in ("surehold.sandbox", "worker", "serve", "postgres"))
 
@@ -132,8 +138,10 @@ def test_demo_opens_once_and_ctrl_c_leaves_nothing(data_dir: Path) -> None:
         assert demo.wait() == 0
         assert demo.pids() == {}
         assert "Traceback" not in demo.said
+        assert "The last 90 days have 8 orders" in demo.said
 
-    with opened(data_dir) as again:
+    with opened(data_dir, "--orders=8") as again:
+        assert "filled in" not in again.said
         assert json.loads((data_dir / "demo.json").read_text(encoding="utf-8")) == secrets
         again.process.send_signal(signal.SIGTERM)
         assert again.wait() == 0

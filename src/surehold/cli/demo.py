@@ -3,6 +3,7 @@
 The parent starts the database, brings the tables and the demo catalog up to date, and then
 watches three children: the imaginary payment provider, the web server and the worker. When it is
 told to stop, or when one of them ends by itself, it stops the rest and leaves nothing running.
+A fourth child fills in the past of a new shop, and ends when that is done.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Final
@@ -30,7 +31,10 @@ from surehold.cli.console import ExitCode, Failure, aside, out
 from surehold.config import DEMO_PREFIX, Config, Mode
 from surehold.db import embedded
 from surehold.db.migrate import migrate
+from surehold.demo.history import add_known_buyer, before_history, is_without_past
 from surehold.demo.load import add_admin, load_demo
+from surehold.demo.people import BUYER
+from surehold.demo.plan import ORDERS
 from surehold.identity.engine import identity_of
 from surehold.kernel import clock
 
@@ -57,6 +61,8 @@ class DemoSecrets(msgspec.Struct, frozen=True):
     sandbox_webhook_secret: str
     #: Of the demo's admin; kept so that a second start can print it again.
     admin_password: str
+    #: Of a buyer whose orders are in many states.
+    buyer_password: str
     #: Payments remember where their page is, so the provider keeps its place.
     sandbox_port: int
 
@@ -67,6 +73,8 @@ class Demo(msgspec.Struct, frozen=True):
     folder: Path
     port: int
     application: str
+    #: How many orders its past has.
+    orders: int = ORDERS
 
     @property
     def address(self) -> str:
@@ -79,6 +87,10 @@ def demo(
     *,
     port: Annotated[int, typer.Option(help="Port of the shop.", min=1, max=65_535)] = 8000,
     data: environment.DataOption = None,
+    orders: Annotated[
+        int,
+        typer.Option(help="How many orders its last 90 days have; 0: no past.", min=0, max=5_000),
+    ] = ORDERS,
     application: Annotated[str, typer.Option(hidden=True)] = server.APPLICATION,
 ) -> None:
     """Run the demo shop with everything it needs; Ctrl-C stops all of it.
@@ -88,7 +100,9 @@ def demo(
     config = Config()
     if config.mode is Mode.PRODUCTION:
         raise Failure("The demo does not run in production mode; see surehold serve.")
-    one = Demo(environment.data_dir(config, data).expanduser().resolve(), port, application)
+    one = Demo(
+        environment.data_dir(config, data).expanduser().resolve(), port, application, orders
+    )
     with processes.signals() as told, _only_one(one):
         server.bind(HOST, port).close()
         kept = load_secrets(one.folder)
@@ -99,9 +113,14 @@ def demo(
 def _run(one: Demo, config: Config, told: processes.Signals, kept: DemoSecrets) -> int:
     """Prepare, start, announce, watch, stop."""
     with aside.status("Preparing the shop"):
-        products = asyncio.run(_prepare(config, kept))
+        products, has_past = asyncio.run(_prepare(config, kept))
     shared, provider = environments(one, config, kept)
     children: list[processes.Child] = []
+    history: processes.Child | None = None
+
+    def start_worker() -> None:
+        children.append(processes.start("worker", "surehold.cli", "worker", environment=shared))
+
     try:
         with aside.status("Starting the payment provider, the web server and the worker"):
             children.append(
@@ -113,9 +132,8 @@ def _run(one: Demo, config: Config, told: processes.Signals, kept: DemoSecrets) 
                     environment=provider,
                 )
             )
-            children.append(
-                processes.start("worker", "surehold.cli", "worker", environment=shared)
-            )
+            if has_past or not one.orders:
+                start_worker()
             children.append(
                 processes.start(
                     "web server",
@@ -127,21 +145,39 @@ def _run(one: Demo, config: Config, told: processes.Signals, kept: DemoSecrets) 
                 )
             )
             _wait_until_ready(children, told, (kept.sandbox_port, one.port))
+        is_filling = not has_past and one.orders > 0
         if not told.is_stopping:
-            announce(one, kept, products)
-        return _watch(children, told)
+            announce(one, kept, products, is_filling=is_filling)
+        if is_filling:
+            history = _start_history(one, shared)
+        return _watch(children, told, history=history, after_history=start_worker)
     finally:
         with aside.status("Stopping"):
-            _stop(children, told)
+            _stop([*children, *([history] if history else [])], told)
 
 
-async def _prepare(config: Config, kept: DemoSecrets) -> int:
+async def _prepare(config: Config, kept: DemoSecrets) -> tuple[int, bool]:
+    """Bring everything up to date; how many products there are, and whether there is a past."""
     await migrate(environment.url_of(config), schema=config.store)
-    async with database_of(config, name="demo") as db:
-        keys = (SecretStr(kept.secret_key),)
-        identity = identity_of(config.model_copy(update={"secret_keys": keys}), db)
-        await add_admin(identity, email=ADMIN, password=kept.admin_password)
-        return (await load_demo(db)).counts.products
+    config = config.model_copy(update={"secret_keys": (SecretStr(kept.secret_key),)})
+    db = database_of(config, name="demo")
+    # The shop had opened, and its buyer was known, before the first order.
+    async with before_history(db) as then:
+        products = (await load_demo(then)).counts.products
+        await add_known_buyer(identity_of(config, then), password=kept.buyer_password)
+    async with db:
+        await add_admin(identity_of(config, db), email=ADMIN, password=kept.admin_password)
+        return products, not await is_without_past(db)
+
+
+def _start_history(one: Demo, shared: dict[str, str]) -> processes.Child:
+    """Begin to fill in the last 90 days.
+
+    The worker waits until that is done: it lives in the present, where what is held in the past
+    is long over.
+    """
+    arguments = ("seed", "--history", f"--orders={one.orders}")
+    return processes.start("history", "surehold.cli", *arguments, environment=shared)
 
 
 def _wait_until_ready(
@@ -167,8 +203,18 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _watch(children: list[processes.Child], told: processes.Signals) -> int:
+def _watch(
+    children: list[processes.Child],
+    told: processes.Signals,
+    *,
+    history: processes.Child | None,
+    after_history: Callable[[], None],
+) -> int:
     while not told.is_stopping:
+        if history is not None and history.exit_code is not None:
+            # However it ended: the shop is open, and what is there by then stays.
+            history = None
+            after_history()
         dead = _find_dead(children)
         if dead is not None:
             aside.print(f"The {dead.name} ended by itself (exit code {dead.exit_code}).")
@@ -302,7 +348,7 @@ def _stoppable(told: processes.Signals) -> Iterator[None]:
         raise typer.Exit(ExitCode.DONE) from None
 
 
-def announce(one: Demo, kept: DemoSecrets, products: int) -> None:
+def announce(one: Demo, kept: DemoSecrets, products: int, *, is_filling: bool) -> None:
     """Where everything is, and what to try first."""
     flag = "" if one.folder == embedded.default_data_dir() else f" --data {one.folder}"
     lines = (
@@ -311,6 +357,7 @@ def announce(one: Demo, kept: DemoSecrets, products: int) -> None:
         ("Staff secret", kept.staff_secret),
         ("Cron secret", kept.cron_secret),
         ("Admin", f"{ADMIN}  password {kept.admin_password}"),
+        ("Buyer", f"{BUYER.email}  password {kept.buyer_password}"),
         ("Mails", str(one.folder / "mails")),
         ("Payment provider", f"http://{HOST}:{kept.sandbox_port}  (imaginary money)"),
         ("Data", str(one.folder)),
@@ -321,5 +368,7 @@ def announce(one: Demo, kept: DemoSecrets, products: int) -> None:
         ("", "Ctrl-C stops everything; the data stay."),
     )
     out.print(f"Surehold's demo shop is open, with {products} products.\n")
+    if is_filling:
+        out.print(f"Its last 90 days are being filled in: {one.orders} orders, about a minute.\n")
     for name, text in lines:
         out.print(f"  {name:<18}{text}".rstrip(), markup=False)

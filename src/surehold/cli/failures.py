@@ -11,6 +11,7 @@ from surehold.app import MissingSetting
 from surehold.cli.console import ExitCode, Failure
 from surehold.db.embedded import EmbeddedPostgresFailure
 from surehold.db.migrate import InvalidSchemaName, MigrationChanged
+from surehold.demo.history import NoDemoCatalog
 from surehold.kernel.errors import DomainError, InvalidInput
 from surehold.logs import UnknownLogLevel
 from surehold.notifications.mailers import MailSettingsFault
@@ -19,6 +20,7 @@ from surehold.sandbox.settings import SandboxRefusesToStart
 from surehold.server import AddressInUse
 
 _PLAIN: Final = (
+    NoDemoCatalog,
     MissingSetting,
     SettingsFault,
     MailSettingsFault,

@@ -23,7 +23,7 @@ from surehold.demo.lives import STAFF, Goods, Lives
 from surehold.demo.load import DemoCatalog, read_catalog
 from surehold.demo.past import PastDatabase
 from surehold.demo.people import BUYER, OTHER_ADDRESSES, Person
-from surehold.demo.plan import ORDERS, SEED, Arrived, Event, Plan, make_plan
+from surehold.demo.plan import ORDERS, SEED, Arrived, Event, Plan, begin_of, make_plan
 from surehold.identity import commands as identities
 from surehold.identity import queries as identity_queries
 from surehold.identity.engine import Identity, identity_of
@@ -54,6 +54,11 @@ class Filled(msgspec.Struct, frozen=True):
     reviews: int = 0
     #: Steps that a command refused; each ended a life.
     refused: int = 0
+
+
+def before_history(db: Database) -> PastDatabase:
+    """The same database on the day before a past begins: what the catalog is loaded with then."""
+    return PastDatabase(db.settings, begins_at=begin_of(clock.now()))
 
 
 async def is_without_past(db: Database, *, source: DemoCatalog | None = None) -> bool:
@@ -104,7 +109,7 @@ async def fill_history(
                 await _receive(db, event, goods, main)
             else:
                 await lives.go_on(event)
-    return Filled(True, lives.orders, lives.reviews, lives.refused)
+    return Filled(is_new=True, orders=lives.orders, reviews=lives.reviews, refused=lives.refused)
 
 
 def _in_order(plan: Plan) -> list[Event | Arrived]:

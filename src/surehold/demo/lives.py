@@ -21,7 +21,7 @@ from surehold.checkout.engine import Checkout
 from surehold.checkout.model import BUYER as BY_BUYER
 from surehold.checkout.model import SYSTEM, Actor, PlacedOrder, Placement
 from surehold.checkout.rules import Wish
-from surehold.checkout.rules.fulfilling import Parcel
+from surehold.checkout.rules.fulfilling import Parcel, Pick, WantedUnits
 from surehold.checkout.rules.taking_back import Judged, Wanted
 from surehold.checkout.settlements import CancelOrder, ExpireHolds
 from surehold.db import clock as db_clock
@@ -32,6 +32,7 @@ from surehold.kernel.errors import DomainError
 from surehold.kernel.ids import (
     AccountId,
     OrderId,
+    OrderLineId,
     PaymentId,
     ProductId,
     ReturnId,
@@ -43,7 +44,7 @@ from surehold.kernel.money import Money
 from surehold.orders.documents import commands as documents
 from surehold.orders.documents.model import DocumentKind
 from surehold.orders.model import CancelReason, OrderStatus, ReturnReason
-from surehold.orders.states import ReturnEvent
+from surehold.orders.states import FulfillmentEvent, ReturnEvent
 from surehold.payments.disputes import queries as disputes
 from surehold.payments.model import RefundState
 from surehold.payments.providers.disputes import DisputeSnapshot, DisputeStage, DisputeState
@@ -106,6 +107,7 @@ class Lives:
             Verb.PROCESS: self._reach(OrderStatus.PROCESSING),
             Verb.PACK: self._reach(OrderStatus.READY_FOR_SHIPMENT),
             Verb.SHIP: self._ship,
+            Verb.SHIP_PART: self._ship_part,
             Verb.MOVE: self._reach(OrderStatus.IN_TRANSIT),
             Verb.DELIVER: self._reach(OrderStatus.DELIVERED),
             Verb.ARCHIVE: self._reach(OrderStatus.ARCHIVED),
@@ -245,16 +247,36 @@ class Lives:
         return reach
 
     async def _ship(self, life: Life, one: _Open) -> None:
-        carrier = _CARRIERS.get(life.person.address.country, "ups")
-        number = f"{carrier[:2].upper()}{self._seed:02}{life.number:05}{life.number % 7}7"
         await checkouts.reach_status(
             self._checkout,
             order_id=one.order_id,
             status=OrderStatus.SHIPPED,
             actor=STAFF,
-            parcel=Parcel(carrier, number),
+            parcel=self._parcel(life),
         )
         await self._document(one, DocumentKind.PACKING_SLIP)
+
+    async def _ship_part(self, life: Life, one: _Open) -> None:
+        """The first line goes ahead; the rest is to follow."""
+        first = (await self._read(one.order_id)).lines[0]
+        planned = await checkouts.open_fulfillments(
+            self._checkout,
+            order_id=one.order_id,
+            pick=Pick(lines=(WantedUnits(first.id, first.quantity),)),
+            actor=STAFF,
+        )
+        for fulfillment in planned.fulfillments:
+            await checkouts.move_fulfillment(
+                self._checkout,
+                fulfillment_id=fulfillment.id,
+                event=FulfillmentEvent.SHIP,
+                actor=STAFF,
+                parcel=self._parcel(life),
+            )
+
+    def _parcel(self, life: Life) -> Parcel:
+        carrier = _CARRIERS.get(life.person.address.country, "ups")
+        return Parcel(carrier, f"{carrier[:2].upper()}{self._seed:02}{life.number:05}7")
 
     async def _document(self, one: _Open, kind: DocumentKind) -> None:
         await documents.issue(
@@ -303,12 +325,13 @@ class Lives:
     async def _ask_return(self, life: Life, one: _Open) -> None:
         placed = await self._read(one.order_id)
         reasons = (ReturnReason.CHANGED_MIND, ReturnReason.DAMAGED, ReturnReason.NOT_AS_DESCRIBED)
+        reason = reasons[life.number % len(reasons)]
         one.return_id = ReturnId(new_id())
         await checkouts.request_return(
             self._checkout,
             order_id=one.order_id,
             return_id=one.return_id,
-            lines=(Wanted(placed.lines[0].id, 1, reasons[life.number % len(reasons)]),),
+            lines=tuple(Wanted(line, units, reason) for line, units in _sent_back(life, placed)),
             note="It does not go with the room after all." if life.number % 2 else None,
             actor=BY_BUYER,
         )
@@ -346,7 +369,10 @@ class Lives:
             order_id=one.order_id,
             return_id=one.return_id,
             actor=STAFF,
-            judged=(Judged(placed.lines[0].id, int(is_good), int(not is_good)),),
+            judged=tuple(
+                Judged(line, units * is_good, units * (not is_good))
+                for line, units in _sent_back(life, placed)
+            ),
         )
         await checkouts.complete_return(
             self._checkout, order_id=one.order_id, return_id=one.return_id, actor=STAFF
@@ -408,3 +434,10 @@ class Lives:
     async def _read(self, order_id: OrderId) -> PlacedOrder:
         async with self._checkout.db.connection() as connection:
             return await queries.get_placed_order(connection, order_id=order_id)
+
+
+def _sent_back(life: Life, placed: PlacedOrder) -> tuple[tuple[OrderLineId, int], ...]:
+    """What the buyer of this life returns: everything now and then, else one unit."""
+    if life.number % 3 == 1:
+        return tuple((line.id, line.quantity) for line in placed.lines)
+    return ((placed.lines[0].id, 1),)

@@ -166,12 +166,14 @@ def opinion(dice: Random, *, thing: str, categories: tuple[str, ...], author: st
     (stars,) = dice.choices(tuple(_STARS), tuple(_STARS.values()))
     kind = next((one for one in reversed(categories) if one in _SAYINGS), "home")
     good, bad = _SAYINGS[kind]
-    is_happy = stars > 3  # noqa: PLR2004 - four and five
+    is_happy = stars > 3
     short = thing.partition(",")[0].partition(" for ")[0].lower()
     said = [dice.choice(_BEGINNINGS[stars]).format(thing=short)]
     said.append(dice.choice(good if is_happy else bad))
-    if stars == 4:  # noqa: PLR2004 - what the fifth was kept back for
-        said.append(f"One thing: {bad[-1][:1].lower()}{bad[-1][1:]}" if dice.random() < 0.4 else "")
+    if stars == 4:
+        said.append(
+            f"One thing: {bad[-1][:1].lower()}{bad[-1][1:]}" if dice.random() < 0.4 else ""
+        )
     said.append(dice.choice(_ENDS[is_happy]))
     body = " ".join(sentence for sentence in said if sentence)
     return Words(stars, dice.choice(_TITLES[stars]), body, author)

@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from surehold.db import Database
+from surehold.db.database import Settings
 from surehold.kernel import clock
 
 #: One for what is asked outside of the lanes, and one to spare.
@@ -24,7 +25,7 @@ POOL: Final = 2
 class PastDatabase(Database):
     """The pool and every connection handed out beside it live at one instant."""
 
-    def __init__(self, settings: Any, *, begins_at: datetime) -> None:
+    def __init__(self, settings: Settings, *, begins_at: datetime) -> None:
         shift = begins_at - clock.now()
         super().__init__(
             msgspec.structs.replace(

@@ -107,7 +107,7 @@ _COUNTRIES: Final = (
         "es",
         "Carla Iker Lucía Marta Nuria Pablo",
         "Ferrer Molina Ortega Vidal",
-        (("Girona", "17001", "Girona"), ("Sevilla", "41001", "Sevilla")),
+        (("Girona", "17001", "GI"), ("Sevilla", "41001", "SE")),
         ("Calle del Molino", "Calle Mayor"),
         "{street}, {number}",
     ),
@@ -142,12 +142,15 @@ _COUNTRIES: Final = (
         None,
         "Astrid Elin Nils Viktor",
         "Berg Lindqvist Nyström",
-        (("Uppsala", "753 10", None), ("Malmö", "211 20", None)),
+        (("Uppsala", "75310", None), ("Malmö", "21120", None)),
         ("Björkvägen", "Hamngatan"),
     ),
 )
 #: How often somebody of a country buys, in the order of the countries.
 _WEIGHTS: Final = (14, 18, 9, 6, 4, 5, 26, 10, 4)
+
+#: There are 266 names.
+PEOPLE_MAX: Final = 150
 
 #: Whose password the demo prints.
 BUYER: Final = Person(
@@ -187,10 +190,10 @@ OTHER_ADDRESSES: Final = (
 
 
 def people(dice: Random, count: int, *, has_account: bool) -> tuple[Person, ...]:
-    """So many different people. The same dice throw the same ones."""
+    """So many different people, 150 at most. The same dice throw the same ones."""
     found: dict[str, Person] = {BUYER.name: BUYER}
     throws = _throw(dice, has_account=has_account)
-    while len(found) <= count:
+    while len(found) <= min(count, PEOPLE_MAX):
         one = next(throws)
         found.setdefault(one.name, one)
     return tuple(found.values())[1:]

@@ -7,7 +7,8 @@ instant. What lies after the end of the plan does not happen: it is the present 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
@@ -29,7 +30,7 @@ _GUESTS: Final = 22
 #: Accounts beside the printed one, for so many orders each.
 _ORDERS_EACH: Final = 9
 #: So many of a hundred parcels that arrived are written about.
-_WRITTEN_ABOUT: Final = 74
+_WRITTEN_ABOUT: Final = 68
 _VISITORS: Final = 20
 _LINES: Final = (52, 28, 14, 6)
 _UNITS: Final = (86, 11, 3)
@@ -51,6 +52,7 @@ class Verb(enum.Enum):
     PROCESS = "process"
     PACK = "pack"
     SHIP = "ship"
+    SHIP_PART = "ship_part"
     MOVE = "move"
     DELIVER = "deliver"
     ARCHIVE = "archive"
@@ -95,6 +97,7 @@ class Fate(enum.Enum):
     PROCESSING = "processing"
     PACKED = "packed"
     SHIPPED = "shipped"
+    SHIPPED_PART = "shipped_part"
     IN_TRANSIT = "in_transit"
     REJECTED = "rejected"
     HELD = "held"
@@ -117,6 +120,17 @@ class Fate(enum.Enum):
 
 
 V = Verb
+#: When somebody is at work, and what is done then.
+_OPEN: Final = range(8, 18)
+_BY_DAY: Final = frozenset(Verb) - {
+    V.CANCEL,
+    V.CANCEL_PART,
+    V.ASK_RETURN,
+    V.SEND_RETURN,
+    V.EXPIRE,
+    V.GIVE_UP,
+    V.MOVE,
+}
 _PAY: Final = (Step(V.PAY, 0.5, 15),)
 _PACK: Final = (*_PAY, Step(V.PACK, 3, 20))
 _SHIP: Final = (*_PACK, Step(V.SHIP, 1, 8))
@@ -141,6 +155,7 @@ STEPS: Final[dict[Fate, tuple[Step, ...]]] = {
     Fate.PROCESSING: (Step(V.PAY, 0.5, 4), Step(V.PROCESS, 2, 8)),
     Fate.PACKED: (Step(V.PAY, 0.5, 4), Step(V.PACK, 3, 16)),
     Fate.SHIPPED: (Step(V.PAY, 0.5, 4), Step(V.PACK, 3, 16), Step(V.SHIP, 1, 4)),
+    Fate.SHIPPED_PART: (Step(V.PAY, 0.5, 4), Step(V.SHIP_PART, 4, 20)),
     Fate.IN_TRANSIT: _MOVE,
     Fate.REJECTED: (Step(V.REJECT_TRANSFER, 2, 5),),
     Fate.HELD: (Step(V.PAY_LESS, 2, 6),),
@@ -181,18 +196,19 @@ _SHARES: Final[dict[Fate, tuple[int, float, float]]] = {
     Fate.CANCELED: (7, 30, 2100),
     Fate.CANCELED_PAID: (6, 100, 2100),
     Fate.REFUNDED: (5, 300, 2000),
-    Fate.DISPUTED: (2, 410, 600),
+    Fate.DISPUTED: (2, 410, 450),
     Fate.SHIPPED: (4, 28, 44),
     Fate.REJECTED: (2, 6, 20),
     Fate.ARCHIVED: (6, 1000, 2100),
     Fate.PROCESSING: (4, 14, 30),
+    Fate.SHIPPED_PART: (2, 28, 44),
     Fate.CONFIRMED: (2, 8, 20),
     Fate.RETURN_APPROVED: (2, 240, 330),
     Fate.RETURN_ASKED: (2, 220, 320),
     Fate.RETURN_RECEIVED: (2, 340, 420),
     Fate.CANCELED_PART: (4, 160, 2000),
     Fate.HELD: (2, 8, 20),
-    Fate.DISPUTE_ANSWERED: (2, 440, 640),
+    Fate.DISPUTE_ANSWERED: (2, 440, 500),
     Fate.DISPUTE_WON: (2, 900, 1700),
     Fate.DISPUTE_LOST: (2, 900, 1700),
     Fate.RETURN_REJECTED: (2, 240, 1200),
@@ -259,18 +275,27 @@ class Plan(msgspec.Struct, frozen=True):
     arrivals: tuple[Arrived, ...]
 
 
+def begin_of(until: datetime) -> datetime:
+    """The day on which a past that ends then begins: before the first delivery and order."""
+    return until - timedelta(days=DAYS + 2)
+
+
 def make_plan(
     catalog: DemoCatalog, *, until: datetime, orders: int = ORDERS, seed: int = SEED
 ) -> Plan:
     """So many orders of the last days before an instant, and what became of each."""
-    dice = Random(seed)
+    dice = Random(seed)  # noqa: S311 - it invents a past, and no secret
     buyers = (BUYER, *people(dice, max(3, orders // _ORDERS_EACH), has_account=True))
     lives = _lives(dice, catalog, buyers, until=until, orders=orders)
-    events = [event for life in lives for event in _events_of(life, Random(f"{seed}.{life.number}"))]
+    events = [event for life in lives for event in _events_of(life, _dice_of(life, seed), until)]
     events += _reviews(dice, catalog, events, buyers, until=until)
     happened = sorted((one for one in events if one.at < until), key=_order)
-    begins_at = until - timedelta(days=DAYS + 2)
-    return Plan(begins_at, until, buyers, tuple(happened), _arrivals(catalog, lives, until))
+    return Plan(begin_of(until), until, buyers, tuple(happened), _arrivals(catalog, lives, until))
+
+
+def _dice_of(life: Life, seed: int) -> Random:
+    """Of its own for each, so that one that goes on longer changes no other."""
+    return Random(f"{seed}.{life.number}")  # noqa: S311 - as above
 
 
 def _order(event: Event) -> tuple[datetime, int, str]:
@@ -301,7 +326,7 @@ def _lives(
             person = dice.choice(guests)
         else:
             person = dice.choice(buyers[1:])
-        least = 2 if fate is Fate.CANCELED_PART else 1
+        least = 2 if fate in (Fate.CANCELED_PART, Fate.SHIPPED_PART) else 1
         lines = goods.pick(dice, person.currency, least=least, is_recent=is_recent)
         lives.append(Life(number, person, fate, placed_at, lines))
     return lives
@@ -310,11 +335,23 @@ def _lives(
 def _fates(dice: Random, until: datetime, orders: int) -> list[tuple[Fate, datetime]]:
     special: list[tuple[Fate, datetime]] = []
     for fate, (share, least, most) in _SHARES.items():
-        for _ in range(max(1, round(share * orders / ORDERS))):
-            special.append((fate, until - timedelta(hours=dice.uniform(least, most))))
+        count = max(1, round(share * orders / ORDERS))
+        hours = [dice.uniform(least, most) for _ in range(count)]
+        special += [
+            (fate, _at_an_hour(dice, until - timedelta(hours=age), until)) for age in hours
+        ]
     special = special[: orders * 2 // 3]
     rest = [(Fate.DELIVERED, _an_instant(dice, until)) for _ in range(orders - len(special))]
     return [*special, *rest]
+
+
+def _at_an_hour(dice: Random, at: datetime, until: datetime) -> datetime:
+    """The last time before then that it was such an hour; of these days, the instant itself."""
+    if until - at < timedelta(days=4):
+        return at
+    (hour,) = dice.choices(range(24), _HOURS)
+    earlier = at.replace(hour=hour)
+    return earlier if earlier < at else earlier - timedelta(days=1)
 
 
 def _an_instant(dice: Random, until: datetime) -> datetime:
@@ -341,7 +378,9 @@ class _Goods:
     def pick(
         self, dice: Random, currency: str, *, least: int, is_recent: bool
     ) -> tuple[tuple[str, int], ...]:
-        offered = [row for row in (self._plenty if is_recent else self._all) if currency in row.prices]
+        offered = [
+            row for row in (self._plenty if is_recent else self._all) if currency in row.prices
+        ]
         (count,) = dice.choices(range(1, len(_LINES) + 1), _LINES)
         weights = [_popularity(row, currency) for row in offered]
         wanted: dict[str, int] = {}
@@ -354,20 +393,27 @@ class _Goods:
 
 def _popularity(variant: VariantEntry, currency: str) -> float:
     """What costs less is bought more often."""
-    return float(variant.prices[currency]) ** -0.45
+    return math.pow(variant.prices[currency], -0.45)
 
 
-def _events_of(life: Life, dice: Random) -> Iterator[Event]:
-    yield Event(life.placed_at, life, Verb.PLACE)
-    at = life.placed_at
-    for step in STEPS[life.fate]:
-        at += timedelta(hours=dice.uniform(step.least, step.most))
-        yield Event(at, life, step.verb)
+def _events_of(life: Life, dice: Random, until: datetime) -> list[Event]:
+    """Every step: what the shop does by day, unless that leaves its fate unfinished."""
+    waits = [(step.verb, dice.uniform(step.least, step.most)) for step in STEPS[life.fate]]
+    by_day, by_night = life.placed_at, life.placed_at
+    ordered, hasty = [Event(by_day, life, Verb.PLACE)], [Event(by_night, life, Verb.PLACE)]
+    for verb, hours in waits:
+        by_day += timedelta(hours=hours)
+        by_night += timedelta(hours=hours)
+        if verb in _BY_DAY and by_day.hour not in _OPEN:
+            is_late = by_day.hour >= _OPEN.stop
+            morning = by_day.replace(hour=_OPEN.start) + timedelta(days=is_late)
+            by_day = morning + timedelta(minutes=dice.uniform(0, 90))
+        ordered.append(Event(by_day, life, verb))
+        hasty.append(Event(by_night, life, verb))
+    return hasty if by_night < until <= by_day else ordered
 
 
-def _arrivals(
-    catalog: DemoCatalog, lives: Sequence[Life], until: datetime
-) -> tuple[Arrived, ...]:
+def _arrivals(catalog: DemoCatalog, lives: Sequence[Life], until: datetime) -> tuple[Arrived, ...]:
     """What is brought each week: as much as is sold in it, so that the shelf ends as it should."""
     on_hand = {row.sku: row.on_hand for entry in catalog.products for row in entry.variants}
     by_week: dict[int, dict[str, int]] = {}
@@ -435,8 +481,6 @@ def _write(
     life: Life,
     at: datetime,
 ) -> None:
-    words = opinion(
-        dice, thing=entry.name, categories=entry.categories, author=life.person.author
-    )
+    words = opinion(dice, thing=entry.name, categories=entry.categories, author=life.person.author)
     event = Event(at, life, Verb.REVIEW, Said(entry.slug, words))
     written.setdefault((entry.slug, life.person.email), event)

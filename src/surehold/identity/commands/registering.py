@@ -110,7 +110,13 @@ async def confirm_registration(identity: Identity, *, token: str) -> Account:
 
 
 async def add_buyer(
-    identity: Identity, *, email: str, name: str, password: str, by: str, language: str | None = None
+    identity: Identity,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    by: str,
+    language: str | None = None,
 ) -> Account:
     """Make a buyer's account without a letter: whoever asks knows whose the address is.
 
