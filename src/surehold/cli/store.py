@@ -75,7 +75,7 @@ def seed(
         return
     if loaded.is_new:
         out.print(f"Loaded {loaded.counts.products} products.")
-    else:
+    elif filled is None:
         out.print(f"The store has {loaded.counts.products} products already; left as it is.")
     if filled is not None:
         _say_filled(filled)

@@ -19,9 +19,9 @@ from surehold.cart import commands as carts
 from surehold.catalog import queries as catalog_queries
 from surehold.config import Config
 from surehold.db import Connection, Database
+from surehold.db.past import PastDatabase
 from surehold.demo.lives import STAFF, Goods, Lives
 from surehold.demo.load import DemoCatalog, read_catalog
-from surehold.demo.past import PastDatabase
 from surehold.demo.people import BUYER, OTHER_ADDRESSES, Person
 from surehold.demo.plan import ORDERS, SEED, Arrived, Event, Plan, begin_of, make_plan
 from surehold.identity import commands as identities

@@ -160,3 +160,19 @@ PRUNE_WINDOWS: Final = command(
               FOR UPDATE SKIP LOCKED)
     """
 )
+
+
+class ClockRow(msgspec.Struct, frozen=True):
+    """How far a connection's deciding clock is from the server's."""
+
+    shift: str
+
+
+# Of one connection, for as long as it lives: a text like "-90000000 microseconds".
+MOVE_CLOCK: Final = query(
+    """
+    /* db.move_clock */
+    SELECT set_config('surehold.clock_shift', $1, false) AS shift
+    """,
+    ClockRow,
+)

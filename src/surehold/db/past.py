@@ -1,4 +1,4 @@
-"""A database that lives in the past and is moved onward: what the demo's history is made on.
+"""A database that lives in the past and is moved onward: what an invented history is made on.
 
 Only the deciding clock moves, ``store_now()``, and only for these connections; whoever works on
 the same store meanwhile lives in the present.
@@ -14,8 +14,8 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from surehold.db import Database
-from surehold.db.database import Settings
+from surehold.db import sql
+from surehold.db.database import Connection, Database, Settings
 from surehold.kernel import clock
 
 #: One for what is asked outside of the lanes, and one to spare.
@@ -55,4 +55,4 @@ class PastDatabase(Database):
 
 async def _set(raw: asyncpg.Connection[Any], shift: timedelta) -> None:
     value = f"{shift // timedelta(microseconds=1)} microseconds"
-    await raw.execute("SELECT set_config('surehold.clock_shift', $1, false)", value)
+    await Connection(raw).one(sql.MOVE_CLOCK, value)
