@@ -15,11 +15,18 @@ from surehold.addresses.rules import judge
 from surehold.config import Config
 from surehold.db import Database
 from surehold.db.invariants import check_invariants
-from surehold.demo.history import Filled, NoDemoCatalog, fill_history, is_without_past
+from surehold.demo.history import (
+    Filled,
+    NoDemoCatalog,
+    add_known_buyer,
+    fill_history,
+    is_without_past,
+)
 from surehold.demo.lives import Lives
 from surehold.demo.load import load_demo, read_catalog
 from surehold.demo.people import BUYER, OTHER_ADDRESSES, people
 from surehold.demo.plan import DAYS, Event, Fate, Verb, make_plan
+from tests.builders.accounts import PASSWORD, an_identity, sign_in
 from tests.support.api import a_config
 
 #: A Wednesday evening.
@@ -48,6 +55,8 @@ async def violations(db: Database) -> dict[str, Any]:
 async def test_a_small_past_is_whole_and_is_made_once(db: Database, url: str) -> None:
     await load_demo(db)
     config = config_of(url)
+    identity = an_identity(db)
+    await add_known_buyer(identity, password=PASSWORD)
     assert await is_without_past(db)
 
     made = await fill_history(config, orders=SMALL, until=UNTIL)
@@ -56,6 +65,7 @@ async def test_a_small_past_is_whole_and_is_made_once(db: Database, url: str) ->
     assert made == Filled(is_new=True, orders=SMALL, reviews=7, refused=0)
     assert again == Filled(is_new=False)
     assert not await is_without_past(db)
+    assert (await sign_in(identity, BUYER.email)).account.name == BUYER.name
     assert await count(db, "SELECT status, count(*) FROM orders GROUP BY 1") == {
         "pending_payment": 1,
         "payment_failed": 1,
