@@ -923,6 +923,17 @@ def pay_samples() -> Iterator[Sample]:
         is_retry_allowed=True,
     )
     yield Sample("pay-redirect-by-form", "store/pay.html", posted, frame)
+    again = pay(
+        state.PHONE_PROMPT,
+        hold=hold(),
+        phone_hint="··· 4821",
+        is_retry_allowed=True,
+        can_send_again=True,
+        methods=(TRANSFER,),
+        phone="0911",
+        phone_fault="No telephone has this number.",
+    )
+    yield Sample("pay-phone-prompt-again", "store/pay.html", again, frame)
 
 
 def _transfer_samples(details: tuple[CopyLine, ...], frame: Shell) -> Iterator[Sample]:
