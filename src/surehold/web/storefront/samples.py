@@ -915,8 +915,13 @@ def pay_samples() -> Iterator[Sample]:
     )
     yield from _transfer_samples(details, frame)
     yield Sample("pay-hold-ended-short", "store/pay.html", gone, frame)
+    yield from _asked_samples(frame)
+
+
+def _asked_samples(frame: Shell) -> Iterator[Sample]:
+    """A page that is reached by POST, and a telephone that may be asked again."""
     posted = pay(
-        state.REDIRECT,
+        PayState.REDIRECT,
         hold=hold(),
         continue_url="https://bank.example/pay",
         continue_fields=(("reference", "SH-10482"), ("note", 'a "quoted" <note>')),
@@ -924,7 +929,7 @@ def pay_samples() -> Iterator[Sample]:
     )
     yield Sample("pay-redirect-by-form", "store/pay.html", posted, frame)
     again = pay(
-        state.PHONE_PROMPT,
+        PayState.PHONE_PROMPT,
         hold=hold(),
         phone_hint="··· 4821",
         is_retry_allowed=True,
