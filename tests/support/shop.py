@@ -6,6 +6,7 @@ Every process is ours to kill. What they share is the database and the sandbox's
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -33,11 +34,17 @@ WEBHOOK_SECRET: Final = "whsec_test"
 START_SECONDS: Final = 30
 
 
+#: Below the ports that systems give to whoever asks for any, for each process of tests elsewhere.
+_PORTS: Final = itertools.count(10_000 + os.getpid() * 131 % 20_000)
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on now, and that nobody is given before it is listened on."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Process:
