@@ -399,7 +399,9 @@ async def test_a_status_changed_by_hand_leaves_a_line_too(
         await connection.raw.execute("UPDATE orders SET status = 'payment_failed'")
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await connection.raw.execute("UPDATE orders SET status = 'delivered'")
-        rows = await connection.raw.fetch("SELECT seq, actor, reason FROM order_events")
+        rows = await connection.raw.fetch(
+            "SELECT seq, actor, reason FROM order_events ORDER BY seq"
+        )
 
     assert rows[1]["seq"] == 2
     assert rows[1]["actor"].startswith("database:")

@@ -29,6 +29,7 @@ STREAM = "text/event-stream; charset=utf-8"
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "FRESH_MS", 20)
     monkeypatch.setattr(live, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(live, "SETTLED_SECONDS", 0.02)
 
 
 class Follower:

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 #: How old a feed's answer may be. Adding to the cart and paying ask the database itself.
 FRESH_MS: Final = 3_000
+#: A reading may be older than the page that follows: the first look waits until none is.
+SETTLED_SECONDS: Final = FRESH_MS / 1_000
 #: What nobody asked about for so long is not read again.
 WATCHED_MS: Final = 60_000
 WATCHED_MAX: Final = 1_000
@@ -107,6 +109,7 @@ class Streams:
             yield b"retry: %d\n\n" % (least_ms + secrets.randbelow(most_ms - least_ms))
             spoke_ms = _now_ms()
             ends_ms = spoke_ms + 1_000 * STREAM_SECONDS
+            await asyncio.sleep(SETTLED_SECONDS)
             while _now_ms() < ends_ms:
                 mark = await look()
                 if mark != seen:
